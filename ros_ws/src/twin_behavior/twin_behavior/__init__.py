@@ -1,0 +1,1 @@
+"""What each tracked object is doing."""

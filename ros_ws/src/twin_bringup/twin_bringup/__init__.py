@@ -1,0 +1,1 @@
+"""The node graph as data, the runner and the command line."""

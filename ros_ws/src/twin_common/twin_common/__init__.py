@@ -1,0 +1,1 @@
+"""Time, geometry, CDR codec, topic registry, configuration and the node base of District Twin."""

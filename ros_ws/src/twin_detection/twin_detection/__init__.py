@@ -1,0 +1,1 @@
+"""Finds objects in LiDAR scans of still and moving platforms."""

@@ -1,0 +1,1 @@
+"""LiDAR, camera and GNSS/IMU drivers: live, packet capture and recording."""

@@ -1,0 +1,1 @@
+"""Brings detections to the map frame and merges what several sensors and platforms see."""

@@ -1,0 +1,1 @@
+"""Incident rules and the life cycle of alerts."""

@@ -1,0 +1,18 @@
+"""Build description of twin_localization."""
+
+from setuptools import find_packages, setup
+
+NAME = "twin_localization"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Pose of a moving platform from GNSS and IMU.",
+    license="Apache-2.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ],
+    entry_points={"console_scripts": ["localizer = twin_localization.localizer_node:main"]},
+)

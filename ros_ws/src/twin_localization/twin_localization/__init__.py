@@ -1,0 +1,1 @@
+"""Pose of a moving platform from GNSS and IMU."""

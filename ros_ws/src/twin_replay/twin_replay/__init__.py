@@ -1,0 +1,1 @@
+"""Bags: recording, playing, import, lockstep replay, comparison and scores."""

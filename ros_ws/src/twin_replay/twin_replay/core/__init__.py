@@ -1,0 +1,1 @@
+"""Algorithms; NumPy and SciPy only, no ROS."""

@@ -1,0 +1,1 @@
+"""The live twin and its history."""

@@ -1,0 +1,1 @@
+"""Multi-object tracking of the whole district."""

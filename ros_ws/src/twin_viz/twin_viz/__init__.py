@@ -1,0 +1,1 @@
+"""The operator view: Foxglove server, scenes and layout."""
