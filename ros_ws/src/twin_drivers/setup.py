@@ -14,5 +14,11 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["lidar_driver = twin_drivers.lidar_node:main", "camera_driver = twin_drivers.camera_node:main", "gnss_imu_driver = twin_drivers.gnss_imu_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "lidar_driver = twin_drivers.lidar_node:main",
+            "camera_driver = twin_drivers.camera_node:main",
+            "gnss_imu_driver = twin_drivers.gnss_imu_node:main",
+        ]
+    },
 )

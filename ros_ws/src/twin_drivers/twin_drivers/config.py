@@ -1,0 +1,63 @@
+"""Configurations of the drivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twin_common.config import Config, ConfigError, setting
+
+#: Velodyne models by the name in ``model``.
+VELODYNE_MODELS = (
+    "HDL-32E", "HDL-64E", "HDL-64E_S1", "HDL-64E_S2", "HDL-64E_S3", "VLP-16", "Puck-Hi-Res", "VLP-32A", "VLP-32B",
+    "VLP-32C", "VLS-128",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LidarConfig(Config):
+    """A LiDAR: which one, where its packets come from, and what is kept of them."""
+
+    platform: str = setting(doc="platform's name; the frame is <platform>/lidar")
+    district: str = setting("", doc="district's YAML file; relative paths start at its folder")
+    source: str = setting(
+        "packets", doc="packets: topic; udp: live; pcap: capture file; bag: rosbag2 folder",
+        choices=("packets", "udp", "pcap", "bag"),
+    )  # fmt: skip
+    model: str = setting("", doc="velodyne/MODEL or ouster; empty: as the packets' message says (source packets only)")
+    metadata: str = setting("", doc="Ouster: metadata file (JSON), or the JSON itself")
+    calibration: str = setting("", doc="Velodyne: calibration file (YAML); empty: the maker's for the model")
+    min_range: float = setting(0.5, "m", "nearer returns are dropped", low=0.0, high=100.0)
+    max_range: float = setting(150.0, "m", "farther returns are dropped", low=1.0, high=1000.0)
+    min_coverage: float = setting(0.5, doc="least share of a revolution that is published", low=0.0, high=1.0)
+    cut_angle_deg: float = setting(
+        180.0, "deg", "Velodyne: where a revolution ends, clockwise from the front (180: behind)", low=0.0, high=360.0
+    )
+    sensor_clock: bool = setting(False, doc="stamps from the sensor's clock (PTP, PPS) instead of the arrival")
+    timeout: float = setting(1.0, "s", "silence after which the sensor is reported", low=0.05, high=3600.0)
+    host: str = setting("0.0.0.0", doc="udp: local address to listen at")
+    port: int = setting(0, doc="udp: local port; 0: the usual one, 2368 (Velodyne) or 7502 (Ouster)", low=0, high=65535)
+    path: str = setting("", doc="pcap, bag: file or folder")
+    topic: str = setting("", doc="bag: topic of the packets; empty: the only one with packets")
+    rate: float = setting(
+        1.0, doc="pcap, bag: speed; 0: as fast as possible, with the capture's own stamps", low=0.0, high=100.0
+    )
+    loop: bool = setting(False, doc="pcap, bag: start over at the end")
+
+    def __post_init__(self) -> None:
+        """Check what belongs together."""
+        Config.__post_init__(self)
+        maker, _, model = self.model.partition("/")
+        if self.model and maker not in ("velodyne", "ouster"):
+            raise ConfigError(f"LidarConfig.model: {self.model!r}; expected velodyne/MODEL or ouster")
+        if maker == "velodyne" and model not in VELODYNE_MODELS:
+            raise ConfigError(
+                f"LidarConfig.model: {self.model!r}; expected velodyne/ and one of {', '.join(VELODYNE_MODELS)}"
+            )
+        if maker == "ouster" and not self.metadata:
+            raise ConfigError("LidarConfig.metadata: empty; expected the metadata of the Ouster sensor")
+        if self.source != "packets" and not self.model:
+            raise ConfigError(f"LidarConfig.model: empty; expected the sensor's model for source {self.source}")
+        if self.source in ("pcap", "bag") and not self.path:
+            raise ConfigError(f"LidarConfig.path: empty; expected the {self.source} to read")
+        if self.min_range >= self.max_range:
+            raise ConfigError(f"LidarConfig.min_range: {self.min_range}; expected less than max_range {self.max_range}")
