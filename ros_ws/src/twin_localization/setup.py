@@ -14,5 +14,10 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["localizer = twin_localization.localizer_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "frames = twin_localization.frames_node:main",
+            "localizer = twin_localization.localizer_node:main",
+        ]
+    },
 )

@@ -1,0 +1,47 @@
+"""Configuration of the frames node and the localizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twin_common.config import Config, setting
+
+
+@dataclass(frozen=True, slots=True)
+class FramesConfig(Config):
+    """Where the fixed frames of one platform come from."""
+
+    platform: str = setting("", doc="name of the platform; filled in by the graph")
+    district: str = setting("", doc="path of the district's YAML; filled in by the graph")
+
+
+@dataclass(frozen=True, slots=True)
+class FilterConfig(Config):
+    """Noise and limits of the filter over position, velocity and heading."""
+
+    acceleration_sigma: float = setting(3.0, "m/s^2", "how hard the platform may accelerate", low=0.01, high=50.0)
+    yaw_rate_sigma: float = setting(0.02, "rad/s", "error of the IMU's yaw rate", low=1e-4, high=5.0)
+    blind_yaw_rate_sigma: float = setting(
+        0.5, "rad/s", "how fast the platform may turn while no yaw rate is measured", low=1e-3, high=5.0
+    )
+    position_sigma: float = setting(0.05, "m", "error of a fix that brings no covariance", low=1e-3, high=50.0)
+    velocity_sigma: float = setting(0.1, "m/s", "error of a velocity that brings no covariance", low=1e-3, high=10.0)
+    yaw_sigma: float = setting(0.01, "rad", "error of an IMU heading that brings no covariance", low=1e-4, high=1.0)
+    min_course_speed: float = setting(
+        1.0, "m/s", "slowest speed at which the course over ground gives the heading", low=0.1, high=10.0
+    )
+    gate_sigma: float = setting(6.0, "", "a fix this many standard deviations off is an outlier", low=2.0, high=100.0)
+    max_outliers: int = setting(5, "", "outliers in a row after which the filter starts anew", low=1, high=100)
+    max_coast: float = setting(2.0, "s", "how long the pose is predicted without a fix", low=0.0, high=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalizerConfig(FilterConfig):
+    """The localizer of a moving platform."""
+
+    platform: str = setting("", doc="name of the platform; filled in by the graph")
+    district: str = setting("", doc="path of the district's YAML; filled in by the graph")
+    max_wait: float = setting(
+        0.03, "s", "how long a fix waits for the orientation and velocity of its moment", low=0.0, high=0.5
+    )
+    fix_timeout: float = setting(0.25, "s", "without a fix for this long, poses are predicted", low=0.05, high=5.0)
