@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
+
 from twin_common import cdr, pointcloud
 from twin_common.codecs import codec_for
 

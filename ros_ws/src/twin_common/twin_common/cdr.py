@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ def message_class(type_name: str) -> type[Any]:
 
     Raises:
         LayoutError: the package or the name does not exist.
+
     """
     parts = type_name.split("/")
     package, kind, name = (parts[0], "msg", parts[1]) if len(parts) == 2 else (parts[0], parts[1], parts[-1])
@@ -70,13 +71,14 @@ def message_class(type_name: str) -> type[Any]:
         raise LayoutError(f"{type_name}: no such interface; expected package/msg/Name of a built package") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def record_dtype(type_name: str) -> np.dtype[Any]:
     """Return the NumPy dtype with the same bytes as one message of a fixed layout.
 
     Raises:
         LayoutError: a field has no fixed size, or alignment would leave gaps, inside the record or
             between records.
+
     """
     fields: list[tuple[Any, ...]] = []
     offset, widest = 0, 1
@@ -106,7 +108,7 @@ def _alignment(dtype: np.dtype[Any]) -> int:
     return first
 
 
-@lru_cache(maxsize=None)
+@cache
 def _layout(type_name: str) -> tuple[_Field, ...]:
     """Return the fields after the header."""
     described = dict(message_class(type_name).get_fields_and_field_types())
@@ -238,6 +240,7 @@ def encode(type_name: str, message: ArrayMessage) -> bytes:
 
     Raises:
         LayoutError: a field is missing, unknown or of another dtype.
+
     """
     layout = _layout(type_name)
     unknown = message.fields.keys() - {item.name for item in layout}
@@ -254,7 +257,9 @@ def encode(type_name: str, message: ArrayMessage) -> bytes:
             continue
         array = np.asarray(value)
         if array.dtype != item.dtype or array.ndim != 1:
-            raise LayoutError(f"{type_name}.{item.name}: expected (N,) of its record dtype, got {array.shape} {array.dtype}")
+            raise LayoutError(
+                f"{type_name}.{item.name}: expected (N,) of its record dtype, got {array.shape} {array.dtype}"
+            )
         writer.array(array, item.alignment)
     return writer.finish()
 
@@ -264,6 +269,7 @@ def decode(type_name: str, buffer: bytes | memoryview) -> ArrayMessage:
 
     Raises:
         LayoutError: the bytes end early or are no little-endian CDR.
+
     """
     reader = Reader(buffer, type_name)
     stamp_ns, frame_id = reader.header()

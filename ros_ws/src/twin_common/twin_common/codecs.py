@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from twin_common import cdr, pointcloud, stamps
@@ -32,7 +32,7 @@ def _array_stamp(message: Any) -> int | None:
     return int(message.stamp_ns)
 
 
-@lru_cache(maxsize=None)
+@cache
 def codec_for(type_name: str) -> Codec:
     """Return the codec of ``package/msg/Name``.
 

@@ -128,6 +128,7 @@ class Component:
 
         Raises:
             TypeError: the class declares it but has no such method.
+
         """
         method = getattr(self, name, None)
         if method is None:

@@ -1,8 +1,8 @@
 """Configuration as frozen dataclasses: the only home of a default, its unit and its allowed range.
 
-    @dataclass(frozen=True, slots=True)
-    class TrackerConfig(Config):
-        max_coast: float = setting(1.0, "s", "time without a measurement before a track ends", low=0.1, high=10.0)
+@dataclass(frozen=True, slots=True)
+class TrackerConfig(Config):
+max_coast: float = setting(1.0, "s", "time without a measurement before a track ends", low=0.1, high=10.0)
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ def from_mapping(cls: type[C], values: Mapping[str, Any] | None, where: str) -> 
 
     Raises:
         ConfigError: an unknown or missing key, or a value of the wrong type or range; names ``where``.
+
     """
     values = {} if values is None else values
     if not isinstance(values, Mapping):
@@ -130,7 +131,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
         if len(value) != len(arguments):
             raise ConfigError(f"{where}: {len(value)} values; expected {len(arguments)}")
-        return tuple(_convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(arguments, value)))
+        pairs = enumerate(zip(arguments, value, strict=True))
+        return tuple(_convert(kind, item, f"{where}[{i}]") for i, (kind, item) in pairs)
     if origin is dict and isinstance(value, Mapping):
         return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -146,6 +148,7 @@ def load_yaml(path: Path) -> Any:
 
     Raises:
         ConfigError: the file is missing or is not YAML; names the file and the line.
+
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected a YAML configuration")

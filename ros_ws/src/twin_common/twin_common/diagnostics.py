@@ -31,7 +31,9 @@ def status_of(runtime: NodeRuntime) -> DiagnosticStatus:
     for outlet in runtime.outlets.values():
         values[f"output.{outlet.port}.published"] = outlet.published
     values.update({f"count.{event}": number for event, number in sorted(runtime.events.items())})
-    values.update({key: f"{value:.4g}" if isinstance(value, float) else value for key, value in runtime.measures.items()})
+    values.update(
+        {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in runtime.measures.items()}
+    )
     return DiagnosticStatus(
         level=DiagnosticStatus.WARN if runtime.problem else DiagnosticStatus.OK,
         name=runtime.name,

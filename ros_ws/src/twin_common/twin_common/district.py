@@ -111,11 +111,14 @@ class DistrictConfig(Config):
 
         Raises:
             ConfigError: no such platform; lists those there are.
+
         """
         for platform in self.platforms:
             if platform.name == name:
                 return platform
-        raise ConfigError(f"{name}: no such platform; district {self.name} has {', '.join(p.name for p in self.platforms)}")
+        raise ConfigError(
+            f"{name}: no such platform; district {self.name} has {', '.join(p.name for p in self.platforms)}"
+        )
 
     def polygons(self, kind: str) -> list[np.ndarray]:
         """Return the corners of all zones of a kind, each (N, 2), metres, map frame."""
@@ -127,6 +130,7 @@ def load_district(path: Path | str) -> DistrictConfig:
 
     Raises:
         ConfigError: the file is missing, not YAML, or has an unknown key or a value out of range.
+
     """
     path = Path(path)
     return from_mapping(DistrictConfig, load_yaml(path), str(path))

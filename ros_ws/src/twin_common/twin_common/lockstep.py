@@ -26,6 +26,7 @@ class LockstepHost:
         nodes: the nodes, in order of start.
         observer: called with (topic, type, time, message) for every published message.
         watched: topics that count as listened to even if no node takes them.
+
     """
 
     def __init__(self, nodes: Sequence[NodeSpec], observer: Observer, watched: frozenset[str] = frozenset()) -> None:
@@ -111,5 +112,3 @@ class LockstepHost:
 
 def _resolve(spec: NodeSpec, private: str) -> str:
     return spec.remappings.get(private, private.replace("~", spec.full_name, 1))
-
-

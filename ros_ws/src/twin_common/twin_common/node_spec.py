@@ -30,6 +30,7 @@ class NodeSpec(Config):
 
         Raises:
             ConfigError: the module or the class does not exist.
+
         """
         module, _, name = self.component.partition(":")
         try:

@@ -22,6 +22,7 @@ def declare(node: Node, cls: type[C]) -> C:
 
     Raises:
         ConfigError: a parameter is unknown, missing or outside its range.
+
     """
     where = node.get_fully_qualified_name()
     given = {

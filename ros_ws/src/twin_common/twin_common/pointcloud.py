@@ -54,6 +54,7 @@ def encode(cloud: Cloud) -> bytes:
 
     Raises:
         LayoutError: a column has no PointField datatype.
+
     """
     points = cloud.points if cloud.points.ndim == 2 else cloud.points[None]
     dtype = points.dtype
@@ -87,6 +88,7 @@ def decode(buffer: bytes | memoryview) -> Cloud:
 
     Raises:
         LayoutError: the bytes end early, the cloud is big-endian, or a field's datatype is unknown.
+
     """
     reader = Reader(buffer, TYPE)
     stamp_ns, frame_id = reader.header()

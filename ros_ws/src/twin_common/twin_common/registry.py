@@ -94,6 +94,7 @@ def topic(key: str) -> Topic:
 
     Raises:
         KeyError: no such topic; lists those there are.
+
     """
     try:
         return TOPICS[key]
@@ -103,7 +104,10 @@ def topic(key: str) -> Topic:
 
 def table() -> str:
     """Return the registry as a Markdown table."""
-    rows = ["| topic | type | QoS | rate | leaves the platform | recorded | what |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    rows = [
+        "| topic | type | QoS | rate | leaves the platform | recorded | what |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for item in TOPICS.values():
         qos = ("reliable" if item.qos.reliable else "best effort") + (", latched" if item.qos.latched else "")
         rate = f"{item.rate:g} Hz" if item.rate else "on change"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
@@ -53,6 +54,7 @@ class RosHost:
 
         Raises:
             ConfigError: a parameter or component is not what was expected; nothing is left behind.
+
         """
         self._context = context
         self._bus = LocalBus()
@@ -100,7 +102,9 @@ class RosHost:
         for service in component.services:
             handler = runtime.component.handler(f"on_service_{service.name}")
             node.create_service(
-                cdr.message_class(service.type_name), f"~/{service.name}", functools.partial(self._serve, runtime, handler)
+                cdr.message_class(service.type_name),
+                f"~/{service.name}",
+                functools.partial(self._serve, runtime, handler),
             )
 
     def _connect(self) -> None:
@@ -172,16 +176,17 @@ class RosHost:
             self._next_diagnostics += 1.0
             self._diagnostics.publish(diagnostics_of(self.runtimes, now_ns))
 
-    def spin(self) -> None:
-        """Start the components and run until the context is shut down."""
+    def start(self) -> None:
+        """Start the components, in order."""
         for runtime in self.runtimes:
             runtime.component.start()
         self._bus.run()
-        try:
+
+    def spin(self) -> None:
+        """Run until the context is shut down."""
+        with contextlib.suppress(KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
             # spin() without a deadline returns from every wait at once in rclpy 7.1 and starves its callbacks.
             self.executor.spin_until_future_complete(Future(executor=self.executor), FOREVER)
-        except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
-            pass
 
     def close(self) -> None:
         """End every component, then its node."""
@@ -196,12 +201,20 @@ def _parameter_value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def run_process(process: ProcessSpec, arguments: Sequence[str] | None = None) -> int:
-    """Run the nodes of a process until Ctrl-C or SIGTERM; return the exit code (2: bad configuration)."""
+def run_process(
+    process: ProcessSpec, arguments: Sequence[str] | None = None, on_ready: Callable[[], None] | None = None
+) -> int:
+    """Run the nodes of a process until Ctrl-C or SIGTERM; return the exit code (2: bad configuration).
+
+    ``on_ready`` is called once all nodes exist and have started.
+    """
     rclpy.init(args=list(arguments) if arguments is not None else None)
     host = None
     try:
         host = RosHost(process)
+        host.start()
+        if on_ready is not None:
+            on_ready()
         host.spin()
         return 0
     except ConfigError as error:

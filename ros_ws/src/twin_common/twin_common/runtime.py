@@ -86,6 +86,7 @@ class NodeRuntime:
         send: called with (outlet, message) for every published message.
         clock: returns the graph's time in nanoseconds.
         listeners: returns how many listen to an outlet.
+
     """
 
     def __init__(
@@ -106,9 +107,7 @@ class NodeRuntime:
         self.processing_ms: deque[float] = deque(maxlen=_WINDOW)
         self.latency_ms: deque[float] = deque(maxlen=_WINDOW)
         self.component = component(config, self)
-        self._timers = [
-            [timer, self.component.handler(f"on_timer_{timer.name}"), None] for timer in component.timers
-        ]
+        self._timers = [[timer, self.component.handler(f"on_timer_{timer.name}"), None] for timer in component.timers]
 
     def now_ns(self) -> int:
         """Return the time of the graph."""

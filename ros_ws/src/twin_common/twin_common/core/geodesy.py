@@ -26,14 +26,10 @@ class Datum:
     def to_map(self, latitude: np.ndarray, longitude: np.ndarray, altitude: np.ndarray) -> np.ndarray:
         """Return east, north, up in metres, shape (..., 3)."""
         return np.stack(
-            pymap3d.geodetic2enu(
-                latitude, longitude, altitude, self.latitude, self.longitude, self.altitude
-            ),
+            pymap3d.geodetic2enu(latitude, longitude, altitude, self.latitude, self.longitude, self.altitude),
             axis=-1,
         )
 
     def to_wgs84(self, east: np.ndarray, north: np.ndarray, up: np.ndarray) -> np.ndarray:
         """Return latitude (deg), longitude (deg), altitude (m), shape (..., 3)."""
-        return np.stack(
-            pymap3d.enu2geodetic(east, north, up, self.latitude, self.longitude, self.altitude), axis=-1
-        )
+        return np.stack(pymap3d.enu2geodetic(east, north, up, self.latitude, self.longitude, self.altitude), axis=-1)

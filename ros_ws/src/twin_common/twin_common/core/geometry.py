@@ -37,6 +37,7 @@ def apply(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: ``points`` is not (N, 3) or the transform not (4, 4).
+
     """
     if points.ndim != 2 or points.shape[1] != 3:
         raise ValueError(f"points: expected (N, 3), got {points.shape}")
@@ -72,7 +73,8 @@ def box_corners(x: np.ndarray, y: np.ndarray, length: np.ndarray, width: np.ndar
     across = np.array([0.5, 0.5, -0.5, -0.5])[None] * np.asarray(width)[:, None]
     cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
     return np.stack(
-        [np.asarray(x)[:, None] + along * cos - across * sin, np.asarray(y)[:, None] + along * sin + across * cos], axis=2
+        [np.asarray(x)[:, None] + along * cos - across * sin, np.asarray(y)[:, None] + along * sin + across * cos],
+        axis=2,
     )
 
 

@@ -30,6 +30,7 @@ class TransformBuffer:
     Args:
         keep: how long dynamic transforms are kept, seconds.
         max_extrapolation: how far past the newest transform a stamp may lie, seconds.
+
     """
 
     def __init__(self, keep: float = 10.0, max_extrapolation: float = 0.2) -> None:
@@ -43,6 +44,7 @@ class TransformBuffer:
 
         Raises:
             ValueError: not a finite (4, 4) matrix, or parent and child are the same frame.
+
         """
         if parent_from_child.shape != (4, 4) or not np.isfinite(parent_from_child).all():
             raise ValueError(f"{parent} from {child}: expected a finite (4, 4) transform")
@@ -63,6 +65,7 @@ class TransformBuffer:
 
         Raises:
             TransformError: the frames are not connected or the stamp lies outside what is known.
+
         """
         to_target, to_source = self._chain(target, stamp_ns), self._chain(source, stamp_ns)
         common = next((frame for frame in to_source if frame in to_target), None)

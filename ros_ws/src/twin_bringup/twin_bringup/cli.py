@@ -1,0 +1,124 @@
+"""The command line: ``./twin COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from twin_bringup import bench, demo
+from twin_bringup.descriptions import DESCRIPTIONS, description, options_from_text
+from twin_bringup.jobs import run_folder
+from twin_bringup.paths import root
+from twin_bringup.runner import Runner, run_until_signal
+from twin_common.config import ConfigError, table
+
+
+def _launch(arguments: argparse.Namespace) -> int:
+    options_class, jobs = description(arguments.name)
+    given = {}
+    for item in arguments.options:
+        key, separator, value = item.partition(":=")
+        if not separator:
+            raise ConfigError(f"launch {arguments.name}: {item!r}; expected key:=value")
+        given[key] = value
+    options = options_from_text(options_class, given, f"launch {arguments.name}")
+    port = getattr(options, "foxglove_port", 0)
+    if port:
+        demo.require_free_port(options.foxglove_host, port)
+    folder = run_folder()
+    try:
+        outcome = run_until_signal(Runner(jobs(options, folder)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if outcome.reason:
+        print(f"launch {arguments.name}: {outcome.reason}", file=sys.stderr)
+    return outcome.exit_code
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments.pytest], cwd=root())
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from twin_behavior.evaluation import evaluate_behavior
+    from twin_prediction.evaluation import evaluate_prediction
+    from twin_replay.evaluation import evaluate_detection, evaluate_tracking
+
+    score = {
+        "detection": evaluate_detection, "tracking": evaluate_tracking,
+        "prediction": evaluate_prediction, "behavior": evaluate_behavior,
+    }[arguments.what]  # fmt: skip
+    if not arguments.data.is_dir():
+        raise ConfigError(f"{arguments.data}: no such folder; expected the recordings to score on (--data)")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    score(arguments.data, arguments.out)
+    print(f"written: {arguments.out}/metrics.json and the raw results")
+    return 0
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("demo", help="the whole graph on a district, watched and judged")
+    parser.add_argument("--input", default="bags/crossing", metavar="BAG", help="bag folder (default: %(default)s)")
+    parser.add_argument("--duration", type=float, metavar="S", help="seconds of the recording to play (default: all)")
+    parser.add_argument("--headless", action="store_true", help="lines instead of a live table")
+    parser.add_argument("--port", type=int, default=8765, help="of the Foxglove server; 0: none (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=1.0, help="speed of the recording's time (default: %(default)s)")
+    parser.add_argument("--platforms", default="all", help="platforms that take part, with commas (default: all)")
+    parser.set_defaults(func=demo.run_demo)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    from twin_replay import cli as replay_cli
+    from twin_viz import cli as viz_cli
+
+    parser = argparse.ArgumentParser(prog="twin", description="District Twin: a live digital twin of a city district.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("setup", help="make .venv, install the locked packages, build ros_ws")
+    _add_demo(commands)
+    launch = commands.add_parser(
+        "launch", help="run a launch description", formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n\n".join(f"{name}:\n{table(options)}" for name, (options, _) in DESCRIPTIONS.items()),
+    )  # fmt: skip
+    launch.add_argument("name", help=", ".join(DESCRIPTIONS))
+    launch.add_argument("options", nargs="*", metavar="key:=value")
+    launch.set_defaults(func=_launch)
+    viz_cli.register(commands)
+    replay_cli.register(commands)
+    score = commands.add_parser("eval", help="score against recordings with known truth")
+    score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior"))
+    score.add_argument("--data", type=Path, default=root() / "../shared/data", help="folder of the recordings")
+    score.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for metrics.json and raw results")
+    score.set_defaults(func=_evaluate)
+    bench.register(commands)
+    test = commands.add_parser("test", help="every test; arguments go to pytest", add_help=False)
+    test.add_argument("pytest", nargs=argparse.REMAINDER)
+    test.set_defaults(func=_test)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; bad input gives one line and exit code 2."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["test"]:  # argparse takes a leading option for its own
+        return _test(argparse.Namespace(pytest=arguments[1:]))
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return int(parsed.func(parsed))
+    except (ConfigError, ValueError) as error:
+        print(f"twin {parsed.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

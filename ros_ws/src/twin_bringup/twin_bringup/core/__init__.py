@@ -1,1 +1,0 @@
-"""Algorithms; NumPy and SciPy only, no ROS."""

@@ -1,0 +1,176 @@
+"""Launch descriptions: named lists of jobs with options, executed by the runner or by ``ros2 launch``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twin_bringup.graph import GraphOptions, build_graph, sensor_topics
+from twin_bringup.jobs import Job, container_job
+from twin_bringup.paths import find
+from twin_common.config import Config, ConfigError, from_mapping, setting
+from twin_common.district import load_district
+
+
+@dataclass(frozen=True, slots=True)
+class DistrictOptions(Config):
+    """A live district: its nodes and the operator's server on this computer, and the platforms named."""
+
+    district: str = setting("bags/crossing/district.yaml", doc="district file")
+    platforms: str = setting("all", doc="platforms run here: all, none, or names with commas")
+    foxglove_port: int = setting(8765, doc="port of the Foxglove server; 0: none", low=0, high=65535)
+    foxglove_host: str = setting("127.0.0.1", doc="address the Foxglove server listens on")
+    history: str = setting("", doc="history file; empty: kept while it runs")
+    record: str = setting("", doc="bag folder to record into; empty: none")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformOptions(Config):
+    """One pole or vehicle on a computer of its own."""
+
+    platform: str = setting(doc="its name in the district file")
+    district: str = setting("bags/crossing/district.yaml", doc="district file")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions(Config):
+    """A recording played into the whole graph; all ends when it does."""
+
+    bag: str = setting("bags/crossing", doc="bag folder")
+    district: str = setting("", doc="district file; empty: the bag's own")
+    platforms: str = setting("all", doc="platforms of the district that take part: all, or names with commas")
+    rate: float = setting(1.0, "", "speed of the recording's time", low=0.05, high=20.0)
+    start: float = setting(0.0, "s", "where in the recording to start", low=0)
+    duration: float = setting(0.0, "s", "how much of it to play; 0: all", low=0)
+    loop: bool = setting(False, doc="start again at the end")
+    foxglove_port: int = setting(8765, doc="port of the Foxglove server; 0: none", low=0, high=65535)
+    foxglove_host: str = setting("127.0.0.1", doc="address the Foxglove server listens on")
+    history: str = setting("", doc="history file; empty: kept while it runs")
+    record: str = setting("", doc="bag folder to record into; empty: none")
+
+
+def _foxglove_job(district: Path, host: str, port: int, *, use_sim_time: bool) -> list[Job]:
+    if not port:
+        return []
+    arguments = ["--district", str(district.resolve()), "--host", host, "--port", str(port)]
+    arguments += ["--ros-args", "-p", "use_sim_time:=true"] if use_sim_time else []
+    return [Job("foxglove", "twin_viz", "foxglove", "twin_viz.foxglove_node", tuple(arguments))]
+
+
+def _recorder_job(folder: str, *, use_sim_time: bool) -> list[Job]:
+    if not folder:
+        return []
+    arguments = ["--out", folder] + (["--ros-args", "-p", "use_sim_time:=true"] if use_sim_time else [])
+    return [Job("recorder", "twin_replay", "recorder", "twin_replay.recorder_node", tuple(arguments))]
+
+
+def _names(platforms: str) -> tuple[str, ...] | None:
+    if platforms == "all":
+        return None
+    return () if platforms == "none" else tuple(name.strip() for name in platforms.split(","))
+
+
+def district_jobs(options: DistrictOptions, folder: Path) -> list[Job]:
+    """Return the jobs of a live district."""
+    path = find(options.district, "a district file")
+    graph = build_graph(path, GraphOptions(platforms=_names(options.platforms), history=options.history))
+    jobs = _foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=False)
+    jobs += [container_job(process, folder) for process in graph if process.nodes]
+    return jobs + _recorder_job(options.record, use_sim_time=False)
+
+
+def platform_jobs(options: PlatformOptions, folder: Path) -> list[Job]:
+    """Return the jobs of one platform."""
+    path = find(options.district, "a district file")
+    graph = build_graph(path, GraphOptions(platforms=(options.platform,), with_district=False))
+    return [container_job(process, folder) for process in graph]
+
+
+def bag_district(bag: Path, district: str) -> Path:
+    """Return the district file named, or else the one in the bag's folder.
+
+    Raises:
+        ConfigError: neither is there.
+
+    """
+    if district:
+        return find(district, "a district file")
+    path = bag / "district.yaml"
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; expected the bag's district file, or district:=FILE")
+    return path
+
+
+def replay_jobs(options: ReplayOptions, folder: Path) -> list[Job]:
+    """Return the jobs of a recording played into the graph."""
+    from twin_replay.bag import topics_of
+
+    bag = find(options.bag, "a bag folder")
+    path = bag_district(bag, options.district)
+    district = load_district(path)
+    available = topics_of(bag)
+    played = sensor_topics(district, available)
+    if not played:
+        raise ConfigError(
+            f"{bag}: none of its topics feeds the graph ({', '.join(sorted(available)) or 'no topics'}); expected "
+            f"sensor topics such as /{district.platforms[0].name}/lidar/points"
+        )
+    graph = build_graph(
+        path,
+        GraphOptions(use_sim_time=True, provided=played, platforms=_names(options.platforms), history=options.history),
+    )
+    needed = {topic for process in graph for node in process.nodes for topic in node.remappings.values()}
+    jobs = _foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=True)
+    jobs += [container_job(process, folder) for process in graph]
+    jobs += _recorder_job(options.record, use_sim_time=True)
+    arguments = [str(bag), "--rate", str(options.rate), "--start", str(options.start)]
+    arguments += ["--duration", str(options.duration)] if options.duration else []
+    arguments += ["--loop"] if options.loop else []
+    arguments += ["--topics", *sorted(played & needed)]
+    return [*jobs, Job("player", "twin_replay", "player", "twin_replay.player_node", tuple(arguments), ends_all=True)]
+
+
+DESCRIPTIONS: dict[str, tuple[type[Config], Callable[[Any, Path], list[Job]]]] = {
+    "district": (DistrictOptions, district_jobs),
+    "platform": (PlatformOptions, platform_jobs),
+    "replay": (ReplayOptions, replay_jobs),
+}
+
+
+def description(name: str) -> tuple[type[Config], Callable[[Any, Path], list[Job]]]:
+    """Return the options and the job list of a description.
+
+    Raises:
+        ConfigError: no such description; lists those there are.
+
+    """
+    try:
+        return DESCRIPTIONS[name]
+    except KeyError:
+        raise ConfigError(f"launch: no description {name!r}; expected one of {', '.join(DESCRIPTIONS)}") from None
+
+
+def options_from_text(cls: type[Config], values: Mapping[str, str], where: str) -> Any:
+    """Build options from ``key:=value`` texts, each read as its field's type.
+
+    Raises:
+        ConfigError: an unknown key, or a text that is not of its field's type.
+
+    """
+    kinds = {field.name: field.type for field in dataclasses.fields(cls)}
+    typed: dict[str, Any] = {}
+    for key, text in values.items():
+        kind = kinds.get(key)
+        try:
+            if kind == "bool":
+                typed[key] = {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+            elif kind in ("int", "float"):
+                typed[key] = {"int": int, "float": float}[kind](text)
+            else:
+                typed[key] = text
+        except (KeyError, ValueError):
+            raise ConfigError(f"{where}: {key}:={text}; expected {kind}") from None
+    return from_mapping(cls, typed, where)

@@ -1,0 +1,193 @@
+"""Runs jobs: in order, watched, restarted when they crash, and ended all together.
+
+Each job is a process of its own session, so that one Ctrl-C in the terminal reaches the runner alone,
+which then ends its jobs in reverse order. A job that outlives the runner gets SIGTERM from the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twin_bringup.jobs import Job
+from twin_common.config import Config, setting
+
+BAD_INPUT = 2
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerConfig(Config):
+    """How patient the runner is."""
+
+    ready_timeout: float = setting(30.0, "s", "wait for a process to be ready before the next starts", low=1)
+    first_backoff: float = setting(0.5, "s", "pause before the first restart; doubles with each", low=0.01)
+    longest_backoff: float = setting(10.0, "s", "longest pause before a restart", low=0.1)
+    forgiven_after: float = setting(30.0, "s", "a process that ran so long starts with the first pause again", low=1)
+    interrupt_wait: float = setting(
+        5.0, "s", "time to end after SIGINT, then after SIGTERM; then it is killed", low=0.1
+    )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended."""
+
+    exit_code: int = 0
+    reason: str = ""
+    restarts: int = 0
+
+
+class Runner:
+    """Runs a list of jobs until one that ends all has ended, one fails for good, or ``stop`` is called."""
+
+    def __init__(
+        self, jobs: Sequence[Job], environment: dict[str, str] | None = None, config: RunnerConfig | None = None,
+        write: Callable[[str, str], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Keep the jobs; ``write(name, line)`` gets every line they print (default: prefixed, to stderr)."""
+        self._jobs = list(jobs)
+        self._environment = {**os.environ, **(environment or {})}
+        self._config = config or RunnerConfig()
+        self._write = write or _write_prefixed
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+        self.outcome = Outcome()
+
+    def pids(self) -> dict[str, int]:
+        """Return the process id of each job that runs now."""
+        return {name: process.pid for name, process in self._processes.items() if process.returncode is None}
+
+    def stop(self, exit_code: int = 0, reason: str = "") -> None:
+        """End all jobs; ``run`` returns when they have ended. The first call decides the outcome."""
+        if not self._stopping.is_set():
+            self.outcome.exit_code, self.outcome.reason = exit_code, reason
+            self._stopping.set()
+
+    async def run(self) -> Outcome:
+        """Start the jobs in order, keep them running, end them in reverse order."""
+        watchers = []
+        try:
+            for job in self._jobs:
+                if self._stopping.is_set():
+                    break
+                ready = asyncio.Event()
+                watchers.append(asyncio.create_task(self._keep_running(job, ready)))
+                await self._wait_ready(job, ready)
+            await self._stopping.wait()
+        finally:
+            self._stopping.set()
+            for job in reversed(self._jobs):
+                await self._end(job.name)
+            await asyncio.gather(*watchers)
+        return self.outcome
+
+    async def _wait_ready(self, job: Job, ready: asyncio.Event) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        waiting = asyncio.create_task(ready.wait())
+        done, _ = await asyncio.wait(
+            {stopping, waiting}, timeout=self._config.ready_timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in (stopping, waiting):
+            task.cancel()
+        if not done:
+            self.stop(1, f"{job.name}: not ready after {self._config.ready_timeout:g} s")
+
+    async def _keep_running(self, job: Job, ready: asyncio.Event) -> None:
+        """Start a job, and again after each crash with a growing pause."""
+        backoff = self._config.first_backoff
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            started = loop.time()
+            code = await self._run_once(job, ready)
+            if self._stopping.is_set():
+                return
+            if code == BAD_INPUT:
+                self.stop(BAD_INPUT, f"{job.name}: refused its input")
+                return
+            if job.ends_all:
+                self.stop(code, "" if code == 0 else f"{job.name}: ended with exit code {code}")
+                return
+            if loop.time() - started > self._config.forgiven_after:
+                backoff = self._config.first_backoff
+            self._write("runner", f"{job.name} ended with exit code {code}; restarting in {backoff:g} s")
+            self.outcome.restarts += 1
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), backoff)
+            backoff = min(2 * backoff, self._config.longest_backoff)
+
+    async def _run_once(self, job: Job, ready: asyncio.Event) -> int:
+        """Run a job to its end; return its exit code, 128 + signal if one ended it."""
+        read_end, write_end = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *job.command(), env={**self._environment, "TWIN_READY_FD": str(write_end)},
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+                pass_fds=(write_end,), start_new_session=True, preexec_fn=_die_with_parent,
+            )  # fmt: skip
+        finally:
+            os.close(write_end)
+        self._processes[job.name] = process
+        loop = asyncio.get_running_loop()
+        if job.reports_ready:
+            loop.add_reader(read_end, lambda: (ready.set(), loop.remove_reader(read_end)))
+        else:
+            ready.set()
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self._write(job.name, line.decode(errors="replace").rstrip())
+        code = await process.wait()
+        loop.remove_reader(read_end)
+        os.close(read_end)
+        ready.set()
+        return code if code >= 0 else 128 - code
+
+    async def _end(self, name: str) -> None:
+        """End one job: SIGINT, then SIGTERM, then SIGKILL to its whole session."""
+        process = self._processes.get(name)
+        if process is None or process.returncode is not None:
+            return
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.shield(process.wait()), self._config.interrupt_wait)
+                return
+        self._write("runner", f"{name} had to be killed")
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the runner dies; runs in the child."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _write_prefixed(name: str, line: str) -> None:
+    print(f"[{name}] {line}", file=sys.stderr, flush=True)
+
+
+def run_until_signal(runner: Runner, also: Callable[[], None] | None = None) -> Outcome:
+    """Run from the main thread; Ctrl-C or SIGTERM ends all jobs in order.
+
+    ``also`` is called when a signal asks for the end.
+    """
+
+    async def main() -> Outcome:
+        loop = asyncio.get_running_loop()
+
+        def asked() -> None:
+            if also is not None:
+                also()
+            runner.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, asked)
+        return await runner.run()
+
+    return asyncio.run(main())
