@@ -53,7 +53,7 @@ def test_what_is_wrong_is_said_in_one_line(values: object, message: str) -> None
 
 
 def test_a_missing_file_and_broken_yaml_name_file_and_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.yaml: no such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such file"):
         load_yaml(tmp_path / "nowhere.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: 1\nb: [1\nc: 2\n")

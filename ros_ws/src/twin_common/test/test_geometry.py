@@ -68,7 +68,7 @@ def test_wgs84_goes_there_and_back_and_a_degree_has_its_length() -> None:
     assert float(up) == pytest.approx(-0.001, abs=0.001)
     there = datum.to_wgs84(np.array(300.0), np.array(-200.0), np.array(5.0))
     np.testing.assert_allclose(datum.to_map(*there), [300, -200, 5], atol=1e-6)
-    with pytest.raises(ValueError, match="latitude 95"):
+    with pytest.raises(ValueError, match=r"latitude 95"):
         Datum(95, 0, 0)
 
 
