@@ -20,14 +20,13 @@ def states_from_message(message: ArrayMessage) -> tuple[TrackStates, int]:
     valid &= np.isfinite(covariance).all(axis=(1, 2)) & (np.diagonal(covariance, axis1=1, axis2=2) >= 0).all(axis=1)
     valid &= (tracks["yaw_rate_variance"] >= 0) & (tracks["classification"] < 10)
     good = tracks[valid]
+    yaw, yaw_rate, yaw_rate_variance, acceleration = (good[name].astype(float) for name in floats[4:])
     states = TrackStates(
         good["track_id"].copy(),
         np.stack([good["x"], good["y"]], axis=1).astype(float),
         np.stack([good["velocity_x"], good["velocity_y"]], axis=1).astype(float),
-        covariance[valid],
-        *(good[name].astype(float) for name in ("yaw", "yaw_rate", "yaw_rate_variance", "acceleration")),
-        good["classification"].astype(np.int64),
-    )
+        covariance[valid], yaw, yaw_rate, yaw_rate_variance, acceleration, good["classification"].astype(np.int64),
+    )  # fmt: skip
     return states, int(len(tracks) - len(good))
 
 

@@ -27,6 +27,7 @@ def read_windows(path: Path) -> np.ndarray:
 
     Raises:
         ConfigError: the file is not rows of frame, id, x, y.
+
     """
     try:
         rows = np.loadtxt(path, ndmin=2)
@@ -105,6 +106,7 @@ def evaluate_prediction(data: Path, out: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the recordings are missing or not in their format.
+
     """
     folder = Path(data) / "eth_ucy"
     files = sorted(folder.glob("*.txt"))

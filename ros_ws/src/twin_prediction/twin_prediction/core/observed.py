@@ -21,6 +21,7 @@ def filter_positions(
 
     Raises:
         ValueError: ``positions`` has another shape.
+
     """
     if positions.ndim != 3 or positions.shape[2] != 2 or positions.shape[1] < 2:
         raise ValueError(f"positions: expected (N, T >= 2, 2), got {positions.shape}")

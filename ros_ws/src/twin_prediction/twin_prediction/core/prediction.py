@@ -50,11 +50,12 @@ def _turn_probability(tracks: TrackStates, config: PredictionConfig) -> np.ndarr
     log_ratio = 0.5 * (tracks.yaw_rate**2 * (1 / straight - 1 / turning) - np.log(turning / straight))
     ratio = np.exp(np.minimum(log_ratio, 50.0))
     posterior = prior * ratio / (prior * ratio + 1 - prior)
-    return np.where(np.linalg.norm(tracks.velocity, axis=1) >= config.turn_min_speed, posterior, 0.0)
+    fast = np.linalg.norm(tracks.velocity, axis=1) >= config.turn_min_speed
+    return np.where(fast, posterior, 0.0)
 
 
 def _stop_probability(tracks: TrackStates, config: PredictionConfig) -> np.ndarray:
     """Return the probability that an object brakes to rest, (N,): a ramp in its deceleration."""
     ramp = (-tracks.acceleration - config.brake_low) / (config.brake_high - config.brake_low)
     moving = np.linalg.norm(tracks.velocity, axis=1) > 0.5
-    return np.array(config.stop_prior)[tracks.classification] * np.clip(ramp, 0.0, 1.0) * moving
+    return np.asarray(np.array(config.stop_prior)[tracks.classification] * np.clip(ramp, 0.0, 1.0) * moving)

@@ -35,6 +35,7 @@ class TrackStates:
 
         Raises:
             ValueError: an array does not have the shape its name promises.
+
         """
         count = len(self.track_id)
         shapes = {"position": (2,), "velocity": (2,), "covariance": (4, 4)}
