@@ -35,6 +35,12 @@ def entry_of(name: str) -> registry.Topic | None:
     return None
 
 
+def is_sensor(name: str) -> bool:
+    """Return whether a topic is what a sensor gives."""
+    entry = entry_of(name)
+    return entry is not None and entry.key in SENSOR_KEYS
+
+
 def platform_of(name: str) -> str:
     """Return the platform in a topic's name, "" if it has none."""
     for pattern, _ in _patterns():
