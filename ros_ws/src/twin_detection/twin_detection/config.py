@@ -1,0 +1,48 @@
+"""Parameters of the LiDAR detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twin_common.config import Config, ConfigError, setting
+
+STILL, MOVING = "still", "moving"
+
+
+@dataclass(frozen=True, slots=True)
+class LidarDetectorConfig(Config):
+    """How objects are found in LiDAR scans."""
+
+    platform: str = setting("", doc="name of the platform; part of the frames' names")
+    mode: str = setting(STILL, doc="still: compare with a learned background; moving: remove the ground",
+                        choices=(STILL, MOVING))  # fmt: skip
+    sensor_height: float = setting(5.0, "m", "height of the sensor above the ground below it", low=0.1, high=50.0)
+    roll_deg: float = setting(0.0, "deg", "roll of the sensor in a level frame", low=-90.0, high=90.0)
+    pitch_deg: float = setting(0.0, "deg", "pitch of the sensor in a level frame", low=-90.0, high=90.0)
+
+    min_range: float = setting(1.5, "m", "nearer returns are of the platform itself", low=0.0, high=20.0)
+    max_range: float = setting(60.0, "m", "farther returns are not looked at", low=5.0, high=300.0)
+    min_height: float = setting(0.25, "m", "lower returns are ground", low=0.05, high=1.0)
+    max_height: float = setting(4.0, "m", "higher returns are no object on the ground", low=1.0, high=10.0)
+    cell_size: float = setting(0.2, "m", "edge of a cell when neighbouring points are joined", low=0.05, high=1.0)
+    min_points: int = setting(6, doc="fewer points make no object", low=2, high=1000)
+    min_existence: float = setting(0.4, doc="less probable objects are not reported", low=0.0, high=1.0)
+
+    azimuth_bins: int = setting(1024, doc="background: directions in a full turn", low=90, high=8192)
+    warm_up: float = setting(1.0, "s", "background: time of learning before the first objects", low=0.2, high=60.0)
+    background_margin: float = setting(0.35, "m", "how much nearer than the background an object is at least",
+                                       low=0.05, high=3.0)  # fmt: skip
+    background_memory: float = setting(20.0, "s", "background: time over which it follows slow changes",
+                                       low=1.0, high=3600.0)  # fmt: skip
+    uncover_after: float = setting(0.3, "s", "background: time after which farther returns replace it", low=0.0,
+                                   high=10.0)  # fmt: skip
+    absorb_after: float = setting(1800.0, "s", "background: time after which something that stands still joins it",
+                                  low=60.0, high=86400.0)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check that the ranges make sense together."""
+        Config.__post_init__(self)
+        if self.min_range >= self.max_range:
+            raise ConfigError(f"LidarDetectorConfig.min_range: {self.min_range}; expected less than max_range")
+        if self.min_height >= self.max_height:
+            raise ConfigError(f"LidarDetectorConfig.min_height: {self.min_height}; expected less than max_height")

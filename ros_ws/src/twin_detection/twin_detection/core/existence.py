@@ -1,0 +1,51 @@
+"""How probable it is that a cluster is an object, and not a wall, a pole or a bush."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_detection.core.classes import PEDESTRIAN, VEHICLES, Classified
+from twin_detection.core.clusters import Clusters
+from twin_detection.core.shape import Shape
+
+_MAX_EXTENT = 16.0
+
+
+def plausible_extent(xy: np.ndarray, clusters: Clusters) -> np.ndarray:
+    """Return which clusters are not larger than the largest vehicle, (C,) bool."""
+    extents = [clusters.maximum(xy[:, axis]) - clusters.minimum(xy[:, axis]) for axis in (0, 1)]
+    return np.asarray(np.hypot(*extents) < _MAX_EXTENT)
+
+
+def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((value - low) / (high - low), 0.0, 1.0)
+
+
+def existence(
+    rectangles: np.ndarray, form: Shape, classified: Classified, point_count: np.ndarray, *, background_removed: bool
+) -> np.ndarray:
+    """Return the probability that each cluster is an object, (C,).
+
+    A logistic score over what can be said without learning: a known size, enough points, contact with the
+    ground and, for vehicles, returns along the outline, as bodywork is closed and a bush is not.
+
+    Args:
+        rectangles: (C, 5) seen rectangles.
+        form: shapes of the clusters.
+        classified: their classes.
+        point_count: (C,).
+        background_removed: what never moved is already gone, so that little evidence is needed.
+    """
+    known = 1.0 - classified.probability[:, 0]
+    vehicle = np.isin(classified.label, VEHICLES)
+    points = _ramp(np.log(np.maximum(point_count, 1)), np.log(5), np.log(40))
+    floating = _ramp(form.bottom, 0.6, 1.1)
+    score = 2.0 * (known - 0.5) + 1.5 * points - 2.5 * floating
+    if background_removed:
+        score += 0.8
+    else:
+        thin = (rectangles[:, 3] < 0.25) & (rectangles[:, 2] > 2.3)
+        score += np.where(vehicle, 3.0 * (_ramp(form.outline, 0.3, 0.9) - 0.5), 0.0) - 1.0
+        score -= 1.5 * (vehicle & thin)
+        score -= 0.5 * (classified.label == PEDESTRIAN)
+    return np.asarray(1.0 / (1.0 + np.exp(-score)))

@@ -1,0 +1,65 @@
+"""Height of the ground, as a grid of lowest returns cleaned by a morphological opening."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+_CELL = 1.0
+_WINDOW = 7
+_MAX_SLOPE = 0.12
+_MARGIN = 0.4
+
+
+class Ground:
+    """The ground around a sensor, in a level frame with the sensor at the origin.
+
+    Follows the idea of the progressive morphological filter (Zhang et al. 2003) with one window that is
+    larger than a vehicle: the lowest return of each cell, opened, so that cells which hold only an object
+    take the height of the ground around it. Cells without returns lie on the plane ``-sensor_height``.
+
+    Args:
+        points: (N, 3) float, metres, level frame.
+        sensor_height: height of the sensor above the ground below it, metres.
+        max_range: half the edge of the grid, metres.
+    """
+
+    def __init__(self, points: np.ndarray, sensor_height: float, max_range: float) -> None:
+        """Fit the grid."""
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ValueError(f"points: expected (N, 3), got {points.shape}")
+        self._origin = -max_range
+        self._cells = int(np.ceil(2 * max_range / _CELL))
+        centres = self._origin + (np.arange(self._cells) + 0.5) * _CELL
+        tolerance = _MARGIN + _MAX_SLOPE * np.hypot(centres[:, None], centres[None, :])
+        lowest = np.full(self._cells * self._cells, np.inf, np.float32)
+        np.minimum.at(lowest, self._index(points), points[:, 2].astype(np.float32, copy=False))
+        lowest = lowest.reshape(self._cells, self._cells)
+        # Stray returns below the ground (mirrors, multipath) and walls without ground are no evidence.
+        known = np.abs(lowest + sensor_height) < tolerance
+        self.height = _opened(lowest, known, -sensor_height)
+
+    def _index(self, points: np.ndarray) -> np.ndarray:
+        cells = ((points[:, :2] - self._origin) * (1 / _CELL)).astype(np.int32)
+        np.clip(cells, 0, self._cells - 1, out=cells)
+        index: np.ndarray = cells[:, 0] * self._cells + cells[:, 1]
+        return index
+
+    def above(self, points: np.ndarray) -> np.ndarray:
+        """Return the height of (N, 3) points above the ground, (N,), metres."""
+        above: np.ndarray = points[:, 2] - self.height.reshape(-1)[self._index(points)]
+        return above
+
+
+def _opened(lowest: np.ndarray, known: np.ndarray, default: float) -> np.ndarray:
+    """Return the opening of the known cells; unknown ones take the mean of their surroundings."""
+    # Pits of one cell are stray returns, and would spread over the whole window.
+    raised = ndimage.maximum_filter(np.where(known, lowest, -np.inf), 3)
+    filled = ndimage.minimum_filter(np.where(np.isfinite(raised), raised, np.inf), 3)
+    eroded = ndimage.minimum_filter(np.where(known, filled, np.inf), _WINDOW)
+    reached = np.isfinite(eroded)
+    opened = ndimage.maximum_filter(np.where(reached, eroded, -np.inf), _WINDOW)
+    weight = ndimage.uniform_filter(reached.astype(np.float32), 3)
+    total = ndimage.uniform_filter(np.where(reached, opened, 0.0).astype(np.float32), 3)
+    height = np.where(weight > 0.1, total / np.maximum(weight, 0.1), default)
+    return height.astype(np.float32)

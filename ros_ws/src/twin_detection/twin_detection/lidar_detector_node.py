@@ -1,0 +1,64 @@
+"""The node that turns scans into objects."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from twin_common.component import Component, Context, Input, Output
+from twin_common.pointcloud import Cloud
+from twin_detection import convert
+from twin_detection.config import LidarDetectorConfig
+from twin_detection.core.detector import LidarDetector as Detector
+
+
+class LidarDetector(Component):
+    """Finds road users in the scans of one LiDAR."""
+
+    Config = LidarDetectorConfig
+    inputs = (Input("points", "lidar_points", max_age=1.0),)
+    outputs = (Output("objects", "lidar_objects"), Output("foreground", "lidar_foreground"))
+
+    def __init__(self, config: LidarDetectorConfig, context: Context) -> None:
+        """Make the detector."""
+        super().__init__(config, context)
+        self._detector = Detector(config)
+        self._last_ns: int | None = None
+
+    def on_points(self, cloud: Cloud, _source: str) -> None:
+        """Detect, and publish with the scan's stamp and frame."""
+        if self._last_ns is not None and cloud.stamp_ns == self._last_ns:
+            self.context.count("repeated")
+            return
+        if self._last_ns is not None and cloud.stamp_ns < self._last_ns:
+            self.context.count("set_back")
+        self._last_ns = cloud.stamp_ns
+        frame_id = cloud.frame_id or self._frame()
+        xyz, ring, time_offset = convert.arrays_from_cloud(cloud)
+        detections, members = self._detector.step(xyz, ring, time_offset, cloud.stamp_ns)
+        self.context.report(None if len(xyz) else "points: empty scans")
+        self.context.measure("learning", float(self._detector.learning))
+        self.context.measure("objects", float(len(detections)))
+        self.context.publish("objects", convert.message_from_detections(detections, cloud.stamp_ns, frame_id))
+        if self.context.wanted("foreground"):
+            self._publish_foreground(cloud, frame_id, members)
+
+    def _publish_foreground(self, cloud: Cloud, frame_id: str, members: np.ndarray) -> None:
+        points: Any = cloud.points.reshape(-1)[members]
+        self.context.publish("foreground", Cloud(cloud.stamp_ns, frame_id, points))
+
+    def _frame(self) -> str:
+        return f"{self.config.platform}/lidar" if self.config.platform else "lidar"
+
+
+def main() -> int:
+    """Run as a node of its own."""
+    from twin_common.ros_host import run_component  # only here: lockstep replay needs no middleware
+
+    return run_component(LidarDetector, "lidar_detector")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
