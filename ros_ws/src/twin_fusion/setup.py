@@ -14,5 +14,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["fusion = twin_fusion.fusion_node:main", "merger = twin_fusion.merger_node:main"]},
+    entry_points={
+        "console_scripts": ["fusion = twin_fusion.fusion_node:main", "merger = twin_fusion.merger_node:main"]
+    },
 )

@@ -64,8 +64,8 @@ class PoseFilter:
     def __init__(self, settings: FilterSettings) -> None:
         """Start without a position."""
         self._settings = settings
-        self._mean = np.zeros(7)
-        self._covariance = np.eye(7)
+        self._mean: np.ndarray = np.zeros(7)
+        self._covariance: np.ndarray = np.eye(7)
         self._roll, self._pitch, self._yaw_rate = 0.0, 0.0, float("nan")
         self._outliers = 0
         self.stamp_ns: int | None = None

@@ -1,0 +1,141 @@
+"""Which objects of two platforms are one and the same."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from twin_fusion.core import classes
+
+_FORBIDDEN = 1e6
+
+
+class PairingSettings(Protocol):
+    """When two platforms are taken to see the same object; see ``config.PairingConfig``."""
+
+    @property
+    def sigma_floor(self) -> float:
+        """Metres."""
+
+    @property
+    def view_bias(self) -> float:
+        """Share of the extent."""
+
+    @property
+    def gate(self) -> float:
+        """Squared Mahalanobis distance."""
+
+    @property
+    def margin(self) -> float:
+        """Metres."""
+
+    @property
+    def min_agreement(self) -> float:
+        """0..1."""
+
+
+def pair(
+    first: np.ndarray, first_times: np.ndarray, second: np.ndarray, second_times: np.ndarray, settings: PairingSettings
+) -> np.ndarray:
+    """Return index pairs (P, 2) of objects that two platforms both see: the cheapest overall assignment.
+
+    ``first``: (N,), ``second``: (M,) with the fields of twin_msgs/DetectedObject, same frame;
+    ``first_times``, ``second_times``: when each was measured, seconds on a common scale.
+    """
+    near = _near(first, first_times, second, second_times, settings)
+    if not len(near):
+        return near
+    costs = _costs(first[near[:, 0]], second[near[:, 1]], second_times[near[:, 1]] - first_times[near[:, 0]], settings)
+    possible: np.ndarray = near[np.isfinite(costs)]
+    if not len(possible):
+        return possible
+    rows, row_of = np.unique(possible[:, 0], return_inverse=True)
+    columns, column_of = np.unique(possible[:, 1], return_inverse=True)
+    table = np.full((len(rows), len(columns)), _FORBIDDEN)
+    table[row_of, column_of] = costs[np.isfinite(costs)]
+    chosen = linear_sum_assignment(table)
+    kept = table[chosen] < _FORBIDDEN
+    return np.stack([rows[chosen[0][kept]], columns[chosen[1][kept]]], axis=1)
+
+
+def _near(
+    first: np.ndarray, first_times: np.ndarray, second: np.ndarray, second_times: np.ndarray, settings: PairingSettings
+) -> np.ndarray:
+    """Return pairs (P, 2) whose circles around the footprints touch, time between them allowed for."""
+    if not len(first) or not len(second):
+        return np.zeros((0, 2), int)
+    reach = 0.5 * np.hypot(first["length"], first["width"])[:, None] + 0.5 * np.hypot(second["length"], second["width"])
+    elapsed = np.abs(second_times[None] - first_times[:, None])
+    reach = reach + settings.margin + elapsed * 2 * classes.TOP_SPEED.max()
+    distance_squared = np.square(first["x"][:, None] - second["x"]) + np.square(first["y"][:, None] - second["y"])
+    return np.argwhere(distance_squared <= np.square(reach))
+
+
+def mean_velocity(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the velocity of pairs (P, 2), m/s, and whether it is known (P,); zero where it is not."""
+    both = np.stack([np.stack([view["velocity_x"], view["velocity_y"]], axis=1) for view in (first, second)])
+    measured = np.isfinite(both).all(axis=2)
+    number = measured.sum(axis=0)
+    total = np.where(measured[:, :, None], both, 0.0).sum(axis=0, dtype=float)
+    return total / np.maximum(number, 1)[:, None], number > 0
+
+
+def drift(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, velocity_known: np.ndarray) -> np.ndarray:
+    """Return how far the objects of pairs may have moved unseen, (P,) metres."""
+    top = np.minimum(classes.TOP_SPEED[first["classification"]], classes.TOP_SPEED[second["classification"]])
+    return np.where(velocity_known, 0.0, top * np.abs(elapsed))
+
+
+def _costs(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, settings: PairingSettings) -> np.ndarray:
+    """Return the cost of pairs (P,): squared Mahalanobis distance and class disagreement; inf: impossible."""
+    velocity, known = mean_velocity(first, second)
+    apart = np.stack([second["x"] - first["x"], second["y"] - first["y"]], axis=1) - velocity * elapsed[:, None]
+    unseen = drift(first, second, elapsed, known)
+    larger = np.where(second["length"] * second["width"] > first["length"] * first["width"], second, first)
+    smaller_yaw = np.where(larger["yaw"] == first["yaw"], second["yaw"], first["yaw"])
+    cos, sin = np.cos(larger["yaw"]), np.sin(larger["yaw"])
+    along, across = apart[:, 0] * cos + apart[:, 1] * sin, apart[:, 1] * cos - apart[:, 0] * sin
+    extents = _joint_half_extents(first, second, larger, smaller_yaw)
+    distance = _mahalanobis(first, second, apart, larger, unseen, settings)
+    agreement = np.einsum(
+        "pi,ij,pj->p", first["class_probability"].astype(float), classes.AGREEMENT, second["class_probability"]
+    )
+    limit = np.minimum(classes.MAX_DISTANCE[first["classification"]], classes.MAX_DISTANCE[second["classification"]])
+    possible = (
+        (distance <= settings.gate)
+        & (np.abs(along) <= extents[:, 0] + settings.margin + unseen)
+        & (np.abs(across) <= extents[:, 1] + settings.margin + unseen)
+        & (np.hypot(along, across) <= limit + unseen)
+        & (agreement >= settings.min_agreement)
+    )
+    return np.where(possible, distance - 2 * np.log(np.maximum(agreement, 1e-6)), np.inf)
+
+
+def _joint_half_extents(
+    first: np.ndarray, second: np.ndarray, larger: np.ndarray, smaller_yaw: np.ndarray
+) -> np.ndarray:
+    """Return half the sum of both footprints' extents along the axes of the larger one, (P, 2) metres."""
+    total_length, total_width = first["length"] + second["length"], first["width"] + second["width"]
+    length, width = total_length - larger["length"], total_width - larger["width"]
+    cos, sin = np.abs(np.cos(smaller_yaw - larger["yaw"])), np.abs(np.sin(smaller_yaw - larger["yaw"]))
+    halves = [larger["length"] + cos * length + sin * width, larger["width"] + sin * length + cos * width]
+    return 0.5 * np.stack(halves, axis=1)
+
+
+def _mahalanobis(
+    first: np.ndarray, second: np.ndarray, apart: np.ndarray, larger: np.ndarray, unseen: np.ndarray,
+    settings: PairingSettings,
+) -> np.ndarray:  # fmt: skip
+    """Return the squared distance of pairs (P,) in units of both views' errors and one-sidedness."""
+    spread = (
+        (first["position_covariance"].astype(float) + second["position_covariance"]).reshape(-1, 3, 3)[:, :2, :2].copy()
+    )
+    axis = np.stack([np.cos(larger["yaw"]), np.sin(larger["yaw"])], axis=1)
+    normal = np.stack([-axis[:, 1], axis[:, 0]], axis=1)
+    for direction, extent in ((axis, larger["length"]), (normal, larger["width"])):
+        bias = np.square(settings.view_bias * extent)
+        spread += bias[:, None, None] * direction[:, :, None] * direction[:, None, :]
+    spread += (2 * settings.sigma_floor**2 + np.square(unseen / 2))[:, None, None] * np.eye(2)
+    return np.asarray(np.einsum("pi,pi->p", apart, np.linalg.solve(spread, apart[:, :, None])[:, :, 0]))
