@@ -1,0 +1,188 @@
+"""The rule predicted_collision: pairs whose predicted footprints touch soon, and that only hard braking keeps apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin_incidents.core.footprints import Boxes, box_gap, overlap_probability
+from twin_incidents.core.scene import ANIMAL, PEDESTRIAN, RIDERS, VEHICLES, Finding, PathTable, Scene, TrackTable
+from twin_incidents.table import CollisionLimits, IncidentRow
+
+SAMPLE = 0.1  # seconds between the moments at which footprints are compared
+MARGIN = 0.8  # seconds beyond the time to collision in which the closest approach is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """Paths at S moments from now on.
+
+    Shapes: ``row`` of the track and ``probability`` (M,), position (M, S, 2), covariance (M, S, 2, 2), yaw (M, S).
+    """
+
+    row: np.ndarray
+    probability: np.ndarray
+    position: np.ndarray
+    covariance: np.ndarray
+    yaw: np.ndarray
+
+
+def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
+    """Return the pairs that are about to collide.
+
+    Time to collision is that of the modes' mean paths; the probability sums over all pairs of modes; the braking
+    that avoids it is the rate of closing over twice the time, as in the deceleration rate to avoid a crash
+    (Cooper and Ferguson 1976), so that cars that queue up normally are none.
+    """
+    limits: CollisionLimits = row.thresholds
+    if scene.paths is None or not len(scene.paths):
+        return []
+    first, second = _pairs(scene.tracks, limits)
+    if not len(first):
+        return []
+    sampled = _sample(
+        scene.tracks, scene.paths, max(limits.time_to_collision, limits.time_to_collision_vehicles) + MARGIN
+    )
+    a, b = _mode_pairs(sampled, first, second)
+    a, b = _near(scene.tracks, sampled, a, b, limits)
+    return _judge(scene, row, sampled, a, b) if len(a) else []
+
+
+def _pairs(tracks: TrackTable, limits: CollisionLimits) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of the two tracks of every pair worth a look: in reach, one of them a vehicle or rider under way."""
+    known = tracks.age >= limits.min_age
+    driven = known & np.isin(tracks.classification, VEHICLES + RIDERS) & (tracks.speed >= limits.min_speed)
+    others = known & np.isin(tracks.classification, (*VEHICLES, *RIDERS, PEDESTRIAN, ANIMAL))
+    i, j = np.flatnonzero(driven), np.flatnonzero(others)
+    delta = tracks.position[j][None] - tracks.position[i][:, None]
+    speed, radius = tracks.speed, 0.5 * np.hypot(tracks.size[:, 0], tracks.size[:, 1])
+    horizon = max(limits.time_to_collision, limits.time_to_collision_vehicles)
+    reach = horizon * (speed[i][:, None] + speed[j][None]) + radius[i][:, None] + radius[j][None] + limits.contact_gap
+    near = (delta**2).sum(axis=2) <= reach**2
+    near &= (i[:, None] < j[None]) | (~driven[j][None] & (i[:, None] != j[None]))
+    rows, columns = np.nonzero(near)
+    return i[rows], j[columns]
+
+
+def _sample(tracks: TrackTable, paths: PathTable, horizon: float) -> _Sampled:
+    """Interpolate all paths, from the tracks' present on, at moments SAMPLE apart."""
+    order = np.argsort(tracks.track_id, kind="stable")
+    place = np.clip(np.searchsorted(tracks.track_id[order], paths.track_id), 0, max(len(order) - 1, 0))
+    row = order[place]
+    known = tracks.track_id[row] == paths.track_id
+    row, some = row[known], np.flatnonzero(known)
+    position = np.concatenate([tracks.position[row][:, None], paths.position[some]], axis=1)
+    covariance = np.concatenate([paths.covariance[some][:, :1], paths.covariance[some]], axis=1)
+    yaw = np.concatenate([tracks.yaw[row][:, None], paths.yaw[some]], axis=1)
+    yaw = np.unwrap(yaw, axis=1)
+    times = np.arange(0.0, min(horizon, paths.step * (position.shape[1] - 1)) + 1e-9, SAMPLE) / paths.step
+    before = np.minimum(times.astype(int), position.shape[1] - 2)
+    share = times - before
+
+    def between(values: np.ndarray) -> np.ndarray:
+        weight = share.reshape(1, -1, *([1] * (values.ndim - 2)))
+        return np.asarray((1 - weight) * values[:, before] + weight * values[:, before + 1])
+
+    return _Sampled(row, paths.probability[some], between(position), between(covariance), between(yaw))
+
+
+def _mode_pairs(sampled: _Sampled, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the paths of every pair of modes of every pair of tracks."""
+    order = np.argsort(sampled.row, kind="stable")
+    ordered = sampled.row[order]
+    start_a, count_a = _ranges(ordered, first)
+    start_b, count_b = _ranges(ordered, second)
+    combinations = count_a * count_b
+    pair = np.repeat(np.arange(len(first)), combinations)
+    number = np.arange(len(pair)) - np.repeat(np.cumsum(combinations) - combinations, combinations)
+    a = start_a[pair] + number // np.maximum(count_b[pair], 1)
+    b = start_b[pair] + number % np.maximum(count_b[pair], 1)
+    return order[a], order[b]
+
+
+def _ranges(ordered: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    start = np.searchsorted(ordered, wanted, side="left")
+    return start, np.searchsorted(ordered, wanted, side="right") - start
+
+
+def _near(
+    tracks: TrackTable, sampled: _Sampled, a: np.ndarray, b: np.ndarray, limits: CollisionLimits
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the path pairs whose circles around the footprints touch at some moment."""
+    radius = 0.5 * np.hypot(tracks.size[:, 0], tracks.size[:, 1])
+    reach = radius[sampled.row[a]] + radius[sampled.row[b]] + limits.contact_gap
+    delta = sampled.position[a] - sampled.position[b]
+    close = (np.einsum("pst,pst->ps", delta, delta).min(axis=1)) <= reach**2
+    return a[close], b[close]
+
+
+def _judge(scene: Scene, row: IncidentRow, sampled: _Sampled, a: np.ndarray, b: np.ndarray) -> list[Finding]:
+    """Compare footprints moment by moment and return one finding per pair of tracks that passes all thresholds."""
+    limits: CollisionLimits = row.thresholds
+    tracks = scene.tracks
+    gap, overlap = _approach(tracks, sampled, a, b)
+    time = _first_contact(gap, limits.contact_gap)
+    row_a, row_b = sampled.row[a], sampled.row[b]
+    between_vehicles = np.isin(tracks.classification[row_a], VEHICLES) & np.isin(tracks.classification[row_b], VEHICLES)
+    max_time = np.where(between_vehicles, limits.time_to_collision_vehicles, limits.time_to_collision)
+    min_braking = np.where(between_vehicles, limits.braking_vehicles, limits.braking)
+    relative = np.linalg.norm(tracks.velocity[row_a] - tracks.velocity[row_b], axis=1)
+    threatens = (gap[:, 0] > 0) & (time < max_time) & (relative >= 2 * time * min_braking)
+    weight = sampled.probability[a] * sampled.probability[b] * overlap * threatens
+    findings = []
+    pair = row_a.astype(np.int64) * len(tracks) + row_b
+    for key in np.unique(pair[threatens]):
+        members = np.flatnonzero((pair == key) & threatens)
+        probability = float(min(weight[members].sum(), 1.0))
+        if probability >= limits.probability:
+            k = int(members[np.argmax(weight[members])])
+            findings.append(
+                _finding(scene, row, sampled, a[k], b[k], gap[k], float(time[k]), float(max_time[k]), probability)
+            )
+    return findings
+
+
+def _approach(tracks: TrackTable, sampled: _Sampled, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gaps (P, S) between footprints, and the greatest overlap probability at any one moment, (P,)."""
+    shape = sampled.yaw[a].shape
+    half = 0.5 * tracks.size
+
+    def boxes(path: np.ndarray) -> Boxes:
+        extents = np.repeat(half[sampled.row[path]], shape[1], axis=0)
+        return Boxes(sampled.position[path].reshape(-1, 2), sampled.yaw[path].reshape(-1), extents)
+
+    first, second = boxes(a), boxes(b)
+    gap = box_gap(first, second).reshape(shape)
+    covariance = (sampled.covariance[a] + sampled.covariance[b]).reshape(-1, 2, 2)
+    overlap = overlap_probability(first, second, covariance).reshape(shape)
+    return gap, overlap.max(axis=1)
+
+
+def _first_contact(gap: np.ndarray, contact: float) -> np.ndarray:
+    """Return when gaps (P, S) first fall to ``contact``, (P,) s, linear between moments; infinite where never."""
+    touches = gap <= contact
+    k = touches.argmax(axis=1)
+    rows = np.arange(len(gap))
+    after, before = gap[rows, k], gap[rows, np.maximum(k - 1, 0)]
+    share = np.clip((before - contact) / np.maximum(before - after, 1e-9), 0.0, 1.0)
+    time = np.where(k > 0, (k - 1 + share) * SAMPLE, 0.0)
+    return np.where(touches.any(axis=1), time, np.inf)
+
+
+def _finding(
+    scene: Scene, row: IncidentRow, sampled: _Sampled, a: int, b: int, gap: np.ndarray, time: float, limit: float,
+    probability: float,
+) -> Finding:  # fmt: skip
+    tracks, i, j = scene.tracks, int(sampled.row[a]), int(sampled.row[b])
+    moment = min(round(time / SAMPLE), len(gap) - 1)
+    centre = 0.5 * (sampled.position[a, moment] + sampled.position[b, moment])
+    closest = float(gap.min())
+    met = "footprints meet" if closest == 0 else f"closest {closest:.1f} m"
+    return Finding(
+        row.kind, row.severity_level, probability, time, (float(centre[0]), float(centre[1])),
+        float(0.5 * tracks.size[[i, j], 0].sum() + 1.0),
+        f"time to collision {time:.1f} s < {limit:.1f} s ({tracks.name(i)} and {tracks.name(j)}, {met})",
+        tuple(sorted((int(tracks.track_id[i]), int(tracks.track_id[j])))),
+        int(tracks.platforms[i]) | int(tracks.platforms[j]), stamp_ns=scene.stamp_ns,
+    )  # fmt: skip

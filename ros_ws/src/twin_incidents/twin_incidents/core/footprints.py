@@ -1,0 +1,81 @@
+"""Distances between oriented rectangles, and between points and polygons; all vectorised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from twin_common.core.geometry import inside_polygon
+
+_CORNERS = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """K oriented boxes seen from above: centres (K, 2), headings (K,) rad, half length and half width (K, 2)."""
+
+    position: np.ndarray
+    yaw: np.ndarray
+    half: np.ndarray
+
+
+def _seen_from(a: Boxes, b: Boxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return centres (K, 2) and axes (K, 2, 2) of boxes b in the frames of a, and the sums of extents (K, 2)."""
+    delta = b.position - a.position
+    cos, sin = np.cos(a.yaw), np.sin(a.yaw)
+    centre = np.stack([cos * delta[:, 0] + sin * delta[:, 1], cos * delta[:, 1] - sin * delta[:, 0]], axis=1)
+    c, s = np.cos(b.yaw - a.yaw), np.sin(b.yaw - a.yaw)
+    axes = np.stack([np.stack([c, -s], axis=-1), np.stack([s, c], axis=-1)], axis=-2)
+    reach = a.half + np.stack(
+        [np.abs(c) * b.half[:, 0] + np.abs(s) * b.half[:, 1], np.abs(s) * b.half[:, 0] + np.abs(c) * b.half[:, 1]],
+        axis=1,
+    )
+    return centre, axes, reach
+
+
+def box_gap(first: Boxes, second: Boxes) -> np.ndarray:
+    """Return the distance between pairs of boxes, (K,) metres; 0 where they overlap.
+
+    Two boxes are apart if an axis of either separates them; the distance is then that of a corner to the other box.
+    """
+    apart, distance = np.zeros(len(first.yaw), bool), np.full(len(first.yaw), np.inf)
+    for a, b in ((first, second), (second, first)):
+        centre, axes, reach = _seen_from(a, b)
+        apart |= (np.abs(centre) > reach).any(axis=1)
+        corners = centre[:, None] + np.einsum("kij,kcj->kci", axes, _CORNERS[None] * b.half[:, None])
+        outside = np.maximum(np.abs(corners) - a.half[:, None], 0.0)
+        distance = np.minimum(distance, np.hypot(outside[..., 0], outside[..., 1]).min(axis=1))
+    return np.where(apart, distance, 0.0)
+
+
+def overlap_probability(first: Boxes, second: Boxes, covariance: np.ndarray) -> np.ndarray:
+    """Return the probability that pairs of boxes overlap, (K,), given the covariance (K, 2, 2) of their offset.
+
+    In the first box's frame the centres overlap within the sum of the first box and the bounding box of the
+    second; the two axes are taken as independent there.
+    """
+    centre, _, reach = _seen_from(first, second)
+    cos, sin = np.cos(first.yaw), np.sin(first.yaw)
+    xx, xy, yy = covariance[:, 0, 0], covariance[:, 0, 1], covariance[:, 1, 1]
+    along = cos**2 * xx + 2 * cos * sin * xy + sin**2 * yy
+    across = sin**2 * xx - 2 * cos * sin * xy + cos**2 * yy
+    sigma = np.sqrt(np.maximum(np.stack([along, across], axis=1), 1e-6))
+    return np.asarray(np.prod(ndtr((reach - centre) / sigma) - ndtr((-reach - centre) / sigma), axis=1))
+
+
+def depth(points: np.ndarray, polygons: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return how deep points (N, 2) lie inside the nearest of some polygons, (N,) metres.
+
+    Negative outside: minus the distance to the nearest edge; minus infinity where there are no polygons.
+    """
+    best = np.full(len(points), -np.inf)
+    for polygon in polygons:
+        start, end = polygon, np.roll(polygon, -1, axis=0)
+        edge = end - start
+        offset = points[:, None] - start[None]
+        share = np.clip(np.einsum("nek,ek->ne", offset, edge) / np.maximum((edge**2).sum(axis=1), 1e-12), 0.0, 1.0)
+        distance = np.linalg.norm(offset - share[..., None] * edge[None], axis=2).min(axis=1)
+        best = np.maximum(best, np.where(inside_polygon(points, polygon), distance, -distance))
+    return best

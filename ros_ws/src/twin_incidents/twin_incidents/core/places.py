@@ -1,0 +1,129 @@
+"""Rules on where things are: pedestrians on the carriageway, vehicles stopped in lane, crowds, lost platforms."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from twin_incidents.core.footprints import depth
+from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene
+from twin_incidents.table import SEVERITIES, CarriagewayLimits, CrowdLimits, IncidentRow, LostLimits, StoppedLimits
+
+CUT = 3.0  # kernel and neighbourhoods end at this many standard deviations
+
+
+def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
+    """Return the pedestrians inside a carriageway and not on or beside a crosswalk."""
+    limits: CarriagewayLimits = row.thresholds
+    tracks = scene.tracks
+    inside = depth(tracks.position, scene.zones.carriageways)
+    crossing = depth(tracks.position, scene.zones.crosswalks)
+    probability = tracks.class_probability[:, PEDESTRIAN]
+    found = (tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability)
+    found &= (inside >= limits.edge_margin) & (crossing < -limits.crosswalk_margin)
+    return [
+        _at_track(
+            scene, row, k, float(probability[k]),
+            f"{tracks.name(k)} {inside[k]:.1f} m > {limits.edge_margin:.1f} m inside the carriageway, no crosswalk",
+        )
+        for k in np.flatnonzero(found)
+    ]  # fmt: skip
+
+
+def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
+    """Return the vehicles at rest on a carriageway and away from crosswalks, where they may wait for pedestrians."""
+    limits: StoppedLimits = row.thresholds
+    tracks = scene.tracks
+    probability = tracks.class_probability[:, VEHICLES].sum(axis=1)
+    found = np.isin(tracks.classification, VEHICLES) & (probability >= limits.class_probability)
+    found &= tracks.speed < limits.max_speed
+    found &= depth(tracks.position, scene.zones.carriageways) >= limits.edge_margin
+    found &= depth(tracks.position, scene.zones.crosswalks) < -limits.crosswalk_distance
+    return [
+        _at_track(
+            scene, row, k, float(min(probability[k], 1.0)),
+            f"{tracks.name(k)} at {tracks.speed[k]:.1f} m/s < {limits.max_speed:.1f} m/s for more than "
+            f"{row.min_duration:.0f} s",
+        )
+        for k in np.flatnonzero(found)
+    ]  # fmt: skip
+
+
+def _at_track(scene: Scene, row: IncidentRow, k: int, probability: float, cause: str) -> Finding:
+    tracks = scene.tracks
+    x, y = tracks.position[k]
+    return Finding(
+        row.kind, row.severity_level, probability, 0.0, (float(x), float(y)), float(0.5 * tracks.size[k].max() + 1.0),
+        cause, (int(tracks.track_id[k]),), int(tracks.platforms[k]), stamp_ns=scene.stamp_ns,
+    )  # fmt: skip
+
+
+def crowd_density(scene: Scene, row: IncidentRow) -> list[Finding]:
+    """Return the crowds whose density at some person reaches the lowest step; each with the step it reaches.
+
+    Density at a person is the sum of normalised Gaussian kernels over all persons (Helbing, Johansson and
+    Al-Abideen 2007, eq. 1), so it does not depend on where a grid happens to lie. A crowd is a set of persons in
+    dense places that are linked by less than two standard deviations of the kernel.
+    """
+    limits: CrowdLimits = row.thresholds
+    people = np.flatnonzero(scene.tracks.classification == PEDESTRIAN)
+    if len(people) < limits.min_persons:
+        return []
+    position = scene.tracks.position[people]
+    density, pairs = local_density(position, limits.kernel_sigma)
+    dense = density >= limits.steps[0].density
+    linked = pairs[dense[pairs].all(axis=1)]
+    apart = np.linalg.norm(position[linked[:, 0]] - position[linked[:, 1]], axis=1)
+    linked = linked[apart <= 2 * limits.kernel_sigma]
+    graph = coo_matrix((np.ones(len(linked)), (linked[:, 0], linked[:, 1])), shape=(len(people), len(people)))
+    _, label = connected_components(graph, directed=False)
+    crowds = [np.flatnonzero((label == number) & dense) for number in np.unique(label[dense])]
+    return [_crowd(scene, row, people[c], density[c]) for c in crowds if len(c) >= limits.min_persons]
+
+
+def local_density(position: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the density at each of (N, 2) positions, (N,) 1/m^2, and the pairs (P, 2) that the kernel links."""
+    pairs = cKDTree(position).query_pairs(CUT * sigma, output_type="ndarray")
+    squared = ((position[pairs[:, 0]] - position[pairs[:, 1]]) ** 2).sum(axis=1)
+    peak = 1.0 / (2 * np.pi * sigma**2 * -np.expm1(-0.5 * CUT**2))  # unit mass within the cut
+    weight = peak * np.exp(-0.5 * squared / sigma**2)
+    density = peak + sum(np.bincount(pairs[:, side], weight, minlength=len(position)) for side in (0, 1))
+    return np.asarray(density), pairs
+
+
+def _crowd(scene: Scene, row: IncidentRow, members: np.ndarray, density: np.ndarray) -> Finding:
+    limits: CrowdLimits = row.thresholds
+    highest = float(density.max())
+    step = max(k for k, item in enumerate(limits.steps) if highest >= item.density)
+    position = scene.tracks.position[members]
+    centre = position.mean(axis=0)
+    radius = float(np.linalg.norm(position - centre, axis=1).max() + 0.5)
+    return Finding(
+        row.kind, SEVERITIES.index(limits.steps[step].severity), 1.0, 0.0, (float(centre[0]), float(centre[1])), radius,
+        f"density {highest:.1f} persons/m² >= {limits.steps[step].density:.1f} persons/m² "
+        f"(step {step + 1} of {len(limits.steps)}, {len(members)} persons)",
+        tuple(sorted(int(track) for track in scene.tracks.track_id[members])),
+        int(np.bitwise_or.reduce(scene.tracks.platforms[members])), stamp_ns=scene.stamp_ns,
+    )  # fmt: skip
+
+
+def platform_lost(scene: Scene, row: IncidentRow) -> list[Finding]:
+    """Return the platforms that are silent for too long, or say themselves that they are lost."""
+    limits: LostLimits = row.thresholds
+    findings = []
+    for platform in scene.platforms:
+        since = platform.waiting_since_ns if platform.last_ns is None else platform.last_ns
+        silent = (scene.now_ns - since) / 1e9
+        limit = limits.startup if platform.last_ns is None else limits.silence
+        if not platform.lost and silent <= limit:
+            continue
+        cause = f"{platform.name} reports itself lost" if platform.lost and silent <= limit else (
+            f"no status of {platform.name} for {silent:.1f} s > {limit:.1f} s"
+        )  # fmt: skip
+        findings.append(
+            Finding(row.kind, row.severity_level, 1.0, 0.0, platform.position, 5.0, cause, (), 1 << platform.bit,
+                    platform.name, scene.now_ns)
+        )  # fmt: skip
+    return findings

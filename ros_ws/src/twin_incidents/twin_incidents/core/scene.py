@@ -1,0 +1,123 @@
+"""What the rules look at, and what they find; arrays in the map frame, metres and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CLASS_NAMES = (
+    "object", "car", "truck", "bus", "motorcycle", "scooter", "bicycle", "pedestrian", "animal", "debris",
+)  # fmt: skip
+VEHICLES = (1, 2, 3, 4)
+RIDERS = (5, 6)
+PEDESTRIAN, ANIMAL = 7, 8
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTable:
+    """N confirmed tracks at one moment.
+
+    Shapes: ``position``, ``velocity``, ``size`` (length, width) are (N, 2), ``class_probability`` (N, 10), all
+    others (N,); ``platforms`` is a bit mask by the district's list, ``yaw`` in rad, ``age`` in s.
+    """
+
+    track_id: np.ndarray
+    platforms: np.ndarray
+    position: np.ndarray
+    velocity: np.ndarray
+    size: np.ndarray
+    yaw: np.ndarray
+    age: np.ndarray
+    classification: np.ndarray
+    class_probability: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    @property
+    def speed(self) -> np.ndarray:
+        """Speeds, (N,) m/s."""
+        return np.asarray(np.hypot(self.velocity[:, 0], self.velocity[:, 1]))
+
+    def name(self, index: int) -> str:
+        """Return a track's name for a person, e.g. "car 12"."""
+        return f"{CLASS_NAMES[int(self.classification[index])]} {int(self.track_id[index])}"
+
+
+@dataclass(frozen=True, slots=True)
+class PathTable:
+    """M predicted paths of T points, ``step`` seconds apart, the first one step after the tracks' stamp.
+
+    Shapes: ``track_id`` and ``probability`` (M,), ``position`` (M, T, 2), ``covariance`` (M, T, 2, 2), ``yaw`` (M, T).
+    """
+
+    track_id: np.ndarray
+    probability: np.ndarray
+    position: np.ndarray
+    covariance: np.ndarray
+    yaw: np.ndarray
+    step: float
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformHealth:
+    """When a platform was last heard (None: never), since when it is waited for, what it said, where it stands."""
+
+    name: str
+    bit: int
+    last_ns: int | None
+    waiting_since_ns: int
+    lost: bool
+    position: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """Polygons on the ground, each (K, 2)."""
+
+    carriageways: tuple[np.ndarray, ...] = ()
+    crosswalks: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything the rules may look at; ``paths`` is None while there are no predictions for these tracks."""
+
+    stamp_ns: int
+    now_ns: int
+    tracks: TrackTable
+    paths: PathTable | None
+    zones: Zones
+    platforms: tuple[PlatformHealth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a rule has found at one moment.
+
+    ``time_to_event`` is 0 for what is happening and NaN where it has no meaning; ``subject`` names what it is
+    about where that is no track.
+    """
+
+    kind: str
+    severity: int
+    probability: float
+    time_to_event: float
+    position: tuple[float, float]
+    radius: float
+    cause: str
+    track_ids: tuple[int, ...] = ()
+    platforms: int = 0
+    subject: str = ""
+    stamp_ns: int = field(default=0)
+
+
+def empty_tracks() -> TrackTable:
+    """Return a table of no tracks."""
+    none, pairs = np.zeros(0), np.zeros((0, 2))
+    integers = np.zeros(0, np.uint64)
+    return TrackTable(integers, integers, pairs, pairs, pairs, none, none, np.zeros(0, np.int64), np.zeros((0, 10)))
