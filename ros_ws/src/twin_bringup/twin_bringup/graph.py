@@ -127,7 +127,7 @@ def _platform_values(platform: PlatformConfig) -> dict[str, Any]:
     values: dict[str, Any] = {"platform": platform.name, "mode": "still" if platform.kind == "pole" else "moving"}
     if platform.lidar is not None:
         mount = platform.lidar.mount
-        values |= {"sensor_height": mount.z, "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg}
+        values |= {"sensor_height": platform.pose.z + mount.z, "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg}
     return values
 
 

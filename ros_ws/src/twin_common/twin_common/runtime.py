@@ -104,6 +104,7 @@ class NodeRuntime:
         self.events: Counter[str] = Counter()
         self.measures: dict[str, float | str] = {}
         self.problem: str | None = None
+        self._published = 0
         self.processing_ms: deque[float] = deque(maxlen=_WINDOW)
         self.latency_ms: deque[float] = deque(maxlen=_WINDOW)
         self.component = component(config, self)
@@ -133,6 +134,7 @@ class NodeRuntime:
         if stamp_ns is not None and outlet.entry.rate >= 5:
             self.latency_ms.append((self.now_ns() - stamp_ns) / 1e6)
         outlet.published += 1
+        self._published += 1
         self._send(outlet, message)
 
     def wanted(self, port: str) -> bool:
@@ -160,7 +162,7 @@ class NodeRuntime:
     def deliver(self, port: Port, message: Any, stamp_ns: int | None) -> None:
         """Hand one message to the component; an error in it is reported and the node lives on."""
         port.figures.note(stamp_ns, self.now_ns(), port.input.max_age)
-        self.guarded(port.handler, message, port.source)
+        self.guarded(port.handler, message, port.source, always_timed=True)
 
     def run_timers(self, now_ns: int) -> None:
         """Call every timer that is due; one that was missed for several periods is called once."""
@@ -177,9 +179,12 @@ class NodeRuntime:
         """Return when the next timer is due, if any has started."""
         return min((entry[2] for entry in self._timers if entry[2] is not None), default=None)
 
-    def guarded(self, handler: Callable[..., Any], *arguments: Any) -> Any:
-        """Call into the component, measure the time and contain what it raises."""
-        started = time.perf_counter()
+    def guarded(self, handler: Callable[..., Any], *arguments: Any, always_timed: bool = False) -> Any:
+        """Call into the component, measure the time and contain what it raises.
+
+        The time counts if something was published, or always: a timer that found nothing to do is no work.
+        """
+        started, published = time.perf_counter(), self._published
         try:
             return handler(*arguments)
         except Exception as error:  # a node outlives one bad message; the cause is on /diagnostics and in the log
@@ -188,7 +193,8 @@ class NodeRuntime:
             self.log.debug(_traceback(error))
             return None
         finally:
-            self.processing_ms.append((time.perf_counter() - started) * 1e3)
+            if always_timed or self._published != published:
+                self.processing_ms.append((time.perf_counter() - started) * 1e3)
 
 
 def _traceback(error: Exception) -> str:
