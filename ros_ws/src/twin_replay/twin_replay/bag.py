@@ -26,7 +26,7 @@ from twin_replay.core.bag_metadata import BagMetadata, OfferedQos, RecordedTopic
 from twin_replay.core.mcap_file import BagError, Channel, McapFile
 from twin_replay.sqlite_bag import SqliteBag
 
-__all__ = ["BagError", "BagMessage", "BagReader", "BagWriter", "OfferedQos", "RecordedTopic", "recover"]
+__all__ = ["BagError", "BagMessage", "BagReader", "BagWriter", "OfferedQos", "RecordedTopic", "recover", "topics_of"]
 
 _CHUNK_SIZE = 1024 * 1024
 _QOS_KEY, _HASH_KEY = "offered_qos_profiles", "topic_type_hash"
@@ -51,6 +51,7 @@ class BagReader:
         count: number of messages.
         problem: what is wrong with the bag, None if it is whole.
         size: bytes of all its files.
+
     """
 
     def __init__(self, path: Path | str, *, recover: bool = False) -> None:
@@ -62,6 +63,7 @@ class BagReader:
 
         Raises:
             BagError: nothing there, no bag, or (without ``recover``) cut off; one line.
+
         """
         self.path = Path(path)
         names, self._sqlite = _files_of(self.path)
@@ -100,6 +102,7 @@ class BagReader:
 
         Raises:
             BagError: names those that are missing and those there are.
+
         """
         missing = [name for name in topics if name not in self.topics or not self.topics[name].count]
         if missing:
@@ -111,6 +114,7 @@ class BagReader:
 
         Raises:
             BagError: a type is not installed or has other fields.
+
         """
         for name in topics:
             topic = self.topics[name]
@@ -130,6 +134,7 @@ class BagReader:
 
         Raises:
             BagError: a chunk is damaged.
+
         """
         wanted = set(self.topics if topics is None else topics)
         if self._sqlite is not None:
@@ -197,6 +202,7 @@ class BagWriter:
 
         Raises:
             BagError: the folder exists already or cannot be made.
+
         """
         self.path = Path(path)
         self._custom = dict(custom or {})
@@ -226,6 +232,7 @@ class BagWriter:
 
         Raises:
             BagError: the topic is in neither, or has been declared with another type.
+
         """
         entry = topic_names.entry_of(name)
         if type_name is None:
@@ -253,6 +260,7 @@ class BagWriter:
 
         Raises:
             BagError: the topic has not been declared, or the file cannot be written.
+
         """
         with self._lock:
             channel = self._channels.get(topic)
@@ -307,11 +315,22 @@ class BagWriter:
         self.close()
 
 
+def topics_of(path: Path | str) -> dict[str, str]:
+    """Return the topics with at least one message, and their types.
+
+    Raises:
+        BagError: no bag, or one that is cut off.
+
+    """
+    return {name: topic.type_name for name, topic in BagReader(path).topics.items() if topic.count}
+
+
 def recover(source: Path | str, target: Path | str) -> BagReader:
     """Write what can be read of a damaged bag into a new one, and return that.
 
     Raises:
         BagError: nothing can be read, or the target exists.
+
     """
     damaged = BagReader(source, recover=True)
     if not damaged.count:

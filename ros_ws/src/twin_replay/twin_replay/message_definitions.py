@@ -30,6 +30,7 @@ def definition(type_name: str) -> str:
 
     Raises:
         BagError: the package or the type is not installed.
+
     """
     parts, seen, waiting = [_text(type_name)], {type_name}, _parts_of(type_name)
     while waiting:

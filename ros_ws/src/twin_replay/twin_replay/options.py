@@ -34,6 +34,7 @@ def config_of(args: argparse.Namespace, cls: type[C]) -> C:
 
     Raises:
         ConfigError: a value is out of its range.
+
     """
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(cls)}
     return from_mapping(cls, {name: value for name, value in values.items() if value is not None}, "option")

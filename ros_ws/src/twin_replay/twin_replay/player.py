@@ -34,7 +34,7 @@ class PlayerConfig(Config):
 
     rate: float = setting(1.0, "1", "speed: 2 is twice as fast as recorded", low=0.01, high=100)
     loop: bool = setting(False, doc="start again at the end")
-    start_offset: float = setting(0.0, "s", "skip so much of the beginning; latched messages from it are sent", low=0)
+    start: float = setting(0.0, "s", "skip so much of the beginning; latched messages from it are sent", low=0)
     duration: float = setting(0.0, "s", "stop after so much of the recording; 0: at its end", low=0)
     paused: bool = setting(False, doc="begin paused")
     topics: tuple[str, ...] = setting((), doc="only these; empty: all")
@@ -50,6 +50,7 @@ def selected_topics(reader: BagReader, config: PlayerConfig) -> list[str]:
 
     Raises:
         BagError: a topic that is asked for was not recorded, or none is left.
+
     """
     reader.require(config.topics)
     names = config.topics or tuple(name for name, topic in reader.topics.items() if topic.count)
@@ -77,12 +78,12 @@ class Player:
             for name in topics
         }
         self._clock = node.create_publisher(Clock, "/clock", qos_profile(registry.topic("clock").qos))
-        self.start_ns = reader.start_ns + stamps.from_seconds(config.start_offset)
+        self.start_ns = reader.start_ns + stamps.from_seconds(config.start)
         self.end_ns = reader.end_ns
         if config.duration:
             self.end_ns = min(self.end_ns, self.start_ns + stamps.from_seconds(config.duration))
         if self.start_ns > reader.end_ns:
-            raise ConfigError(f"start_offset: {config.start_offset} s; {reader.path} is {reader.duration:.3f} s long")
+            raise ConfigError(f"start: {config.start} s; {reader.path} is {reader.duration:.3f} s long")
         self._changed = threading.Condition()
         self._timeline = Timeline(self.start_ns, config.rate, time.monotonic_ns(), paused=True)
         self._steps = 0

@@ -30,6 +30,7 @@ def play(args: argparse.Namespace, ros_arguments: Sequence[str] = ()) -> int:
     Raises:
         BagError: the bag cannot be played.
         ConfigError: an option is out of range.
+
     """
     config = config_of(args, PlayerConfig)
     reader = BagReader(args.bag, recover=config.recover)

@@ -37,7 +37,7 @@ class RecorderConfig(Config):
     duration: float = setting(0.0, "s", "stop after so much time; 0: on Ctrl-C or SIGTERM", low=0)
     flush_period: float = setting(1.0, "s", "at most so much is lost when the process is killed", low=0.05, high=60)
     discovery_period: float = setting(0.2, "s", "how often new topics are looked for", low=0.02, high=10)
-    use_sim_time: bool = setting(False, doc="log times follow /clock")
+    use_sim_time: bool = setting(False, doc="log times follow /clock; the ROS parameter of that name does the same")
 
     def __post_init__(self) -> None:
         """Check ranges and the pattern."""
@@ -72,7 +72,7 @@ class Recorder:
         self.counts: Counter[str] = Counter()
         self.bytes = 0
         self.lost: Counter[str] = Counter()
-        if config.use_sim_time:
+        if config.use_sim_time or node.get_parameter("use_sim_time").value:
             self._clock = PlayedClock()
             node.create_subscription(Clock, "/clock", self._on_clock, qos_profile(registry.topic("clock").qos))
 
@@ -81,6 +81,7 @@ class Recorder:
 
         Raises:
             BagError: the bag cannot be written any more.
+
         """
         ends = time.monotonic() + (self._config.duration or float("inf"))
         next_flush = time.monotonic() + self._config.flush_period

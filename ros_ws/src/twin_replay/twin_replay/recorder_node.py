@@ -21,7 +21,9 @@ from twin_replay.recorder import Recorder, RecorderConfig
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the recorder takes on its command line."""
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the new bag")
+    out = parser.add_mutually_exclusive_group(required=True)
+    out.add_argument("out", type=Path, metavar="OUT", nargs="?", help="folder of the new bag")
+    out.add_argument("--out", type=Path, metavar="OUT", dest="out_option", help="the same")
     add_options(parser, RecorderConfig)
 
 
@@ -31,9 +33,10 @@ def record(args: argparse.Namespace, ros_arguments: Sequence[str] = ()) -> int:
     Raises:
         BagError: the folder exists, or cannot be written.
         ConfigError: an option is out of range.
+
     """
     config = config_of(args, RecorderConfig)
-    with stop_on_signals() as stop, BagWriter(args.out) as writer:
+    with stop_on_signals() as stop, BagWriter(args.out or args.out_option) as writer:
         started = time.monotonic()
         with background_node("recorder", ros_arguments) as node:
             recorder = Recorder(node, writer, config, lambda line: print(line, file=sys.stderr))

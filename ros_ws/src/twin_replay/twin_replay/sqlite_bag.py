@@ -27,6 +27,7 @@ class SqliteBag:
 
         Raises:
             BagError: rosbags cannot open it.
+
         """
         self.path = path
         try:
@@ -44,6 +45,7 @@ class SqliteBag:
 
         Raises:
             BagError: the file is damaged.
+
         """
         try:
             with rosbags.rosbag2.Reader(self.path) as reader:

@@ -150,6 +150,7 @@ def read_metadata(folder: Path) -> BagMetadata:
 
     Raises:
         BagError: the file is not YAML, of a newer version, or lacks a key.
+
     """
     path = folder / FILE_NAME
     try:
@@ -195,6 +196,7 @@ def merge_topics(groups: Sequence[Sequence[RecordedTopic]]) -> dict[str, Recorde
 
     Raises:
         BagError: a topic has two types.
+
     """
     merged: dict[str, RecordedTopic] = {}
     for topic in (topic for group in groups for topic in group):

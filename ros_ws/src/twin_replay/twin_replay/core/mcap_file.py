@@ -68,6 +68,7 @@ class McapFile:
         start_ns: log time of the first message; None without messages.
         end_ns: log time of the last message; None without messages.
         problem: what is wrong with the file, None if it is whole.
+
     """
 
     def __init__(self, path: Path, *, recover: bool = False) -> None:
@@ -79,6 +80,7 @@ class McapFile:
 
         Raises:
             BagError: no such file, no MCAP, or (without ``recover``) cut off.
+
         """
         self.path = path
         self.channels: dict[int, Channel] = {}
@@ -225,6 +227,7 @@ class McapFile:
 
         Raises:
             BagError: a chunk is damaged.
+
         """
         first, last = -(2**63) if start_ns is None else start_ns, 2**64 if end_ns is None else end_ns
         wanted = frozenset(channels)
