@@ -31,7 +31,7 @@ class PairingConfig(Config):
     )
     gate: float = setting(9.21, "", "squared Mahalanobis distance, 2 degrees of freedom; 9.21 is 99%", low=1.0, high=50)
     margin: float = setting(0.15, "m", "gap between two footprints that may still be one object", low=0.0, high=2.0)
-    min_agreement: float = setting(0.1, "", "smallest agreement of two class distributions, 0..1", low=0.0, high=1.0)
+    min_agreement: float = setting(0.2, "", "smallest agreement of two class distributions, 0..1", low=0.0, high=1.0)
 
 
 @dataclass(frozen=True, slots=True)
