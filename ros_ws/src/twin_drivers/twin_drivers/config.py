@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twin_common.config import Config, ConfigError, setting
-
-#: Velodyne models by the name in ``model``.
-VELODYNE_MODELS = (
-    "HDL-32E", "HDL-64E", "HDL-64E_S1", "HDL-64E_S2", "HDL-64E_S3", "VLP-16", "Puck-Hi-Res", "VLP-32A", "VLP-32B",
-    "VLP-32C", "VLS-128",
-)  # fmt: skip
+from twin_drivers.core.models import VELODYNE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +44,9 @@ class LidarConfig(Config):
         maker, _, model = self.model.partition("/")
         if self.model and maker not in ("velodyne", "ouster"):
             raise ConfigError(f"LidarConfig.model: {self.model!r}; expected velodyne/MODEL or ouster")
-        if maker == "velodyne" and model not in VELODYNE_MODELS:
-            raise ConfigError(
-                f"LidarConfig.model: {self.model!r}; expected velodyne/ and one of {', '.join(VELODYNE_MODELS)}"
-            )
+        if maker == "velodyne" and model not in VELODYNE:
+            known = ", ".join(VELODYNE)
+            raise ConfigError(f"LidarConfig.model: {self.model!r}; expected velodyne/ and one of {known}")
         if maker == "ouster" and not self.metadata:
             raise ConfigError("LidarConfig.metadata: empty; expected the metadata of the Ouster sensor")
         if self.source != "packets" and not self.model:

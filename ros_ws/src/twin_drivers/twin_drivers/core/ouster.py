@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ ouster: Any = _sdk  # its stubs do not export these names
 
 #: Range and intensity of each return; reflectivity is calibrated (0..255), signal is a photon count.
 _RETURNS = (("RANGE", ("REFLECTIVITY", "SIGNAL")), ("RANGE2", ("REFLECTIVITY2", "SIGNAL2")))
+_COLUMN_ID = struct.Struct("<8xH")
 _LONGEST = np.int64(2_000_000_000)  # ns; nothing within one revolution is older
 
 
@@ -34,6 +36,7 @@ class OusterDecoder:
         self._options = options
         self._format = ouster.PacketFormat.from_info(self.info)
         self._packet = ouster.LidarPacket(self._format.lidar_packet_size)
+        self._payload = self._packet.buf
         self._xyz = ouster.XYZLutFloat(self.info, False)
         self._fields = [kind for kind in ouster.get_field_types(self.info) if kind.name in _wanted(self.info)]
         names = {kind.name for kind in self._fields}
@@ -48,7 +51,8 @@ class OusterDecoder:
         order = np.argsort(np.asarray(self.info.beam_altitude_angles), kind="stable")
         ring = np.empty(height, np.uint16)
         ring[order] = np.arange(height, dtype=np.uint16)
-        self._ring = np.repeat(ring, width)
+        self._grid = np.zeros((height, width), POINT_DTYPE)
+        self._grid["ring"] = ring[:, None]
         self.reset()
 
     @property
@@ -72,18 +76,21 @@ class OusterDecoder:
             if size == self._format.imu_packet_size:
                 return None
             raise PacketError(f"packet of {size} bytes; expected {expected} of {self.model}")
-        payload = np.frombuffer(packet.payload, np.uint8)
-        self._check_columns(payload)
-        self._packet.buf[:] = payload
+        self._check_columns(packet.payload)
+        self._payload[:] = np.frombuffer(packet.payload, np.uint8)
         self._packet.host_timestamp = max(packet.stamp_ns, 1)  # the batcher takes 0 for a packet that never came
         return self._finish() if self._batch(self._packet, self._scan) else None
 
-    def _check_columns(self, payload: np.ndarray) -> None:
-        """Refuse rubbish of the right size: a packet holds consecutive columns of one revolution."""
-        columns = self._format.packet_header(ouster.ColHeader.MEASUREMENT_ID, payload).astype(np.int64)
-        first, count = int(columns[0]), len(columns)
-        if first % count or first + count > self.info.w or (columns != np.arange(first, first + count)).any():
-            raise PacketError(f"packet with columns {first} to {int(columns[-1])}; expected {count} in a row")
+    def _check_columns(self, payload: bytes) -> None:
+        """Refuse rubbish of the right size: a packet holds consecutive columns of one revolution.
+
+        Ouster's manual, column header block: timestamp (8 bytes), then the measurement id (2 bytes).
+        """
+        count = self._format.columns_per_packet
+        (first,) = _COLUMN_ID.unpack_from(payload, self._format.packet_header_size)
+        (last,) = _COLUMN_ID.unpack_from(payload, self._format.packet_header_size + (count - 1) * self._format.col_size)
+        if first % count or last != first + count - 1 or last >= self.info.w:
+            raise PacketError(f"packet with columns {first} to {last}; expected {count} in a row below {self.info.w}")
 
     def _finish(self) -> Scan | None:
         scan = self._scan
@@ -102,15 +109,14 @@ class OusterDecoder:
     def _points(self, scan: Any, valid: np.ndarray, offsets: np.ndarray, distance: str, intensity: str) -> np.ndarray:
         """Return the points of one return of every pixel within the range limits."""
         ranges = scan.field(distance)
-        low, high = self._options.min_range * 1e3, self._options.max_range * 1e3
-        kept = np.flatnonzero((ranges >= max(low, 1.0)) & (ranges <= high) & valid)
-        points = np.zeros(len(kept), POINT_DTYPE)
-        xyz = self._xyz(ranges).reshape(-1, 3)
-        points.view(np.float32).reshape(-1, POINT_DTYPE.itemsize // 4)[:, :3] = xyz[kept]
-        points["intensity"] = scan.field(intensity).reshape(-1)[kept]
-        points["time_offset_ns"] = offsets[kept % self.info.w]
-        points["ring"] = self._ring[kept]
-        return points
+        low, high = max(self._options.min_range * 1e3, 1.0), self._options.max_range * 1e3
+        kept = np.flatnonzero((ranges >= low) & (ranges <= high) & valid)
+        numbers = self._grid.view(np.float32).reshape(*ranges.shape, -1)
+        numbers[..., :3] = self._xyz(ranges)
+        numbers[..., 3] = scan.field(intensity)
+        self._grid["time_offset_ns"] = offsets
+        # As opaque bytes a point is copied whole, not field by field.
+        return self._grid.reshape(-1).view(f"V{POINT_DTYPE.itemsize}").take(kept).view(POINT_DTYPE)
 
 
 def _wanted(info: Any) -> set[str]:

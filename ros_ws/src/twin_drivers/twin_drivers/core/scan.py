@@ -49,7 +49,11 @@ class DecoderOptions:
 
 
 class Decoder(Protocol):
-    """Turns packets into scans."""
+    """Turns packets into scans; ``model`` is driver and model as in LidarPackets."""
+
+    @property
+    def model(self) -> str:
+        """Driver and model."""
 
     def push(self, packet: Packet) -> Scan | None:
         """Take one packet; return the scan that it completes, if any.
