@@ -1,0 +1,134 @@
+"""Parameters of the tracker: the only home of its defaults.
+
+Tuples of ten hold one value per class, in the order of twin_msgs/msg/ObjectClass: unknown, car, truck, bus,
+motorcycle, scooter, bicycle, pedestrian, animal, debris.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from twin_common.config import Config, ConfigError, setting
+
+PerClass = tuple[float, ...]
+CLASS_COUNT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig(Config):
+    """Parameters of the tracker node."""
+
+    frame: str = setting("map", "", "frame the objects must be in; others are refused")
+    key: int = setting(0, "", "key of the pseudonyms: another key gives other track ids", low=0, high=2**53 - 1)
+
+    acceleration_density: PerClass = setting(
+        (2.0, 3.0, 1.5, 1.5, 4.0, 1.5, 1.5, 0.6, 2.0, 0.5), "m^2/s^3",
+        "spectral density of the acceleration noise, by class", low=1e-3, high=100.0,
+    )  # fmt: skip
+    turn_density: float = setting(0.1, "rad^2/s^3", "spectral density of the turn rate's noise", low=1e-4, high=10.0)
+    standing_density: float = setting(
+        0.005, "m^2/s", "random walk of the centre of a standing object", low=0.0, high=1.0
+    )
+    birth_speed_sigma: PerClass = setting(
+        (5.0, 10.0, 8.0, 8.0, 10.0, 4.0, 5.0, 1.5, 3.0, 1.0), "m/s",
+        "spread of the speed of a new object, by class", low=0.1, high=60.0,
+    )  # fmt: skip
+    start_speed_sigma: float = setting(
+        0.3, "m/s", "spread of the speed at which standing objects start", low=0.01, high=5.0
+    )
+    turn_rate_sigma: float = setting(0.4, "rad/s", "spread of the turn rate at which a turn starts", low=0.01, high=3.0)
+    stop_rate: float = setting(0.1, "1/s", "how often a moving object comes to a stand", low=1e-3, high=10.0)
+    start_rate: float = setting(0.2, "1/s", "how often a standing object starts", low=1e-3, high=10.0)
+    turn_begin_rate: float = setting(
+        0.3, "1/s", "how often an object going straight begins to turn", low=1e-3, high=10.0
+    )
+    turn_end_rate: float = setting(0.5, "1/s", "how often a turning object goes straight again", low=1e-3, high=10.0)
+
+    min_position_sigma: float = setting(0.05, "m", "added to every measured covariance, per axis", low=0.0, high=2.0)
+    default_position_sigma: PerClass = setting(
+        (0.4, 0.3, 0.5, 0.5, 0.2, 0.15, 0.2, 0.15, 0.3, 0.3), "m",
+        "where a detection's covariance is all zero (not known), by class", low=0.01, high=5.0,
+    )  # fmt: skip
+    velocity_sigma: float = setting(0.7, "m/s", "error of a measured velocity, per axis", low=0.05, high=10.0)
+    box_yaw_sigma: PerClass = setting(
+        (1.0, 0.1, 0.1, 0.1, 0.3, 0.7, 0.3, 1.5, 1.5, 1.5), "rad",
+        "how far a box's yaw is from the heading, on top of its own variance, by class", low=0.01, high=3.0,
+    )  # fmt: skip
+    heading_density: PerClass = setting(
+        (0.3, 0.02, 0.01, 0.01, 0.05, 0.1, 0.05, 0.5, 0.5, 0.05), "rad^2/s",
+        "random walk of the heading beyond the turn rate, by class", low=1e-4, high=10.0,
+    )  # fmt: skip
+    front_memory: PerClass = setting(
+        (0.5, 6.0, 6.0, 6.0, 2.0, 0.5, 1.0, 0.3, 0.5, 0.5), "m",
+        "distance an object must go backwards before its front is taken to be there, by class", low=0.0, high=50.0,
+    )  # fmt: skip
+
+    detection_probability: float = setting(
+        0.9, "", "probability that a visible object is detected within scan_period", low=0.05, high=0.999
+    )
+    scan_period: float = setting(0.1, "s", "time to which detection_probability belongs", low=0.01, high=2.0)
+    clutter_density: float = setting(1e-3, "1/m^2", "false detections per array and area", low=1e-7, high=1.0)
+    birth_density: float = setting(1e-5, "1/m^2", "new objects per array and area", low=1e-9, high=1.0)
+    hide_rate: float = setting(0.3, "1/s", "how often a visible object becomes hidden", low=1e-3, high=10.0)
+    reveal_rate: float = setting(1.0, "1/s", "how often a hidden object becomes visible", low=1e-3, high=10.0)
+    survival_time: float = setting(30.0, "s", "mean time an object stays in the district's view", low=1.0, high=1e5)
+
+    gate_probability: float = setting(0.999, "", "share of true measurements inside the gate", low=0.5, high=0.99999)
+    max_gate: float = setting(6.0, "m", "largest distance between a prediction and its measurement", low=0.5, high=50.0)
+    high_existence: float = setting(
+        0.4, "", "detections from here on are associated first and may begin tracks", low=0.0, high=1.0
+    )
+    low_existence: float = setting(0.1, "", "detections below are not used", low=0.0, high=1.0)
+    min_class_affinity: float = setting(
+        0.05, "", "detections of a less compatible class are not associated", low=0.0, high=1.0
+    )
+
+    confirm_existence: float = setting(0.5, "", "existence from which a track is confirmed", low=0.05, high=0.999)
+    delete_existence: float = setting(
+        5e-4, "", "probability that something lasts there below which a track ends", low=1e-9, high=0.5
+    )
+    score_memory: float = setting(
+        1.0, "s", "time over which the detections' existence is averaged", low=0.05, high=60.0
+    )
+    coast_after: float = setting(0.25, "s", "time without a measurement before a track coasts", low=0.0, high=5.0)
+    max_coast: float = setting(2.0, "s", "time without a measurement before a confirmed track ends", low=0.1, high=30.0)
+    max_coast_tentative: float = setting(
+        0.35, "s", "time without a measurement before a tentative track ends", low=0.05, high=30.0
+    )
+
+    class_memory: float = setting(2.0, "s", "time over which class evidence is forgotten", low=0.1, high=600.0)
+    size_memory: float = setting(
+        20.0, "", "well seen detections after which the size adapts no slower", low=1.0, high=1000.0
+    )
+    size_expectile: float = setting(
+        0.8, "", "above 0.5 the size leans towards the larger measurements, as partial views are too small",
+        low=0.5, high=0.99,
+    )  # fmt: skip
+    acceleration_memory: float = setting(0.5, "s", "time over which the speed's change is averaged", low=0.05, high=5.0)
+    platform_memory: float = setting(1.0, "s", "how long a platform counts as seeing a track", low=0.1, high=30.0)
+
+    max_late: float = setting(0.5, "s", "older arrays are counted as late and dropped", low=0.0, high=5.0)
+    reset_backwards: float = setting(
+        3.0, "s", "an older stamp means that time has been set back: start anew", low=0.1, high=1e6
+    )
+    max_time_offset: float = setting(
+        0.3, "s", "largest offset of an object's measurement from the stamp", low=0.0, high=2.0
+    )
+
+    def __post_init__(self) -> None:
+        """Check lengths and the order of thresholds."""
+        Config.__post_init__(self)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple) and len(value) != CLASS_COUNT:
+                raise ConfigError(
+                    f"TrackerConfig.{field.name}: {len(value)} values; expected {CLASS_COUNT}, one per class"
+                )
+        if self.low_existence > self.high_existence:
+            raise ConfigError(
+                f"TrackerConfig.low_existence: {self.low_existence} is above high_existence {self.high_existence}"
+            )
+        if self.reset_backwards < self.max_late:
+            raise ConfigError(
+                f"TrackerConfig.reset_backwards: {self.reset_backwards} is below max_late {self.max_late}"
+            )

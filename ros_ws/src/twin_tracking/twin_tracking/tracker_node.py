@@ -1,0 +1,62 @@
+"""Node: objects of the whole district to tracks."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from twin_common.cdr import ArrayMessage
+from twin_common.component import Component, Context, Input, Output
+from twin_tracking.config import TrackerConfig
+from twin_tracking.convert import detections_from_message, tracks_to_message
+from twin_tracking.core.tracker import Tracker as TrackerCore
+
+
+class Tracker(Component):
+    """Follows all objects of the district over time."""
+
+    Config = TrackerConfig
+    inputs = (Input("objects", "objects"),)
+    outputs = (Output("tracks", "tracks"),)
+
+    def __init__(self, config: TrackerConfig, context: Context) -> None:
+        """Start without tracks."""
+        super().__init__(config, context)
+        self._tracker = TrackerCore(config)
+        self._counted: Counter[str] = Counter()
+        self._published_ns: int | None = None
+
+    def on_objects(self, message: ArrayMessage, _source: str) -> None:
+        """Take an array into account and publish the tracks, unless their stamp has been published before."""
+        if message.frame_id != self.config.frame:
+            self.context.count("wrong_frame")
+            self.context.report(f"objects in frame {message.frame_id!r}; expected {self.config.frame!r}")
+            return
+        tracks = self._tracker.step(detections_from_message(message), message.stamp_ns)
+        news = self._tracker.events - self._counted
+        self._counted = Counter(self._tracker.events)
+        for event, number in news.items():
+            self.context.count(event, number)
+        if news["reset"]:
+            self.context.log.warning(f"time was set back to {message.stamp_ns} ns: all tracks are forgotten")
+            self._published_ns = None
+        self.context.report(
+            None if not news["rejected"] else f"{news['rejected']} objects with unusable values refused"
+        )
+        if self._published_ns is not None and tracks.stamp_ns <= self._published_ns:
+            return
+        self._published_ns = tracks.stamp_ns
+        self.context.measure("tracks", float(len(tracks)))
+        self.context.measure("confirmed", float((tracks.state > 0).sum()))
+        self.context.publish("tracks", tracks_to_message(tracks, message.frame_id))
+
+
+def main() -> int:
+    """Run the node."""
+    from twin_common.ros_host import run_component
+
+    return run_component(Tracker, "tracker")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
