@@ -71,7 +71,7 @@ def test_exact_input_gives_the_exact_pose() -> None:
 
 def test_noise_is_smoothed_and_the_covariance_is_honest() -> None:
     drive, rng = Drive(), np.random.default_rng(3)
-    localizer = GnssLocalizer(FilterConfig(), MOUNT)
+    localizer = GnssLocalizer(FilterConfig(white_share=1.0), MOUNT)
     raw, filtered, normalised = [], [], []
     for k in range(400):
         fix, inertial, velocity = samples(drive, k, rng, sigma=0.3)

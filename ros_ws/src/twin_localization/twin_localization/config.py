@@ -25,6 +25,13 @@ class FilterConfig(Config):
         0.5, "rad/s", "how fast the platform may turn while no yaw rate is measured", low=1e-3, high=5.0
     )
     position_sigma: float = setting(0.05, "m", "error of a fix that brings no covariance", low=1e-3, high=50.0)
+    white_share: float = setting(
+        0.1,
+        "",
+        "share of a fix's error that changes from fix to fix and is smoothed; the rest drifts slowly",
+        low=0.01,
+        high=1.0,
+    )
     velocity_sigma: float = setting(0.1, "m/s", "error of a velocity that brings no covariance", low=1e-3, high=10.0)
     yaw_sigma: float = setting(0.01, "rad", "error of an IMU heading that brings no covariance", low=1e-4, high=1.0)
     min_course_speed: float = setting(

@@ -51,6 +51,7 @@ class Localizer(Component):
         self._seen_ns: dict[str, int] = {}
         self._last: tuple[int, int] | None = None  # stamp of the newest fix, and when it came
         self._predicted_ns = 0
+        self._started = False
 
     def on_gnss_fix(self, message: NavSatFix, _source: str) -> None:
         """Take a fix; it may wait for the orientation and the velocity of its moment."""
@@ -106,12 +107,14 @@ class Localizer(Component):
         if fix is None:
             return
         for sensor, sample in (("imu", self._inertial), ("velocity", self._velocity)):
+            if sample is None and not self._started:  # at first it is not known which sensors there are
+                return
             if self._alive(sensor) and sample is not None and sample.stamp_ns < fix.stamp_ns:
                 return
         self._step(fix)
 
     def _step(self, fix: Fix) -> None:
-        self._fix = None
+        self._fix, self._started = None, True
         near_ns = stamps.from_seconds(self.config.fix_timeout)
         inertial, velocity = self._inertial, self._velocity
         if inertial is not None and abs(fix.stamp_ns - inertial.stamp_ns) > near_ns:

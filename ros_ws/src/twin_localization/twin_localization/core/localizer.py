@@ -19,6 +19,10 @@ class LocalizerSettings(FilterSettings, Protocol):
     def max_coast(self) -> float:
         """Seconds."""
 
+    @property
+    def white_share(self) -> float:
+        """Share of a fix's error that is not common to its neighbours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inertial:
@@ -67,6 +71,7 @@ class GnssLocalizer:
         self._filter = PoseFilter(settings)
         self._inertial: Inertial | None = None
         self._fixed_ns: int | None = None
+        self._drift_variance: np.ndarray = np.zeros(3)
         self.outliers = 0
 
     @property
@@ -97,13 +102,13 @@ class GnssLocalizer:
             moving = velocity.velocity - self._turning()
             self._filter.move(moving, velocity.sigma, gives_course=inertial is None or inertial.map_from_imu is None)
         if fix.position is not None and not stale:
-            if self._filter.place(fix.position - self._arm(), fix.sigma):
-                self._fixed_ns = fix.stamp_ns
+            if self._filter.place(fix.position - self._arm(), self._white(fix.sigma), fix.sigma):
+                self._fixed_ns, self._drift_variance = fix.stamp_ns, self._drifting(fix.sigma)
             else:
                 self.outliers += 1
         if velocity is None and (inertial is None or inertial.map_from_imu is None):
             self._filter.course_from_track()
-        return self._filter.pose() if self.heading_known else None
+        return self._pose(self._filter) if self.heading_known else None
 
     def predict(self, stamp_ns: int) -> Pose | None:
         """Return the pose at a stamp without any measurement; None once ``max_coast`` has passed."""
@@ -111,7 +116,25 @@ class GnssLocalizer:
             return None
         ahead = copy.deepcopy(self._filter)  # a late fix must still find the state of its moment
         ahead.predict(stamp_ns)
-        return ahead.pose()
+        return self._pose(ahead)
+
+    def _white(self, sigma: np.ndarray) -> np.ndarray:
+        """Return the part of a fix's error that smoothing takes away, (3,) metres.
+
+        The errors of neighbouring fixes are almost the same (atmosphere, multipath at rest, an inertial
+        unit's own filter): taken for white noise they would drag the pose after the velocity.
+        """
+        return np.maximum(self._settings.white_share * sigma, 1e-3)
+
+    def _drifting(self, sigma: np.ndarray) -> np.ndarray:
+        """Return the variance of what no smoothing takes away, (3,) metres squared."""
+        return (1 - self._settings.white_share**2) * np.square(sigma)
+
+    def _pose(self, state: PoseFilter) -> Pose:
+        """Return the filter's pose with the whole error of the fixes in its covariance."""
+        pose = state.pose()
+        pose.covariance[np.arange(3), np.arange(3)] += self._drift_variance
+        return pose
 
     def _advance(self, fix: Fix, inertial: Inertial | None, *, start: bool) -> None:
         """Bring the state to the fix's stamp, with the orientation measured there; or start at the fix."""
@@ -129,8 +152,8 @@ class GnssLocalizer:
         if start and fix.position is not None:
             yaw = float(base.as_euler("ZYX")[0]) if base is not None else None
             arm = base.apply(self._lever) if base is not None else np.zeros(3)
-            self._filter.reset(fix.stamp_ns, fix.position - arm, fix.sigma, yaw)
-            self._fixed_ns = fix.stamp_ns
+            self._filter.reset(fix.stamp_ns, fix.position - arm, self._white(fix.sigma), yaw)
+            self._fixed_ns, self._drift_variance = fix.stamp_ns, self._drifting(fix.sigma)
         self._filter.predict(fix.stamp_ns)
         self._filter.orient(base, sigma, rate)
 

@@ -140,14 +140,15 @@ class PoseFilter:
         """Take the filter's own velocity as heading, where no velocity is measured."""
         self.head_along(self._mean[VELOCITY], float(np.sqrt(np.mean(np.diag(self._covariance)[3:5]))))
 
-    def place(self, position: np.ndarray, sigma: np.ndarray) -> bool:
+    def place(self, position: np.ndarray, sigma: np.ndarray, whole_sigma: np.ndarray) -> bool:
         """Take the position of base_link, (3,) metres in map with sigma (3,); return False for an outlier.
 
+        ``whole_sigma`` (3,) is the error with its slow part: how far off a fix may be and still be believed.
         After ``max_outliers`` in a row the platform is taken to be where the fixes say.
         """
         innovation = position - self._mean[POSITION]
         noise = np.diag(np.square(sigma))
-        spread = self._covariance[POSITION, POSITION] + noise
+        spread = self._covariance[POSITION, POSITION] + np.diag(np.square(whole_sigma))
         if innovation @ np.linalg.solve(spread, innovation) > self._settings.gate_sigma**2:
             self._outliers += 1
             if self._outliers >= self._settings.max_outliers and self.stamp_ns is not None:
