@@ -108,9 +108,13 @@ class RosHost:
             )
 
     def _connect(self) -> None:
-        """Subscribe to what other processes publish; connect the rest in memory."""
-        local = {outlet.topic for runtime in self.runtimes for outlet in runtime.outlets.values()} - SHARED
+        """Subscribe to what other processes publish; connect what other nodes of this process make in memory.
+
+        What a node makes itself does not count: a driver that can record raw packets can also play recorded ones.
+        """
         for node, runtime in zip(self.nodes, self.runtimes, strict=True):
+            others = (other for other in self.runtimes if other is not runtime)
+            local = {outlet.topic for other in others for outlet in other.outlets.values()} - SHARED
             for port in runtime.ports:
                 if port.topic in local:
                     self._bus.connect(runtime, port)
