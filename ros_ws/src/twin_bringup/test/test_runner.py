@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from twin_bringup.jobs import Job
 from twin_bringup.runner import Outcome, Runner, RunnerConfig
 

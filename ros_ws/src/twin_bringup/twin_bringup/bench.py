@@ -17,7 +17,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from twin_bringup.demo import graph_of
+from twin_bringup.demo import graph_of, wide_console
 from twin_bringup.descriptions import ReplayOptions, replay_jobs
 from twin_bringup.jobs import run_folder
 from twin_bringup.monitor import Monitor, Picture
@@ -48,7 +48,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Run one benchmark, or all."""
     names = [*PACKAGES, "graph"] if arguments.name == "all" else [arguments.name]
-    console = Console()
+    console = wide_console()
     figures: dict[str, Any] = {}
     for name in names:
         if name == "graph":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from twin_bringup.descriptions import ReplayOptions, bag_district, replay_jobs
 from twin_bringup.graph import GraphOptions, build_graph, sensor_topics
@@ -29,6 +30,7 @@ from twin_common.node_spec import ProcessSpec
 
 REFRESH = 0.5  # seconds
 ALERT_MARGIN = 8.0  # seconds an event may need to become an alert (a stopped vehicle: 5 s and more)
+TABLE_WIDTH = 150  # columns
 NEWS = 2.0  # seconds between lines without a terminal
 
 
@@ -47,6 +49,12 @@ def require_free_port(host: str, port: int) -> None:
             raise ConfigError(
                 f"foxglove: port {port} on {host}: {error.strerror}; expected a free port (--port N)"
             ) from None
+
+
+def wide_console() -> Console:
+    """Return a console as wide as the terminal, or wide enough for the tables where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=TABLE_WIDTH)
 
 
 def expected_alerts(bag: Path, played: float) -> set[str]:
@@ -87,7 +95,7 @@ def graph_of(options: ReplayOptions) -> tuple[ProcessSpec, ...]:
 async def _run(arguments: argparse.Namespace, options: ReplayOptions, folder: Path) -> int:
     jobs = replay_jobs(options, folder)
     processes = graph_of(options)
-    console = Console(stderr=False)
+    console = wide_console()
     fancy = console.is_terminal and not arguments.headless
     monitor = Monitor()
     runner = Runner(jobs, write=_writer(console))
@@ -111,7 +119,7 @@ async def _run(arguments: argparse.Namespace, options: ReplayOptions, folder: Pa
 
 def _writer(console: Console) -> Callable[[str, str], None]:
     def write(name: str, line: str) -> None:
-        console.print(f"[dim]\\[{name}][/dim] ", line, sep="", markup=True, highlight=False, soft_wrap=True)
+        console.print(Text(f"[{name}] ", style="dim").append(line, style="not dim"), soft_wrap=True)
 
     return write
 

@@ -46,11 +46,13 @@ def graph_page(folder: Path) -> str:
 def launch_page() -> str:
     """Return docs/launch.md."""
     parts = [
-        f"## {name}\n\n{(options.__doc__ or '').strip()}\n\n{table(options)}\n" for name, (options, _) in DESCRIPTIONS.items()
+        f"## {name}\n\n{(options.__doc__ or '').strip()}\n\n{table(options)}\n"
+        for name, (options, _) in DESCRIPTIONS.items()
     ]
     return (
         "# Launch descriptions\n\nWritten by `python -m twin_bringup.docs`. Run one with `./twin launch NAME key:=value …`, "
-        "or, on a full ROS 2 installation, with `ros2 launch twin_bringup NAME.launch.py key:=value …`.\n\n" + "\n".join(parts)
+        "or, on a full ROS 2 installation, with `ros2 launch twin_bringup NAME.launch.py key:=value …`.\n\n"
+        + "\n".join(parts)
     )
 
 

@@ -45,7 +45,7 @@ def stage_table(processes: Iterable[ProcessSpec], picture: Picture, title: str) 
     """Return a row per node: messages out, times, latencies, what was missed, and its state."""
     table = Table(title=title, title_justify="left", header_style="bold", expand=False)
     for heading in ("node", "out", "rate Hz", "work ms", "p95", "latency ms", "p95", "missed", "late"):
-        table.add_column(heading, justify="left" if heading == "node" else "right")
+        table.add_column(heading, justify="left" if heading == "node" else "right", no_wrap=True)
     table.add_column("state")
     for node in (node for process in processes for node in process.nodes):
         figures = picture.nodes.get(node.full_name)
