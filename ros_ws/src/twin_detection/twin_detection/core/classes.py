@@ -25,9 +25,10 @@ class SizeClass:
     prior: float
 
 
-#: Passenger cars and light vans; delivery vans and lorries; city buses; two-wheelers with their riders.
+#: Passenger cars and light vans; delivery vans and lorries; city buses; two-wheelers with their riders. Of what is
+#: none of the classes: trunks and poles, low walls and hedges, high ones.
 SIZES = (
-    SizeClass(CAR, (4.3, 0.45), (1.78, 0.15), (1.55, 0.22), 1.0),
+    SizeClass(CAR, (4.3, 0.45), (1.78, 0.15), (1.6, 0.22), 1.0),
     SizeClass(TRUCK, (6.5, 1.6), (2.2, 0.25), (2.8, 0.55), 0.25),
     SizeClass(BUS, (11.0, 1.5), (2.55, 0.15), (3.2, 0.25), 0.1),
     SizeClass(MOTORCYCLE, (2.1, 0.25), (0.8, 0.15), (1.5, 0.2), 0.15),
@@ -36,17 +37,22 @@ SIZES = (
     SizeClass(PEDESTRIAN, (0.6, 0.2), (0.5, 0.12), (1.65, 0.2), 1.0),
     SizeClass(ANIMAL, (0.8, 0.25), (0.3, 0.1), (0.6, 0.15), 0.1),
     SizeClass(DEBRIS, (0.5, 0.3), (0.4, 0.25), (0.35, 0.2), 0.1),
+    SizeClass(UNKNOWN, (0.6, 0.4), (0.45, 0.25), (3.0, 0.6), 0.5),
+    SizeClass(UNKNOWN, (6.0, 3.0), (0.4, 0.25), (0.6, 0.3), 0.3),
+    SizeClass(UNKNOWN, (6.0, 3.0), (0.5, 0.3), (2.6, 0.7), 0.3),
 )
 _MEAN = np.array([[item.length[0], item.width[0], item.height[0]] for item in SIZES])
 _SPREAD = np.array([[item.length[1], item.width[1], item.height[1]] for item in SIZES])
 _LOG_PRIOR = np.log([item.prior for item in SIZES])
 _LABELS = np.array([item.label for item in SIZES])
-#: Log likelihood of a thing that is none of these; it also takes what fits no row of the table.
-_LOG_UNKNOWN = -6.0
-#: A part may be hidden: what is missing costs this much per unit of its relative size, squared, and not more
-#: than the limit. The height is seen best, the length worst.
-_HIDDEN_COST = np.array([3.0, 3.0, 12.0])
-_HIDDEN_LIMIT = np.array([2.0, 2.5, 12.0])
+#: Log likelihood of what fits no row of the table.
+_LOG_UNKNOWN = -4.5
+#: The side that is seen may be partly hidden: what is missing beyond the first number, in units of the full side,
+#: costs as a deviation of the second. The other side may be hidden wholly, for this much.
+_SEEN_MISSING = (0.1, 0.2)
+_HIDDEN_LIMIT = 1.2
+#: A vehicle shows its side more often than its front or rear alone.
+_END_ON_COST = 0.7
 #: The seen sides of a rectangle blur by about this much, metres.
 _BLUR = 0.12
 
@@ -66,35 +72,38 @@ def classify(longer: np.ndarray, shorter: np.ndarray, height: np.ndarray) -> Cla
     The seen extents are lower bounds of the true ones: excess counts fully, what is missing mildly. Of a
     vehicle seen from its front or rear the longer seen side is its width; the better reading counts.
     """
-    side_on = _log_likelihood(np.column_stack([longer, shorter, height]))
-    end_on = _log_likelihood(np.column_stack([shorter, longer, height])) - 0.7
+    side_on = _log_likelihood(np.column_stack([longer, shorter, height]), seen=0)
+    end_on = _log_likelihood(np.column_stack([shorter, longer, height]), seen=1) - _END_ON_COST
     best = np.maximum(side_on, end_on) + _LOG_PRIOR
     logits = np.column_stack([np.full(len(best), _LOG_UNKNOWN), best])
     logits -= logits.max(axis=1, keepdims=True) if len(logits) else 0.0
     weight = np.exp(logits)
     weight /= weight.sum(axis=1, keepdims=True)
     probability = np.zeros((len(best), COUNT))
-    probability[:, 0] = weight[:, 0]
-    probability[:, _LABELS] = weight[:, 1:]
+    np.add.at(probability.T, np.concatenate([[UNKNOWN], _LABELS]), weight.T)
     label = probability.argmax(axis=1) if len(best) else np.zeros(0, int)
     row = np.maximum(label - 1, 0)
     picked = np.arange(len(best))
-    return Classified(probability, label, (end_on > side_on)[picked, row] & (label > 0))
+    return Classified(probability, label, (end_on > side_on)[picked, row] & (label != UNKNOWN))
 
 
-def _log_likelihood(extents: np.ndarray) -> np.ndarray:
-    """Return how well (C, 3) length, width, height fit each row of the table, (C, K)."""
+def _log_likelihood(extents: np.ndarray, seen: int) -> np.ndarray:
+    """Return how well (C, 3) length, width, height fit each row of the table, (C, K); ``seen``: 0 or 1, the seen side."""
     difference = extents[:, None] - _MEAN[None]
     spread = np.hypot(_SPREAD, _BLUR)[None]
-    excess = 0.5 * (np.maximum(difference, 0) / spread) ** 2
-    missing = _HIDDEN_COST * (np.minimum(difference + 0.5 * _SPREAD[None], 0) / _MEAN[None]) ** 2
-    cost = np.where(difference > 0, excess, np.minimum(missing, _HIDDEN_LIMIT))
+    cost = 0.5 * (np.maximum(difference, 0) / spread) ** 2
+    missing = np.maximum(-difference - _SPREAD[None], 0) / _MEAN[None]
+    allowed, deviation = _SEEN_MISSING
+    cost[:, :, seen] += 0.5 * (np.maximum(missing[:, :, seen] - allowed, 0) / deviation) ** 2
+    cost[:, :, 1 - seen] += _HIDDEN_LIMIT * missing[:, :, 1 - seen] ** 2
+    cost[:, :, 2] += 0.5 * (np.minimum(difference[:, :, 2], 0) / spread[:, :, 2]) ** 2
     return np.asarray(-cost.sum(axis=2))
 
 
 def typical_size(label: np.ndarray) -> np.ndarray:
     """Return the mean length, width and height of (C,) classes, (C, 3); NaN for unknown."""
     table = np.full((COUNT, 3), np.nan)
-    table[_LABELS] = _MEAN
+    known = _LABELS != UNKNOWN
+    table[_LABELS[known]] = _MEAN[known]
     size: np.ndarray = table[label]
     return size

@@ -68,9 +68,9 @@ def cluster(
     if seeds.shape != (len(xy),):
         raise ValueError(f"seeds: expected ({len(xy)},), got {seeds.shape}")
     side = int(np.ceil(2 * max_range / cell_size)) + 4
-    cells = (xy * np.float32(1 / cell_size) + np.float32(side / 2)).astype(np.int32)
-    inside = ((cells > 0) & (cells < side - 1)).all(axis=1)
-    flat = np.where(inside, cells[:, 0] * np.int32(side) + cells[:, 1], 0)
+    row, column = ((xy[:, axis] / cell_size + side / 2).astype(np.int32) for axis in (0, 1))
+    inside = (row > 0) & (row < side - 1) & (column > 0) & (column < side - 1)
+    flat = np.where(inside, row * np.int32(side) + column, 0)
     occupied = np.zeros((side, side), bool)
     occupied.reshape(-1)[flat[seeds]] = True
     occupied[0, 0] = False
@@ -84,7 +84,14 @@ def _stretched(occupied: np.ndarray, cell_size: float, reach: float) -> np.ndarr
         return occupied
     middle = np.arange(len(occupied)) - len(occupied) / 2
     far = middle[:, None] ** 2 + middle[None] ** 2 > (1 / reach) ** 2
-    return occupied | ndimage.binary_dilation(occupied & far, _EIGHT)
+    distant = occupied & far
+    tall = distant.copy()
+    tall[1:] |= distant[:-1]
+    tall[:-1] |= distant[1:]
+    wide = occupied | tall
+    wide[:, 1:] |= tall[:, :-1]
+    wide[:, :-1] |= tall[:, 1:]
+    return wide
 
 
 def _sorted(label: np.ndarray, count: int, min_points: int) -> Clusters:

@@ -13,8 +13,6 @@ from twin_detection.core.clusters import Clusters, cluster
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
 
-#: Widest gap between neighbouring beams that still see one object, as a fraction of the range.
-_REACH = 0.0125
 #: Only returns below this height make clusters; what is above belongs to what is below it, metres.
 _BODY_HEIGHT = 2.2
 #: Scans of a still LiDAR between two fits of the ground.
@@ -39,6 +37,7 @@ class LidarDetector:
         self._learning = config.mode == STILL
         self._scenery: list[np.ndarray] = []
         self._scans = 0
+        self._beams = shape.Beams(1.0, 1.0)
 
     @property
     def learning(self) -> bool:
@@ -65,6 +64,7 @@ class LidarDetector:
         with np.errstate(invalid="ignore"):
             usable = np.flatnonzero((distance > config.min_range) & (distance < config.max_range))
         points = xyz[usable]
+        self._beams = shape.beams_of(points)
         if config.mode == STILL:
             seen = self._foreground(points, ring[usable], distance[usable], stamp_ns)
             usable, points = usable[seen], points[seen]
@@ -112,9 +112,8 @@ class LidarDetector:
         height = self._ground.above(points)
         standing = np.flatnonzero((height > config.min_height) & (height < config.max_height))
         xy, height = points[standing, :2], height[standing]
-        clusters = cluster(
-            xy, height < _BODY_HEIGHT, config.cell_size, config.max_range, _REACH, config.min_points
-        )  # fmt: skip
+        spacing = self._beams.density**-0.5
+        clusters = cluster(xy, height < _BODY_HEIGHT, config.cell_size, config.max_range, spacing, config.min_points)
         clusters = shape.trim_overhang(height, clusters, config.max_height)
         clusters = clusters.select(existence.plausible_extent(xy, clusters) & (clusters.counts >= config.min_points))
         detections = self._measure(points[standing], height, time_offset[standing], clusters)
@@ -126,8 +125,8 @@ class LidarDetector:
     ) -> Detections:
         """Return box, class and certainty of every cluster."""
         xy = points[:, :2]
-        rectangles = boxes.fit_rectangles(xy, clusters)
-        form = shape.describe(xy, height, clusters, rectangles)
+        rectangles = boxes.fit_rectangles(xy, height, clusters)
+        form = shape.describe(points, height, clusters, rectangles, self._beams)
         classified = classify(rectangles[:, 2], rectangles[:, 3], form.top)
         whole, grown = completion.complete(rectangles, classified)
         ground = clusters.minimum(points[:, 2] - height) if len(clusters) else np.zeros(0)

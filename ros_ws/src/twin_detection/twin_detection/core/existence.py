@@ -44,8 +44,9 @@ def existence(
     if background_removed:
         score += 0.8
     else:
-        thin = (rectangles[:, 3] < 0.25) & (rectangles[:, 2] > 2.3)
-        score += np.where(vehicle, 3.0 * (_ramp(form.outline, 0.3, 0.9) - 0.5), 0.0) - 1.0
-        score -= 1.5 * (vehicle & thin)
-        score -= 0.5 * (classified.label == PEDESTRIAN)
+        score += np.where(vehicle, 4.0 * (_ramp(form.solidity, 0.4, 0.75) - 0.5), 0.0)
+        score += np.where(vehicle, 3.5 * (_ramp(form.outline, 0.1, 0.4) - 1.0), 0.0)
+        thin = 1.0 - _ramp(rectangles[:, 3], 1.3, 1.8)
+        score -= np.where(vehicle & form.cut_off, 4.0 * thin, 0.0)
+        score -= 1.0
     return np.asarray(1.0 / (1.0 + np.exp(-score)))

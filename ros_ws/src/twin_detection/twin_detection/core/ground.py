@@ -32,18 +32,18 @@ class Ground:
         self._cells = int(np.ceil(2 * max_range / _CELL))
         centres = self._origin + (np.arange(self._cells) + 0.5) * _CELL
         tolerance = _MARGIN + _MAX_SLOPE * np.hypot(centres[:, None], centres[None, :])
-        lowest = np.full(self._cells * self._cells, np.inf, np.float32)
-        np.minimum.at(lowest, self._index(points), points[:, 2].astype(np.float32, copy=False))
-        lowest = lowest.reshape(self._cells, self._cells)
+        lowest = np.full((self._cells, self._cells), np.inf, np.float32)
+        np.minimum.at(lowest.reshape(-1), self._index(points), points[:, 2].astype(np.float32, copy=False))
         # Stray returns below the ground (mirrors, multipath) and walls without ground are no evidence.
         known = np.abs(lowest + sensor_height) < tolerance
         self.height = _opened(lowest, known, -sensor_height)
 
     def _index(self, points: np.ndarray) -> np.ndarray:
-        cells = ((points[:, :2] - self._origin) * (1 / _CELL)).astype(np.int32)
-        np.clip(cells, 0, self._cells - 1, out=cells)
-        index: np.ndarray = cells[:, 0] * self._cells + cells[:, 1]
-        return index
+        row, column = (
+            np.clip(((points[:, axis] - self._origin) * (1 / _CELL)).astype(np.int32), 0, self._cells - 1)
+            for axis in (0, 1)
+        )
+        return np.asarray(row * np.int32(self._cells) + column)
 
     def above(self, points: np.ndarray) -> np.ndarray:
         """Return the height of (N, 3) points above the ground, (N,), metres."""

@@ -11,6 +11,10 @@ from twin_detection.core.clusters import Clusters
 _BIN = 0.25
 _GAP = 2
 _BLUR = 0.2
+#: Below this height bodywork is upright, metres.
+_UPRIGHT = 1.2
+#: A top within this elevation of the highest beams may go on above them, radians.
+_BEAM_STEP = 0.012
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,15 @@ class Shape:
     """Per cluster, each (C,).
 
     ``bottom``, ``top``: heights above the ground of the column that starts at the ground, metres;
-    ``outline``: share of the points near the outline of the rectangle, 0..1.
+    ``outline``: share of the lower points near the outline of the rectangle, 0..1; ``solidity``: points over what a
+    closed surface of that width and height would return; ``cut_off``: the top may be higher than the highest beam.
     """
 
     bottom: np.ndarray
     top: np.ndarray
     outline: np.ndarray
+    solidity: np.ndarray
+    cut_off: np.ndarray
 
 
 def trim_overhang(height: np.ndarray, clusters: Clusters, max_height: float) -> Clusters:
@@ -51,17 +58,54 @@ def trim_overhang(height: np.ndarray, clusters: Clusters, max_height: float) -> 
     return Clusters(clusters.order[keep], starts, counts)
 
 
-def describe(xy: np.ndarray, height: np.ndarray, clusters: Clusters, rectangles: np.ndarray) -> Shape:
-    """Return the shape of clusters within their (C, 5) rectangles (``boxes.fit_rectangles``)."""
+@dataclass(frozen=True, slots=True)
+class Beams:
+    """The LiDAR's beams: returns per steradian, and the sine of the highest elevation."""
+
+    density: float
+    highest: float
+
+
+def beams_of(points: np.ndarray) -> Beams:
+    """Return what (N, 3) returns of one scan tell of the beams; level frame, sensor at the origin."""
+    if len(points) < 2:
+        return Beams(1.0, 1.0)
+    some = points[:: max(len(points) // 2000, 1)].astype(np.float64)
+    sine = some[:, 2] / np.maximum(np.linalg.norm(some, axis=1), 1e-6)
+    low, high = np.quantile(sine, (0.01, 0.99))
+    return Beams(float(len(points) / (2 * np.pi * max(high - low, 0.05))), float(high))
+
+
+def describe(
+    points: np.ndarray, height: np.ndarray, clusters: Clusters, rectangles: np.ndarray, beams: Beams
+) -> Shape:
+    """Return the shape of clusters.
+
+    Args:
+        points: (N, 3) metres, level frame, sensor at the origin.
+        height: (N,) metres above the ground.
+        clusters: of those points.
+        rectangles: (C, 5), of ``boxes.fit_rectangles``.
+        beams: of the whole scan.
+    """
     if not len(clusters):
-        return Shape(np.zeros(0), np.zeros(0), np.zeros(0))
+        return Shape(*(np.zeros(0) for _ in range(5)))
     owner = np.repeat(np.arange(len(clusters)), clusters.counts)
     x, y, longer, shorter, yaw = rectangles.T
     cos, sin = np.cos(yaw)[owner], np.sin(yaw)[owner]
-    points = xy[clusters.order]
-    dx, dy = points[:, 0] - x[owner], points[:, 1] - y[owner]
+    xy = points[clusters.order, :2]
+    dx, dy = xy[:, 0] - x[owner], xy[:, 1] - y[owner]
     inset = np.minimum(
         0.5 * longer[owner] - np.abs(dx * cos + dy * sin), 0.5 * shorter[owner] - np.abs(dy * cos - dx * sin)
     )
-    outline = np.add.reduceat((inset < _BLUR).astype(float), clusters.starts) / clusters.counts
-    return Shape(clusters.minimum(height), clusters.maximum(height), outline)
+    upright = height[clusters.order] < _UPRIGHT
+    near = np.bincount(owner, weights=upright & (inset < _BLUR), minlength=len(clusters))
+    outline = near / np.maximum(np.bincount(owner, weights=upright, minlength=len(clusters)), 1)
+    bottom, top = clusters.minimum(height), clusters.maximum(height)
+    view = np.arctan2(y, x) - yaw
+    breadth = longer * np.abs(np.sin(view)) + shorter * np.abs(np.cos(view))
+    square = np.square(clusters.mean(points[:, 2])) + x**2 + y**2
+    expected = beams.density * np.maximum(breadth, 0.1) * np.maximum(top - bottom, 0.1) / np.maximum(square, 1.0)
+    sine = points[:, 2] / np.maximum(np.linalg.norm(points, axis=1), 1e-6)
+    cut_off = clusters.maximum(sine) > beams.highest - _BEAM_STEP
+    return Shape(bottom, top, outline, clusters.counts / np.maximum(expected, 1.0), cut_off)
