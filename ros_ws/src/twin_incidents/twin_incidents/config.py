@@ -27,7 +27,7 @@ class IncidentConfig(Config):
     platforms: tuple[str, ...] = setting((), doc="platforms that take part, in the district's order")
     table: str = setting("", doc='path of the incident table; "": the one in this package')
     max_gap: float = setting(
-        0.35, "s", "a finding may be missing this long before its minimum duration starts anew", low=0.0, high=5.0
+        0.15, "s", "a finding may be missing this long before its minimum duration starts anew", low=0.0, high=5.0
     )
     prediction_wait: float = setting(
         0.15, "s", "how long tracks wait for their predictions before they are judged without", low=0.02, high=2.0

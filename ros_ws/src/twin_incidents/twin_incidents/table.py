@@ -35,10 +35,11 @@ class CollisionLimits(Config):
     braking_vehicles: float = setting(
         4.0, "m/s^2", "deceleration needed to avoid it, between vehicles", low=0.0, high=10.0
     )
-    probability: float = setting(0.4, "", "least probability", low=0.0, high=1.0)
+    probability: float = setting(0.5, "", "least probability", low=0.0, high=1.0)
     min_speed: float = setting(
         2.0, "m/s", "one of the two is a vehicle or rider at least this fast", low=0.0, high=20.0
     )
+    min_closing: float = setting(1.5, "m/s", "least speed of one against the other", low=0.0, high=20.0)
     contact_gap: float = setting(0.2, "m", "footprints closer than this collide", low=0.0, high=2.0)
     min_age: float = setting(
         0.5, "s", "younger tracks are left out: their velocity is not known yet", low=0.0, high=5.0
@@ -136,10 +137,10 @@ class IncidentRow(Config):
     kind: str = setting(doc="its key, unique in the table")
     rule: str = setting(doc="how it is found", choices=tuple(LIMITS))
     severity: str = setting(doc="unless its rule says otherwise (crowd_density)", choices=SEVERITIES)
-    min_duration: float = setting(0.0, "s", "it must be found this long before it is told", low=0.0, high=3600.0)
-    hold: float = setting(1.0, "s", "it ends when it has not been found for this long", low=0.0, high=3600.0)
     agencies: tuple[str, ...] = setting(doc="who is to be told")
     text: Texts = setting(doc="what the alert says")
+    min_duration: float = setting(0.0, "s", "it must be found this long before it is told", low=0.0, high=3600.0)
+    hold: float = setting(1.0, "s", "it ends when it has not been found for this long", low=0.0, high=3600.0)
     thresholds: Any = setting(None, doc="of its rule; those left out keep their defaults")
 
     @property

@@ -16,7 +16,7 @@ MARGIN = 0.8  # seconds beyond the time to collision in which the closest approa
 
 @dataclass(frozen=True, slots=True)
 class _Sampled:
-    """Paths at S moments from now on.
+    """Some paths at S moments from now on.
 
     Shapes: ``row`` of the track and ``probability`` (M,), position (M, S, 2), covariance (M, S, 2, 2), yaw (M, S).
     """
@@ -41,12 +41,16 @@ def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
     first, second = _pairs(scene.tracks, limits)
     if not len(first):
         return []
-    sampled = _sample(
-        scene.tracks, scene.paths, max(limits.time_to_collision, limits.time_to_collision_vehicles) + MARGIN
-    )
-    a, b = _mode_pairs(sampled, first, second)
-    a, b = _near(scene.tracks, sampled, a, b, limits)
-    return _judge(scene, row, sampled, a, b) if len(a) else []
+    row_of = _rows_of(scene.tracks, scene.paths)
+    a, b = _mode_pairs(row_of, first, second)
+    horizon = max(limits.time_to_collision, limits.time_to_collision_vehicles) + MARGIN
+    moments = np.arange(0.0, min(horizon, scene.paths.step * scene.paths.position.shape[1]) + 1e-9, SAMPLE)
+    near = _touching(scene.tracks, scene.paths, row_of, (a, b), moments, limits.contact_gap)
+    if not near.any():
+        return []
+    used, index = np.unique(np.concatenate([a[near], b[near]]), return_inverse=True)
+    sampled = _sample(scene.tracks, scene.paths, row_of, used, moments)
+    return _judge(scene, row, sampled, *np.split(index, 2))
 
 
 def _pairs(tracks: TrackTable, limits: CollisionLimits) -> tuple[np.ndarray, np.ndarray]:
@@ -55,42 +59,72 @@ def _pairs(tracks: TrackTable, limits: CollisionLimits) -> tuple[np.ndarray, np.
     driven = known & np.isin(tracks.classification, VEHICLES + RIDERS) & (tracks.speed >= limits.min_speed)
     others = known & np.isin(tracks.classification, (*VEHICLES, *RIDERS, PEDESTRIAN, ANIMAL))
     i, j = np.flatnonzero(driven), np.flatnonzero(others)
-    delta = tracks.position[j][None] - tracks.position[i][:, None]
-    speed, radius = tracks.speed, 0.5 * np.hypot(tracks.size[:, 0], tracks.size[:, 1])
-    horizon = max(limits.time_to_collision, limits.time_to_collision_vehicles)
-    reach = horizon * (speed[i][:, None] + speed[j][None]) + radius[i][:, None] + radius[j][None] + limits.contact_gap
-    near = (delta**2).sum(axis=2) <= reach**2
+    reach = _reach(tracks, limits)
+    x, y = tracks.position.T
+    near = (x[i][:, None] - x[j]) ** 2 + (y[i][:, None] - y[j]) ** 2 <= (reach[i][:, None] + reach[j]) ** 2
     near &= (i[:, None] < j[None]) | (~driven[j][None] & (i[:, None] != j[None]))
     rows, columns = np.nonzero(near)
     return i[rows], j[columns]
 
 
-def _sample(tracks: TrackTable, paths: PathTable, horizon: float) -> _Sampled:
-    """Interpolate all paths, from the tracks' present on, at moments SAMPLE apart."""
+def _reach(tracks: TrackTable, limits: CollisionLimits) -> np.ndarray:
+    """Return how far from its centre a track may meet another within the time to collision, (N,) m."""
+    horizon = max(limits.time_to_collision, limits.time_to_collision_vehicles)
+    return np.asarray(horizon * tracks.speed + _radius(tracks) + 0.5 * limits.contact_gap)
+
+
+def _radius(tracks: TrackTable) -> np.ndarray:
+    return np.asarray(0.5 * np.hypot(tracks.size[:, 0], tracks.size[:, 1]))
+
+
+def _rows_of(tracks: TrackTable, paths: PathTable) -> np.ndarray:
+    """Return the row of each path's track, (M,); -1 where there is none."""
     order = np.argsort(tracks.track_id, kind="stable")
-    place = np.clip(np.searchsorted(tracks.track_id[order], paths.track_id), 0, max(len(order) - 1, 0))
+    place = np.clip(np.searchsorted(tracks.track_id[order], paths.track_id), 0, len(order) - 1)
     row = order[place]
-    known = tracks.track_id[row] == paths.track_id
-    row, some = row[known], np.flatnonzero(known)
-    position = np.concatenate([tracks.position[row][:, None], paths.position[some]], axis=1)
-    covariance = np.concatenate([paths.covariance[some][:, :1], paths.covariance[some]], axis=1)
-    yaw = np.concatenate([tracks.yaw[row][:, None], paths.yaw[some]], axis=1)
-    yaw = np.unwrap(yaw, axis=1)
-    times = np.arange(0.0, min(horizon, paths.step * (position.shape[1] - 1)) + 1e-9, SAMPLE) / paths.step
-    before = np.minimum(times.astype(int), position.shape[1] - 2)
-    share = times - before
-
-    def between(values: np.ndarray) -> np.ndarray:
-        weight = share.reshape(1, -1, *([1] * (values.ndim - 2)))
-        return np.asarray((1 - weight) * values[:, before] + weight * values[:, before + 1])
-
-    return _Sampled(row, paths.probability[some], between(position), between(covariance), between(yaw))
+    return np.where(tracks.track_id[row] == paths.track_id, row, -1)
 
 
-def _mode_pairs(sampled: _Sampled, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _between(present: np.ndarray, future: np.ndarray, step: float, moments: np.ndarray) -> np.ndarray:
+    """Interpolate (M, T, ...) values that start a step after ``present``, at S moments; returns (M, S, ...)."""
+    values = np.concatenate([present[:, None], future[:, : int(moments[-1] / step) + 1]], axis=1)
+    before = np.minimum((moments / step).astype(int), values.shape[1] - 2)
+    share = (moments / step - before).reshape(1, -1, *([1] * (values.ndim - 2)))
+    return np.asarray(values[:, before] * (1 - share) + values[:, before + 1] * share)
+
+
+def _touching(
+    tracks: TrackTable, paths: PathTable, row_of: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], moments: np.ndarray,
+    gap: float,
+) -> np.ndarray:  # fmt: skip
+    """Return which path pairs have circles around the footprints that touch at some moment, (P,) bool."""
+    used, index = np.unique(np.concatenate(pairs), return_inverse=True)
+    position = _between(tracks.position[row_of[used]], paths.position[used], paths.step, moments)
+    first, second = np.split(index, 2)
+    delta = position[first] - position[second]
+    radius = _radius(tracks)
+    reach = radius[row_of[pairs[0]]] + radius[row_of[pairs[1]]] + gap
+    return np.asarray((delta[..., 0] ** 2 + delta[..., 1] ** 2).min(axis=1) <= reach**2)
+
+
+def _sample(
+    tracks: TrackTable, paths: PathTable, row_of: np.ndarray, used: np.ndarray, moments: np.ndarray
+) -> _Sampled:
+    """Interpolate some paths from the tracks' present on; the first covariance stands for the present too."""
+    row, covariance = row_of[used], paths.covariance[used]
+    yaw = np.unwrap(np.concatenate([tracks.yaw[row][:, None], paths.yaw[used]], axis=1), axis=1)
+    return _Sampled(
+        row, paths.probability[used],
+        _between(tracks.position[row], paths.position[used], paths.step, moments),
+        _between(covariance[:, 0], covariance, paths.step, moments),
+        _between(yaw[:, 0], yaw[:, 1:], paths.step, moments),
+    )  # fmt: skip
+
+
+def _mode_pairs(row_of: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the paths of every pair of modes of every pair of tracks."""
-    order = np.argsort(sampled.row, kind="stable")
-    ordered = sampled.row[order]
+    order = np.argsort(row_of, kind="stable")
+    ordered = row_of[order]
     start_a, count_a = _ranges(ordered, first)
     start_b, count_b = _ranges(ordered, second)
     combinations = count_a * count_b
@@ -106,17 +140,6 @@ def _ranges(ordered: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nda
     return start, np.searchsorted(ordered, wanted, side="right") - start
 
 
-def _near(
-    tracks: TrackTable, sampled: _Sampled, a: np.ndarray, b: np.ndarray, limits: CollisionLimits
-) -> tuple[np.ndarray, np.ndarray]:
-    """Keep the path pairs whose circles around the footprints touch at some moment."""
-    radius = 0.5 * np.hypot(tracks.size[:, 0], tracks.size[:, 1])
-    reach = radius[sampled.row[a]] + radius[sampled.row[b]] + limits.contact_gap
-    delta = sampled.position[a] - sampled.position[b]
-    close = (np.einsum("pst,pst->ps", delta, delta).min(axis=1)) <= reach**2
-    return a[close], b[close]
-
-
 def _judge(scene: Scene, row: IncidentRow, sampled: _Sampled, a: np.ndarray, b: np.ndarray) -> list[Finding]:
     """Compare footprints moment by moment and return one finding per pair of tracks that passes all thresholds."""
     limits: CollisionLimits = row.thresholds
@@ -128,7 +151,8 @@ def _judge(scene: Scene, row: IncidentRow, sampled: _Sampled, a: np.ndarray, b: 
     max_time = np.where(between_vehicles, limits.time_to_collision_vehicles, limits.time_to_collision)
     min_braking = np.where(between_vehicles, limits.braking_vehicles, limits.braking)
     relative = np.linalg.norm(tracks.velocity[row_a] - tracks.velocity[row_b], axis=1)
-    threatens = (gap[:, 0] > 0) & (time < max_time) & (relative >= 2 * time * min_braking)
+    threatens = (gap[:, 0] > 0) & (time < max_time) & (relative >= limits.min_closing)
+    threatens &= relative >= 2 * time * min_braking
     weight = sampled.probability[a] * sampled.probability[b] * overlap * threatens
     findings = []
     pair = row_a.astype(np.int64) * len(tracks) + row_b

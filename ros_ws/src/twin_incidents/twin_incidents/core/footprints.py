@@ -44,7 +44,9 @@ def box_gap(first: Boxes, second: Boxes) -> np.ndarray:
     for a, b in ((first, second), (second, first)):
         centre, axes, reach = _seen_from(a, b)
         apart |= (np.abs(centre) > reach).any(axis=1)
-        corners = centre[:, None] + np.einsum("kij,kcj->kci", axes, _CORNERS[None] * b.half[:, None])
+        corners = centre[:, None] + sum(
+            _CORNERS[None, :, i, None] * (axes[:, :, i] * b.half[:, i, None])[:, None] for i in (0, 1)
+        )
         outside = np.maximum(np.abs(corners) - a.half[:, None], 0.0)
         distance = np.minimum(distance, np.hypot(outside[..., 0], outside[..., 1]).min(axis=1))
     return np.where(apart, distance, 0.0)

@@ -18,17 +18,15 @@ def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
     """Return the pedestrians inside a carriageway and not on or beside a crosswalk."""
     limits: CarriagewayLimits = row.thresholds
     tracks = scene.tracks
-    inside = depth(tracks.position, scene.zones.carriageways)
-    crossing = depth(tracks.position, scene.zones.crosswalks)
     probability = tracks.class_probability[:, PEDESTRIAN]
-    found = (tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability)
-    found &= (inside >= limits.edge_margin) & (crossing < -limits.crosswalk_margin)
+    people = np.flatnonzero((tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability))
+    found, inside = _on_street(scene, people, limits.edge_margin, limits.crosswalk_margin)
     return [
         _at_track(
             scene, row, k, float(probability[k]),
-            f"{tracks.name(k)} {inside[k]:.1f} m > {limits.edge_margin:.1f} m inside the carriageway, no crosswalk",
+            f"{tracks.name(k)} {metres:.1f} m > {limits.edge_margin:.1f} m inside the carriageway, no crosswalk",
         )
-        for k in np.flatnonzero(found)
+        for k, metres in zip(found, inside, strict=True)
     ]  # fmt: skip
 
 
@@ -37,18 +35,26 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
     limits: StoppedLimits = row.thresholds
     tracks = scene.tracks
     probability = tracks.class_probability[:, VEHICLES].sum(axis=1)
-    found = np.isin(tracks.classification, VEHICLES) & (probability >= limits.class_probability)
-    found &= tracks.speed < limits.max_speed
-    found &= depth(tracks.position, scene.zones.carriageways) >= limits.edge_margin
-    found &= depth(tracks.position, scene.zones.crosswalks) < -limits.crosswalk_distance
+    resting = np.isin(tracks.classification, VEHICLES) & (probability >= limits.class_probability)
+    resting &= tracks.speed < limits.max_speed
+    found, _ = _on_street(scene, np.flatnonzero(resting), limits.edge_margin, limits.crosswalk_distance)
     return [
         _at_track(
             scene, row, k, float(min(probability[k], 1.0)),
             f"{tracks.name(k)} at {tracks.speed[k]:.1f} m/s < {limits.max_speed:.1f} m/s for more than "
             f"{row.min_duration:.0f} s",
         )
-        for k in np.flatnonzero(found)
+        for k in found
     ]  # fmt: skip
+
+
+def _on_street(scene: Scene, rows: np.ndarray, edge: float, clearance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of some tracks are this deep in a carriageway and this far from crosswalks, and how deep, m."""
+    inside = depth(scene.tracks.position[rows], scene.zones.carriageways)
+    deep = inside >= edge
+    rows, inside = rows[deep], inside[deep]
+    clear = depth(scene.tracks.position[rows], scene.zones.crosswalks) < -clearance
+    return rows[clear], inside[clear]
 
 
 def _at_track(scene: Scene, row: IncidentRow, k: int, probability: float, cause: str) -> Finding:

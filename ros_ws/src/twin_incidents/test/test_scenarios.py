@@ -1,0 +1,193 @@
+"""Scenes with known truth, from tracks to alerts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+CAR, BUS, BICYCLE, PEDESTRIAN = 1, 3, 6, 7
+CROSSING = Path(__file__).resolve().parents[4] / "bags" / "crossing"
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_near_miss_is_told_in_time(make_district, kit, seed):
+    """A bicycle crosses before a car that brakes late; without braking they would meet at t = 5 s."""
+    district = make_district()
+    car = kit.straight(-60.0, -3.0, 12.0, 0.0, acceleration=-8.0, start=4.2)
+    bicycle = kit.straight(0.0, -23.0, 0.0, 4.0)
+    district.play([kit.Actor(12, CAR, car), kit.Actor(7, BICYCLE, bicycle)], 8.0, seed)
+    found = district.named("predicted_collision")
+    first, incident = found[0]
+    assert 0.8 <= 4.8 - first <= 2.2  # the car's front would reach the bicycle at 4.8 s
+    assert list(incident.track_ids) == [7, 12]
+    assert incident.severity == 3 and incident.probability >= 0.5
+    assert incident.cause.startswith("time to collision 1.") and "car 12" in incident.cause
+    assert "bicycle 7" in incident.cause
+    assert (incident.x, incident.y) == (pytest.approx(0.0, abs=4.0), pytest.approx(-3.0, abs=2.0))
+    assert len({item.incident_id for _, item in found}) == 1
+    assert not district.incidents[-1][1].incidents  # it has ended
+    assert district.alerts[0][1].state == 0 and district.alerts[-1][1].state == 4
+
+
+def test_alert_says_what_where_and_to_whom(make_district, kit):
+    district = make_district()
+    car, walker = kit.straight(-40.0, -3.0, 12.0, 0.0), kit.straight(0.0, -8.0, 0.0, 1.4)
+    district.play([kit.Actor(1, CAR, car), kit.Actor(2, PEDESTRIAN, walker)], 3.0)
+    time, alert = next((time, alert) for time, alert in district.alerts if alert.kind == "predicted_collision")
+    assert alert.state == 0 and alert.place == "main street"
+    assert list(alert.agencies) == ["operator", "police", "ambulance"]
+    assert list(alert.platforms) == ["pole_01", "pole_02"]
+    assert alert.text.startswith("Collision ahead at main street: time to collision 1.")
+    assert alert.latency_ms == pytest.approx(50.0, abs=0.1)
+    assert alert.latitude == pytest.approx(35.15, abs=1e-3) and alert.longitude == pytest.approx(126.85, abs=1e-3)
+    assert alert.header.stamp.sec == kit.START // 10**9 + int(time)
+
+
+@pytest.mark.parametrize("seed", [None, 4, 5, 6])
+def test_traffic_in_adjacent_lanes_is_no_incident(make_district, kit, seed):
+    district = make_district()
+    lanes = [(-80, -5.0, 13), (-60, -1.8, 9), (-70, -5.0, 13), (80, 1.8, -13), (60, 5.0, -11), (90, 5.0, -11)]
+    actors = [kit.Actor(k + 1, CAR, kit.straight(x, y, v, 0.0)) for k, (x, y, v) in enumerate(lanes)]
+    actors.append(kit.Actor(20, BUS, kit.straight(-90.0, -1.8, 9.5, 0.0)))
+    actors.append(kit.Actor(21, BICYCLE, kit.straight(-30.0, -6.9, 4.5, 0.0)))
+    actors += [kit.Actor(30 + k, PEDESTRIAN, kit.straight(-20.0, 8.5 + 0.7 * k, 1.4, 0.0)) for k in range(4)]
+    district.play(actors, 8.0, seed)
+    assert district.kinds() == set()
+    assert len(district.incidents) >= 80 and not district.alerts
+
+
+@pytest.mark.parametrize("seed", [None, 7, 8])
+def test_cars_that_queue_up_are_no_collision(make_district, kit, seed):
+    """Three cars brake at 2.5 m/s^2 from 50 km/h behind one that waits at the crosswalk."""
+    district = make_district()
+    actors = [kit.Actor(1, CAR, kit.straight(4.5, -3.0, 0.0, 0.0))]
+    way = 13.9**2 / (2 * 2.5)
+    for k in range(1, 4):
+        rest = 4.5 - 6.5 * k
+        actors.append(kit.Actor(k + 1, CAR, kit.straight(rest - way - 13.9 * k, -3.0, 13.9, 0.0, -2.5, 1.0 * k)))
+    district.play(actors, 12.0, seed)
+    assert "predicted_collision" not in district.kinds()
+
+
+def test_riders_side_by_side_and_a_walker_beside_a_bus_are_no_collision(make_district, kit):
+    district = make_district()
+    actors = [
+        kit.Actor(1, BICYCLE, kit.straight(-40.0, -5.0, 5.0, 0.0)),
+        kit.Actor(2, BICYCLE, kit.straight(-40.2, -6.0, 5.1, 0.0)),
+        kit.Actor(3, BUS, kit.straight(-60.0, 3.0, 10.0, 0.0)),
+        kit.Actor(4, PEDESTRIAN, kit.straight(-20.0, 8.0, 1.3, 0.0)),
+    ]
+    district.play(actors, 8.0, 9)
+    assert district.kinds() == set()
+
+
+def test_one_object_seen_twice_is_no_collision(make_district, kit):
+    district = make_district()
+    actors = [
+        kit.Actor(1, CAR, kit.straight(-40.0, 3.0, 8.0, 0.0)),
+        kit.Actor(2, CAR, kit.straight(-39.0, 3.2, 4.0, 0.0), last=0.2),
+        kit.Actor(3, PEDESTRIAN, kit.straight(-40.0, 3.2, 8.0, 0.0)),
+    ]
+    district.play(actors, 3.0)
+    assert "predicted_collision" not in district.kinds()
+
+
+def test_pedestrian_on_the_carriageway(make_district, kit):
+    """One crosses beside the crosswalk, one on it, one waits at the kerb."""
+    district = make_district()
+    actors = [
+        kit.Actor(1, PEDESTRIAN, kit.straight(-20.0, -8.0, 0.0, 1.4)),
+        kit.Actor(2, PEDESTRIAN, kit.straight(10.0, -8.0, 0.0, 1.4)),
+        kit.Actor(3, PEDESTRIAN, kit.straight(-30.0, -7.1, 0.0, 0.0)),
+    ]
+    district.play(actors, 14.0)
+    found = district.named("pedestrian_on_carriageway")
+    assert {tuple(incident.track_ids) for _, incident in found} == {(1,)}
+    inside = (8.0 - 6.6) / 1.4  # 0.4 m inside
+    assert found[0][0] == pytest.approx(inside + 1.0, abs=0.25)
+    assert found[-1][0] == pytest.approx((8.0 + 6.6) / 1.4 + 2.0, abs=0.25)
+    assert found[0][1].time_to_event == 0.0
+
+
+def test_vehicle_stopped_in_lane(make_district, kit):
+    """One car stops in its lane, one before the crosswalk, one is parked beside the street."""
+    district = make_district()
+    actors = [
+        kit.Actor(1, CAR, kit.straight(-40.0, -3.0, 6.0, 0.0, -3.0, 1.0)),
+        kit.Actor(2, CAR, kit.straight(4.0, -3.0, 0.0, 0.0)),
+        kit.Actor(3, CAR, kit.straight(-40.0, 9.0, 0.0, 0.0)),
+    ]
+    district.play(actors, 10.0)
+    found = district.named("vehicle_stopped_in_lane")
+    assert {tuple(incident.track_ids) for _, incident in found} == {(1,)}
+    assert found[0][0] == pytest.approx(3.0 + 5.0, abs=0.3)
+
+
+def crowd(density, extent, seed):
+    """Return positions (N, 2) on a square of a crowd that keeps distances: a shaken lattice."""
+    rng, spacing = np.random.default_rng(seed), 1 / np.sqrt(density)
+    axis = np.arange(0.0, extent, spacing)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    return grid + rng.uniform(-0.15, 0.15, grid.shape) * spacing
+
+
+@pytest.mark.parametrize(
+    ("density", "severity"), [(2.0, None), (2.7, None), (3.3, 0), (4.3, 1), (5.3, 2), (6.4, 3), (7.0, 3)]
+)
+def test_crowds_reach_their_step(make_district, kit, density, severity):
+    district = make_district()
+    positions = crowd(density, 9.0, seed=11) + np.array([0.0, 30.0])
+    actors = [kit.Actor(k + 1, PEDESTRIAN, kit.straight(x, y, 0.0, 0.0)) for k, (x, y) in enumerate(positions)]
+    district.play(actors, 2.0)
+    found = district.named("crowd_density")
+    if severity is None:
+        assert not found
+        return
+    assert found[0][0] == pytest.approx(1.0, abs=0.2)
+    incident = found[-1][1]
+    assert incident.severity == severity
+    assert f"(step {severity + 1} of 4" in incident.cause
+    assert (incident.x, incident.y) == (pytest.approx(4.5, abs=1.0), pytest.approx(34.5, abs=1.0))
+    assert incident.radius == pytest.approx(6.0, abs=1.5)
+
+
+def test_small_groups_are_no_crowd(make_district, kit):
+    district = make_district()
+    actors = [kit.Actor(k + 1, PEDESTRIAN, kit.straight(0.3 * k, 30.0, 0.0, 0.0)) for k in range(7)]
+    district.play(actors, 2.0)
+    assert district.kinds() == set()
+
+
+def test_an_empty_district_has_no_incidents(make_district, kit):
+    district = make_district()
+    district.play([], 1.0)
+    assert len(district.incidents) >= 10
+    assert all(not message.incidents and message.header.frame_id == "map" for _, message in district.incidents)
+
+
+def test_crossing_recording_raises_exactly_what_happens(kit):
+    """The truth of the recording as tracks: every event of its list is found, in time, and nothing else."""
+    expected = yaml.safe_load((CROSSING / "events.yaml").read_text())
+    truth = kit.read_truth(CROSSING / "truth.jsonl")
+    start_ns = truth[0]["stamp_ns"]
+    district = kit.District(CROSSING / "district.yaml", origin_ns=start_ns)
+    seen, previous = {}, {}
+    for row in truth:
+        records = kit.records_of_truth(row, seen, previous)
+        district.feed((row["stamp_ns"] - start_ns) / 1e9, records)
+    numbers = {name: k + 1 for k, name in enumerate(seen)}
+    found = {}
+    for time, message in district.incidents:
+        for incident in message.incidents:
+            found.setdefault((incident.kind, tuple(incident.track_ids)), []).append((time, incident))
+    wanted = {(event["kind"], tuple(sorted(numbers[name] for name in event["actors"]))): event for event in expected}
+    assert set(found) == set(wanted)
+    for key, event in wanted.items():
+        first, incident = found[key][0]
+        assert event["start"] - 0.2 <= first <= event["end"], key
+        assert len({item.incident_id for _, item in found[key]}) == 1
+        assert np.hypot(incident.x - event["x"], incident.y - event["y"]) < 6.0, key
+    collision = next(value for key, value in found.items() if key[0] == "predicted_collision")
+    closest = next(event["end"] for event in expected if event["kind"] == "predicted_collision")
+    assert closest - collision[0][0] >= 0.8
