@@ -55,3 +55,29 @@ class LidarConfig(Config):
             raise ConfigError(f"LidarConfig.path: empty; expected the {self.source} to read")
         if self.min_range >= self.max_range:
             raise ConfigError(f"LidarConfig.min_range: {self.min_range}; expected less than max_range {self.max_range}")
+
+
+@dataclass(frozen=True, slots=True)
+class GnssImuConfig(Config):
+    """A GNSS receiver, with or without heading, that sends NMEA 0183."""
+
+    platform: str = setting(doc="platform's name; the frame is <platform>/imu")
+    source: str = setting("serial", doc="where the receiver is connected", choices=("serial", "tcp"))
+    device: str = setting("/dev/ttyUSB0", doc="serial: device")
+    baud: int = setting(115_200, "bit/s", "serial: speed", low=1200, high=4_000_000)
+    host: str = setting("127.0.0.1", doc="tcp: the receiver's address")
+    port: int = setting(2947, doc="tcp: the receiver's port", low=1, high=65535)
+    sensor_clock: bool = setting(False, doc="stamps are the receiver's UTC instead of the arrival")
+    timeout: float = setting(2.0, "s", "silence after which the receiver is reported", low=0.1, high=3600.0)
+    error_single: float = setting(
+        3.0, "m", "range error of a fix without corrections; times HDOP", low=0.01, high=100.0
+    )
+    error_differential: float = setting(1.0, "m", "range error with corrections (DGPS, SBAS)", low=0.01, high=100.0)
+    error_float: float = setting(0.3, "m", "range error with RTK, ambiguities not fixed", low=0.005, high=100.0)
+    error_fixed: float = setting(0.02, "m", "range error with RTK, ambiguities fixed", low=0.001, high=100.0)
+    vertical_factor: float = setting(1.7, doc="vertical over horizontal error", low=0.1, high=10.0)
+    speed_error: float = setting(0.1, "m/s", "standard deviation of speed over ground", low=0.001, high=10.0)
+    heading_error_deg: float = setting(1.0, "deg", "standard deviation of heading", low=0.01, high=180.0)
+    heading_offset_deg: float = setting(
+        0.0, "deg", "added to the heading, clockwise: how the antennas stand on the vehicle", low=-360.0, high=360.0
+    )
