@@ -63,27 +63,46 @@ def selected_topics(reader: BagReader, config: PlayerConfig) -> list[str]:
     return kept
 
 
-class Player:
-    """Plays the selected topics of a bag on a node."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be played: topics with their quality of service, and the window of log time, ns."""
 
-    def __init__(self, node: Node, reader: BagReader, config: PlayerConfig) -> None:
+    topics: dict[str, registry.Qos]
+    start_ns: int
+    end_ns: int
+
+
+def plan(reader: BagReader, config: PlayerConfig) -> Plan:
+    """Check a bag against what is asked of it.
+
+    Raises:
+        BagError: a topic that is asked for was not recorded, none is left, or a type has changed.
+        ConfigError: the start is behind the end of the bag.
+
+    """
+    topics = selected_topics(reader, config)
+    start_ns = reader.start_ns + stamps.from_seconds(config.start)
+    if start_ns > reader.end_ns:
+        raise ConfigError(f"start: {config.start} s; expected less: {reader.path} is {reader.duration:.3f} s long")
+    end_ns = reader.end_ns
+    if config.duration:
+        end_ns = min(end_ns, start_ns + stamps.from_seconds(config.duration))
+    return Plan({name: _qos_of(reader, name) for name in topics}, start_ns, end_ns)
+
+
+class Player:
+    """Plays the planned part of a bag on a node."""
+
+    def __init__(self, node: Node, reader: BagReader, plan: Plan, config: PlayerConfig) -> None:
         """Make publishers and services; nothing is played yet."""
-        self._node, self._reader, self._config = node, reader, config
-        topics = selected_topics(reader, config)
-        self._latched = [name for name in topics if _qos_of(reader, name).latched]
+        self._reader, self._config = reader, config
+        self._latched = [name for name, qos in plan.topics.items() if qos.latched]
         self._publishers: dict[str, Any] = {
-            name: node.create_publisher(
-                cdr.message_class(reader.topics[name].type_name), name, qos_profile(_qos_of(reader, name))
-            )
-            for name in topics
+            name: node.create_publisher(cdr.message_class(reader.topics[name].type_name), name, qos_profile(qos))
+            for name, qos in plan.topics.items()
         }
         self._clock = node.create_publisher(Clock, "/clock", qos_profile(registry.topic("clock").qos))
-        self.start_ns = reader.start_ns + stamps.from_seconds(config.start)
-        self.end_ns = reader.end_ns
-        if config.duration:
-            self.end_ns = min(self.end_ns, self.start_ns + stamps.from_seconds(config.duration))
-        if self.start_ns > reader.end_ns:
-            raise ConfigError(f"start: {config.start} s; {reader.path} is {reader.duration:.3f} s long")
+        self.start_ns, self.end_ns = plan.start_ns, plan.end_ns
         self._changed = threading.Condition()
         self._timeline = Timeline(self.start_ns, config.rate, time.monotonic_ns(), paused=True)
         self._steps = 0
@@ -102,8 +121,10 @@ class Player:
         paused = self._config.paused
         while not stop.is_set():
             with self._changed:
-                self._timeline.jump(self.start_ns, time.monotonic_ns())
-                self._timeline.set_paused(paused, time.monotonic_ns())
+                now = time.monotonic_ns()
+                self._timeline.jump(self.start_ns, now)
+                self._timeline.set_paused(paused, now)
+                self._tick(now)
             self._play_once(stop)
             paused = False
             if not self._config.loop:
@@ -149,12 +170,12 @@ class Player:
         self._next_tick = now + stamps.from_seconds(1 / self._config.clock_rate)
 
     def _wait_for_subscribers(self, stop: threading.Event) -> None:
-        """Wait until every topic has a subscriber, or no new one has come for a while, or time is up."""
+        """Wait until /clock and every topic have a subscriber, or no new one has come for a while, or time is up."""
         until = time.monotonic() + self._config.wait
         counts: list[int] = []
         settled = time.monotonic() + _SETTLE
         while time.monotonic() < until and not stop.is_set():
-            found = [publisher.get_subscription_count() for publisher in self._publishers.values()]
+            found = [publisher.get_subscription_count() for publisher in (*self._publishers.values(), self._clock)]
             if found != counts:
                 counts, settled = found, time.monotonic() + _SETTLE
             if all(counts) or (any(counts) and time.monotonic() >= settled):

@@ -15,7 +15,7 @@ from rclpy.utilities import remove_ros_args
 from twin_replay.bag import BagReader
 from twin_replay.infrastructure import background_node, exit_code, stop_on_signals
 from twin_replay.options import add_options, config_of
-from twin_replay.player import Player, PlayerConfig
+from twin_replay.player import Player, PlayerConfig, plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,9 @@ def play(args: argparse.Namespace, ros_arguments: Sequence[str] = ()) -> int:
     """
     config = config_of(args, PlayerConfig)
     reader = BagReader(args.bag, recover=config.recover)
+    planned = plan(reader, config)
     with stop_on_signals() as stop, background_node("player", ros_arguments) as node:
-        player = Player(node, reader, config)
+        player = Player(node, reader, planned, config)
         player.run(stop)
         print(f"{reader.path}: {player.published} messages played", file=sys.stderr)
     return 0

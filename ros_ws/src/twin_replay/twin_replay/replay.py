@@ -21,7 +21,7 @@ from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
 from twin_replay import topic_names
 from twin_replay.bag import BagMessage, BagReader, BagWriter
-from twin_replay.convert import values_of
+from twin_replay.convert import fingerprint, values_of
 from twin_replay.core.compare import Tolerance, Tolerances, differences
 from twin_replay.folders import whole_folder
 
@@ -76,8 +76,8 @@ class Run:
         """Return a hash over all outputs; two runs of one recording have the same."""
         total = hashlib.sha256()
         for message in self.outputs:
-            total.update(f"{message.topic} {message.time_ns} {len(message.content)} ".encode())
-            total.update(message.content)
+            total.update(f"{message.topic} {message.time_ns} ".encode())
+            total.update(fingerprint(message.type_name, message.content))
         return total.hexdigest()
 
 

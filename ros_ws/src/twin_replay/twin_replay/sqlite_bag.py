@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import rosbags.rosbag2
 import zstandard
-from rosbags.interfaces import QosDurability, QosReliability
-from rosbags.rosbag2.errors import ReaderError
 
 from twin_replay.core.bag_metadata import OfferedQos, RecordedTopic
 from twin_replay.core.mcap_file import BagError
 
-_DAMAGE = (ReaderError, sqlite3.Error, zstandard.ZstdError, struct.error, AssertionError, KeyError, OSError)
+
+def _damage() -> tuple[type[Exception], ...]:
+    """Return what rosbags raises for a bag it cannot read."""
+    from rosbags.rosbag2.errors import ReaderError  # takes a third of a second, and few bags need it
+
+    return ReaderError, sqlite3.Error, zstandard.ZstdError, struct.error, AssertionError, KeyError, ValueError, OSError
 
 
 class SqliteBag:
@@ -29,13 +31,15 @@ class SqliteBag:
             BagError: rosbags cannot open it.
 
         """
+        import rosbags.rosbag2
+
         self.path = path
         try:
             with rosbags.rosbag2.Reader(path) as reader:
                 self.topics = [_topic(connection) for connection in reader.connections]
                 self.start_ns = reader.start_time if reader.message_count else 0
                 self.end_ns = reader.end_time - 1 if reader.message_count else 0
-        except _DAMAGE as error:
+        except _damage() as error:
             raise BagError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
 
     def messages(
@@ -47,6 +51,8 @@ class SqliteBag:
             BagError: the file is damaged.
 
         """
+        import rosbags.rosbag2
+
         try:
             with rosbags.rosbag2.Reader(self.path) as reader:
                 wanted = [connection for connection in reader.connections if connection.topic in topics]
@@ -54,7 +60,7 @@ class SqliteBag:
                     return
                 for connection, time_ns, content in reader.messages(wanted, start_ns, end_ns):
                     yield connection.topic, connection.msgtype, time_ns, content
-        except _DAMAGE as error:
+        except _damage() as error:
             raise BagError(f"{self.path}: damaged: {' '.join(str(error).split())}") from None
 
 
@@ -62,6 +68,8 @@ def _topic(connection: Any) -> RecordedTopic:
     profiles = connection.ext.offered_qos_profiles
     qos = None
     if profiles:
+        from rosbags.interfaces import QosDurability, QosReliability
+
         qos = OfferedQos(
             depth=max(10, *(profile.depth for profile in profiles)),
             reliable=all(profile.reliability != QosReliability.BEST_EFFORT for profile in profiles),

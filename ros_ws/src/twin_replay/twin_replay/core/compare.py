@@ -126,11 +126,14 @@ def _off(reference: np.ndarray, current: np.ndarray, tolerance: Tolerance) -> np
     if reference.dtype.kind != "f":
         return np.asarray(reference != current)
     same = (reference == current) | (np.isnan(reference) & np.isnan(current))
+    finite = np.isfinite(reference) & np.isfinite(current)
     with np.errstate(invalid="ignore"):
         distance = np.abs(reference.astype(np.float64) - current.astype(np.float64))
         close = distance <= tolerance.absolute + tolerance.relative * np.abs(reference)
-    return np.asarray(~(same | close))
+    return np.asarray(~(same | (close & finite)))
 
 
 def _allowed(values: np.ndarray, tolerance: Tolerance, reference: float) -> float:
-    return tolerance.absolute + tolerance.relative * abs(reference) if values.dtype.kind == "f" else 0.0
+    if values.dtype.kind != "f":
+        return 0.0
+    return tolerance.absolute + (tolerance.relative * abs(reference) if np.isfinite(reference) else 0.0)
