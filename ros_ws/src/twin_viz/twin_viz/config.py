@@ -18,7 +18,6 @@ class FoxgloveConfig(Config):
     raw_topics: bool = setting(True, doc="also offer every topic of the registry as it is (needs middleware)")
     backlog: int = setting(1024, "messages", "waiting per client before the oldest is dropped", low=64, high=65536)
     scene_rate: float = setting(10.0, "Hz", "most scene updates per second", low=0.5, high=30.0)
-    map_rate: float = setting(1.0, "Hz", "most map updates per second", low=0.1, high=10.0)
     stale_after: float = setting(2.0, "s", "tracks without news leave the scene", low=0.2, high=60.0)
     arrow_time: float = setting(
         1.0, "s", "a velocity arrow reaches as far as its object in this time", low=0.1, high=5.0

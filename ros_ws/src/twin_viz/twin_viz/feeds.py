@@ -120,6 +120,11 @@ class OperatorFeeds:
         self._fixed_frames |= {item[2]: item for item in convert.transforms_of(message)}
         self.transforms.send(messages.frame_transforms(self._fixed_frames.values()), time_ns, retain=True)
 
+    def repeat(self, time_ns: int) -> None:
+        """Send once more what seldom changes, for views that missed it while they were being built."""
+        for feed in (self.scene, self.map, self.map_zones, self.map_alerts, self.map_center, self.alerts_open):
+            feed.repeat(time_ns)
+
     def take_frames(self, message: Any, time_ns: int) -> None:
         """Send moving frames."""
         if self.transforms.wanted:

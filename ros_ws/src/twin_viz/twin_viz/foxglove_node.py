@@ -37,7 +37,7 @@ class FoxgloveBridge(Component):
         Input("tf", "tf"),
         Input("tf_static", "tf_static"),
     )
-    timers = (Timer("watch", 0.5),)
+    timers = (Timer("watch", 0.5), Timer("repeat", 1.0))
 
     def __init__(self, config: FoxgloveConfig, context: Context) -> None:
         """Keep the configuration; the port is opened by ``start``."""
@@ -146,6 +146,10 @@ class FoxgloveBridge(Component):
     def on_tf_static(self, message: Any, _source: str) -> None:
         """Forward fixed frames."""
         self._view.take_fixed_frames(message, self.context.now_ns())
+
+    def on_timer_repeat(self, now_ns: int) -> None:
+        """Send once more what seldom changes."""
+        self._view.repeat(now_ns)
 
     def on_timer_watch(self, now_ns: int) -> None:
         """Take objects off the scene that nobody tracks any more; tell how many watch."""

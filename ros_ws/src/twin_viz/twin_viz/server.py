@@ -52,10 +52,20 @@ class Feed:
             if retain:
                 self._retained.append((message, time_ns))
             for client in self._clients:
-                if self._urgent or self._server.is_ready(client):
-                    self._channel.log(message, log_time=time_ns, sink_id=client)
-                else:
-                    self._server.held_back += 1
+                self._log(message, time_ns, client, always=self._urgent)
+
+    def repeat(self, time_ns: int) -> None:
+        """Give what is retained to every subscriber once more."""
+        with self._lock:
+            for message, _ in self._retained:
+                for client in self._clients:
+                    self._log(message, time_ns, client, always=False)
+
+    def _log(self, message: bytes, time_ns: int, client: int, *, always: bool) -> None:
+        if always or self._server.is_ready(client):
+            self._channel.log(message, log_time=time_ns, sink_id=client)
+        else:
+            self._server.held_back += 1
 
     def forget(self) -> None:
         """Drop what was retained."""

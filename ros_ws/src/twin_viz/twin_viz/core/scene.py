@@ -123,7 +123,7 @@ def labels(tracks: np.ndarray, behaviors: np.ndarray, severity: np.ndarray, labe
     color = np.tile(np.array(palette.LABEL_COLOR), (len(shown), 1))
     named = severity[shown] >= 0
     color[named] = palette.SEVERITY_COLORS[severity[shown][named]]
-    return Labels(position, tuple(texts), color, 0.9)
+    return Labels(position, tuple(texts), color, 1.1)
 
 
 def predicted(tracks: np.ndarray, paths: np.ndarray, settings: SceneSettings) -> Paths:
@@ -147,7 +147,7 @@ def predicted(tracks: np.ndarray, paths: np.ndarray, settings: SceneSettings) ->
     variance = np.pad(mean + np.hypot(difference, paths["covariance_xy"]), ((0, 0), (1, 0)))
     color = np.repeat(palette.class_colors(paths["classification"])[:, None, :], x.shape[1], axis=1)
     color[..., 3] = paths["probability"][:, None] / (1 + variance / settings.fade_deviation**2)
-    return Paths(points, color, 0.25)
+    return Paths(points, color, 0.2)
 
 
 def incident_zones(zones: tuple[Zone, ...], tracks: np.ndarray) -> tuple[Cylinders, Labels]:
@@ -164,7 +164,7 @@ def incident_zones(zones: tuple[Zone, ...], tracks: np.ndarray) -> tuple[Cylinde
     disc = color.copy()
     disc[:, 3] = 0.30
     discs = Cylinders(place + np.array((0, 0, _LIFT)), radius, np.full(len(zones), 0.25), disc)
-    return discs, Labels(place + np.array((0, 0, 4.5)), tuple(zone_text(zone) for zone in zones), color, 1.5)
+    return discs, Labels(place + np.array((0, 0, 4.5)), tuple(zone_text(zone) for zone in zones), color, 1.8)
 
 
 def zone_text(zone: Zone) -> str:
