@@ -81,3 +81,41 @@ class GnssImuConfig(Config):
     heading_offset_deg: float = setting(
         0.0, "deg", "added to the heading, clockwise: how the antennas stand on the vehicle", low=-360.0, high=360.0
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig(Config):
+    """A camera: where its video comes from, and its intrinsics."""
+
+    platform: str = setting(doc="platform's name; the frame is <platform>/camera")
+    district: str = setting("", doc="district's YAML file; relative paths start at its folder")
+    source: str = setting("rtsp", doc="rtsp: network stream; v4l2: device; file", choices=("rtsp", "v4l2", "file"))
+    url: str = setting("", doc="rtsp: rtsp://…, or any other address that FFmpeg opens (http, tcp, udp)")
+    transport: str = setting("tcp", doc="rtsp: how packets come", choices=("tcp", "udp"))
+    device: str = setting("/dev/video0", doc="v4l2: device")
+    path: str = setting("", doc="file: video file, played at its own pace")
+    loop: bool = setting(False, doc="file: start over at the end")
+    rate: float = setting(10.0, "Hz", "frames published at most; 0: all", low=0.0, high=240.0)
+    delay: float = setting(0.0, "s", "from exposure to arrival, taken off the stamp", low=0.0, high=5.0)
+    jpeg_quality: int = setting(85, doc="of the images published", low=1, high=100)
+    timeout: float = setting(2.0, "s", "silence after which the camera is reported", low=0.1, high=3600.0)
+    calibration: str = setting("", doc="camera_info file as camera_calibration writes it (YAML); empty: as below")
+    width: int = setting(0, "px", "of the calibrated image; 0: not calibrated", low=0, high=16384)
+    height: int = setting(0, "px", "of the calibrated image", low=0, high=16384)
+    fx: float = setting(0.0, "px", "focal length", low=0.0, high=1e6)
+    fy: float = setting(0.0, "px", "focal length", low=0.0, high=1e6)
+    cx: float = setting(0.0, "px", "principal point", low=-1e5, high=1e5)
+    cy: float = setting(0.0, "px", "principal point", low=-1e5, high=1e5)
+    distortion_model: str = setting(
+        "plumb_bob", doc="meaning of the coefficients", choices=("plumb_bob", "rational_polynomial", "equidistant")
+    )
+    distortion: tuple[float, ...] = setting((), doc="coefficients: 5, 8 or 4 by model; none: no distortion")
+
+    def __post_init__(self) -> None:
+        """Check what belongs together."""
+        Config.__post_init__(self)
+        for source, name in (("rtsp", "url"), ("file", "path")):
+            if self.source == source and not getattr(self, name):
+                raise ConfigError(f"CameraConfig.{name}: empty; expected the {name} of source {source}")
+        if self.width and not (self.height and self.fx and self.fy):
+            raise ConfigError("CameraConfig: width without height, fx or fy; expected the whole calibration")

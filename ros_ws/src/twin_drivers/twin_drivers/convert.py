@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from scipy.spatial.transform import Rotation
-from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
+from sensor_msgs.msg import CameraInfo, CompressedImage, Imu, NavSatFix, NavSatStatus
 
 from twin_common import stamps
 from twin_common.pointcloud import Cloud
 from twin_drivers.core import nmea
+from twin_drivers.core.camera_model import CameraModel
 from twin_drivers.core.scan import Packet, Scan, split
 from twin_msgs.msg import LidarPackets
 
@@ -89,4 +90,25 @@ def attitude_to_message(attitude: nmea.Attitude, frame_id: str) -> Imu:
     message.orientation_covariance = np.diag(attitude.variances).reshape(-1)
     message.angular_velocity_covariance[0] = -1.0
     message.linear_acceleration_covariance[0] = -1.0
+    return message
+
+
+def jpeg_to_message(jpeg: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:
+    """Return an encoded image."""
+    message = CompressedImage(format="jpeg", data=array.array("B", jpeg))
+    stamps.fill_time(message.header.stamp, stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def camera_info(model: CameraModel | None, size: tuple[int, int], stamp_ns: int, frame_id: str) -> CameraInfo:
+    """Return intrinsics; without ``model`` those of an uncalibrated camera, K = 0, of ``size`` (width, height)."""
+    message = CameraInfo(width=size[0], height=size[1])
+    stamps.fill_time(message.header.stamp, stamp_ns)
+    message.header.frame_id = frame_id
+    if model is not None:
+        message.distortion_model = model.distortion_model
+        message.d = model.distortion.tolist()
+        message.k, message.r = model.matrix.reshape(-1), model.rectification.reshape(-1)
+        message.p = model.projection.reshape(-1)
     return message
