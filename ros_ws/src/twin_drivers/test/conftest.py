@@ -7,6 +7,7 @@ import pytest
 from twin_common.codecs import codec_for
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
+from twin_drivers.core import synthetic
 
 DATA = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "lidar_packets"
 START_NS = 1_700_000_000_000_000_000
@@ -77,3 +78,17 @@ def ranges():
     """Ranges of an OS-1-64 with 512 columns: 2 to 40 m, a fifth of the pixels without return."""
     rng = np.random.default_rng(1)
     return np.where(rng.random((64, 512)) < 0.2, 0.0, np.rint(rng.uniform(2000, 40000, (64, 512)) / 8) * 8e-3)
+
+
+@pytest.fixture
+def frames(ranges):
+    """Return a function that gives the packets of revolutions with these frame numbers."""
+    metadata = synthetic.ouster_metadata(512)
+
+    def make(numbers):
+        return [
+            synthetic.ouster_packets(metadata, ranges, START_NS + index * synthetic.PERIOD_NS, number)
+            for index, number in enumerate(numbers)
+        ]
+
+    return make
