@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 _EIGHT = np.ones((3, 3), bool)
+_MOST_WIDENED = 3
+_TALL_GAP = 1.6
+#: Neighbouring beams see one side if their distances differ by less than this many spacings of the beams, or up to
+#: twice that, as the grid falls: sides seen at more than about 25 degrees.
+_GRAZING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +54,119 @@ class Clusters:
         return Clusters(self.order[rows], np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64), counts)
 
 
-def cluster(
-    xy: np.ndarray, seeds: np.ndarray, cell_size: float, max_range: float, reach: float, min_points: int
+def cluster_moving(
+    xy: np.ndarray, body: np.ndarray, cell_size: float, max_range: float, spacing: float, min_points: int
 ) -> Clusters:
-    """Join points whose cells touch, in a grid of ``cell_size``.
+    """Join points whose cells touch, in a grid seen from above.
 
-    Farther from the sensor neighbouring beams lie farther apart: beyond the range where ``reach`` times range
-    exceeds the cell, an occupied cell also joins across one empty cell.
+    Where the distance between beams exceeds the cells, an occupied cell also joins across as many empty ones.
 
     Args:
         xy: (N, 2) metres, sensor at the origin.
-        seeds: (N,) bool; these points occupy cells, the others belong to what their cell belongs to.
+        body: (N,) bool; these points occupy cells, the others belong to what their cell belongs to.
         cell_size: edge of a cell, metres.
         max_range: points beyond it, along an axis, are left out, metres.
-        reach: widest gap between neighbouring returns of one object, as a fraction of the range.
+        spacing: angle between neighbouring beams, radians.
         min_points: smaller clusters are left out.
     """
+    _check(xy, body, "body")
+    grid = _Grid(xy, cell_size, max_range)
+    label, count = grid.label(_widened(grid.occupied(body), cell_size, spacing))
+    return _sorted(label, count, min_points)
+
+
+def cluster_still(
+    xy: np.ndarray, tall: np.ndarray, cell_size: float, max_range: float, spacing: float, min_points: int
+) -> Clusters:
+    """Join foreground points: those whose cells touch, those of neighbouring beams, those of tall things.
+
+    Two people abreast have a beam between them that sees the background; a side at a grazing angle has not.
+    Nothing as high as ``tall`` stands close beside another such thing, while buses have windows: these join
+    across a gap of 1.6 m.
+
+    Args:
+        xy: (N, 2) metres, sensor at the origin.
+        tall: (N,) bool; points that only lorries and buses have.
+        cell_size: edge of a cell, metres.
+        max_range: points beyond it, along an axis, are left out, metres.
+        spacing: angle between neighbouring beams, radians.
+        min_points: smaller clusters are left out.
+    """
+    _check(xy, tall, "tall")
+    grid = _Grid(xy, cell_size, max_range)
+    label, count = grid.label(grid.occupied(np.ones(len(xy), bool)))
+    label, count = _united(label, count, label, _beam_groups(xy, spacing))
+    if tall.any():
+        reach = ndimage.maximum_filter(grid.occupied(tall), round(_TALL_GAP / cell_size))
+        label, count = _united(label, count, label[tall], grid.label(reach)[0][tall])
+    return _sorted(label, count, min_points)
+
+
+def _check(xy: np.ndarray, flags: np.ndarray, name: str) -> None:
     if xy.ndim != 2 or xy.shape[1] != 2:
         raise ValueError(f"xy: expected (N, 2), got {xy.shape}")
-    if seeds.shape != (len(xy),):
-        raise ValueError(f"seeds: expected ({len(xy)},), got {seeds.shape}")
-    side = int(np.ceil(2 * max_range / cell_size)) + 4
-    row, column = ((xy[:, axis] / cell_size + side / 2).astype(np.int32) for axis in (0, 1))
-    inside = (row > 0) & (row < side - 1) & (column > 0) & (column < side - 1)
-    flat = np.where(inside, row * np.int32(side) + column, 0)
-    occupied = np.zeros((side, side), bool)
-    occupied.reshape(-1)[flat[seeds]] = True
-    occupied[0, 0] = False
-    labels, count = ndimage.label(_stretched(occupied, cell_size, reach), _EIGHT)
-    return _sorted(labels.reshape(-1)[flat], count, min_points)
+    if flags.shape != (len(xy),):
+        raise ValueError(f"{name}: expected ({len(xy)},), got {flags.shape}")
 
 
-def _stretched(occupied: np.ndarray, cell_size: float, reach: float) -> np.ndarray:
-    """Return the cells, widened by one where the sensor is far."""
-    if reach <= 0:
-        return occupied
-    middle = np.arange(len(occupied)) - len(occupied) / 2
-    far = middle[:, None] ** 2 + middle[None] ** 2 > (1 / reach) ** 2
-    distant = occupied & far
-    tall = distant.copy()
-    tall[1:] |= distant[:-1]
-    tall[:-1] |= distant[1:]
-    wide = occupied | tall
-    wide[:, 1:] |= tall[:, :-1]
-    wide[:, :-1] |= tall[:, 1:]
+class _Grid:
+    """Which cell of a square grid around the sensor each point is in."""
+
+    def __init__(self, xy: np.ndarray, cell_size: float, max_range: float) -> None:
+        self._side = int(np.ceil(2 * max_range / cell_size)) + 4
+        row, column = ((xy[:, axis] / cell_size + self._side / 2).astype(np.int32) for axis in (0, 1))
+        edge = self._side - 1
+        inside = (row > 0) & (row < edge) & (column > 0) & (column < edge)
+        self._cell = np.where(inside, row * np.int32(self._side) + column, 0)
+
+    def occupied(self, points: np.ndarray) -> np.ndarray:
+        """Return the cells that hold any of some points."""
+        cells = np.zeros((self._side, self._side), bool)
+        cells.reshape(-1)[self._cell[points]] = True
+        cells[0, 0] = False
+        return cells
+
+    def label(self, cells: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return the connected region each point lies in, 0 for none, and how many regions there are."""
+        labels, count = ndimage.label(cells, _EIGHT)
+        return labels.reshape(-1)[self._cell], count
+
+
+def _beam_groups(xy: np.ndarray, spacing: float) -> np.ndarray:
+    """Return the groups, from 1, of points that neighbouring beams saw at nearly the same distance, (N,)."""
+    if not len(xy):
+        return np.zeros(0, np.int64)
+    columns = max(int(2 * np.pi / spacing), 8)
+    turn = (np.arctan2(xy[:, 1], xy[:, 0]) + np.pi) * (columns / (2 * np.pi))
+    column = turn.astype(np.int64) % columns
+    away = (np.log(np.maximum(np.hypot(xy[:, 0], xy[:, 1]), 1.0)) / (_GRAZING * spacing)).astype(np.int64)
+    cells = np.zeros((columns, int(away.max()) + 1), bool)
+    cells[column, away] = True
+    labels, _ = ndimage.label(cells, _EIGHT)
+    return np.asarray(labels[column, away])
+
+
+def _united(label: np.ndarray, count: int, some: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
+    """Give one label to all clusters of which ``some`` points lie in the same ``group``; 0 stays no cluster."""
+    used = (some > 0) & (group > 0)
+    size = count + 1 + int(group.max(initial=0))
+    links = (np.ones(np.count_nonzero(used), bool), (some[used], count + group[used]))
+    _, united = connected_components(coo_array(links, shape=(size, size)), directed=False)
+    number = united[: count + 1] + 1
+    number[0] = 0
+    return number[label], int(number.max(initial=0))
+
+
+def _widened(occupied: np.ndarray, cell_size: float, spacing: float) -> np.ndarray:
+    """Return the cells, widened to one side where the distance between beams exceeds them, once per multiple."""
+    middle = np.arange(len(occupied), dtype=np.float32) - len(occupied) / 2
+    distance = np.hypot(middle[:, None], middle[None]) * spacing
+    wide = occupied.copy()
+    for cells in range(1, _MOST_WIDENED + 1):
+        far = wide & (distance > cells)
+        far[1:] |= far[:-1].copy()
+        wide |= far
+        wide[:, 1:] |= far[:, :-1]
     return wide
 
 

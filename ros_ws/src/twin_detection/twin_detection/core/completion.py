@@ -10,6 +10,8 @@ from twin_detection.core.classes import BICYCLE, BUS, CAR, MOTORCYCLE, TRUCK, Cl
 _COMPLETED = (CAR, TRUCK, BUS, MOTORCYCLE, BICYCLE)
 #: Relative spread of true lengths about the typical one; sets the uncertainty of a hidden end.
 _HIDDEN_SPREAD = 0.12
+#: Things shorter than the first show no heading, those longer than the second do, metres.
+_ROUND = (0.9, 1.5)
 
 
 def complete(rectangles: np.ndarray, classified: Classified) -> tuple[np.ndarray, np.ndarray]:
@@ -76,9 +78,13 @@ def position_covariance(
 def yaw_variance(rectangles: np.ndarray, point_count: np.ndarray) -> np.ndarray:
     """Return the variance of the headings of seen rectangles, (C,), rad²; a direction and its reverse are one.
 
-    A side of length l whose points scatter by s across it has its direction within s / l.
+    A side of length l whose points scatter by s across it has its direction within s / l. Things as small as a
+    person show no direction at all: evenly spread over half a turn.
     """
     longer = np.maximum(rectangles[:, 2], 0.1)
     scatter = 0.1 + 0.3 / np.sqrt(np.maximum(point_count, 1))
-    variance: np.ndarray = np.minimum((scatter / longer) ** 2, (np.pi / 4) ** 2) + np.radians(2.0) ** 2
+    sided = (scatter / longer) ** 2 + np.radians(2.0) ** 2
+    any_direction = np.pi**2 / 12
+    blend = np.clip((longer - _ROUND[0]) / (_ROUND[1] - _ROUND[0]), 0, 1)
+    variance: np.ndarray = np.minimum(blend * sided + (1 - blend) * any_direction, any_direction)
     return variance

@@ -9,11 +9,12 @@ from twin_detection.config import STILL, LidarDetectorConfig
 from twin_detection.core import boxes, completion, existence, shape
 from twin_detection.core.background import Background
 from twin_detection.core.classes import classify, typical_size
-from twin_detection.core.clusters import Clusters, cluster
+from twin_detection.core.clusters import Clusters, cluster_moving, cluster_still
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
 
-#: Only returns below this height make clusters; what is above belongs to what is below it, metres.
+#: On the move only returns below this height make clusters, as branches hang above; what is above belongs to what is
+#: below it. Only lorries and buses are higher, metres.
 _BODY_HEIGHT = 2.2
 #: Scans of a still LiDAR between two fits of the ground.
 _GROUND_SCANS = 100
@@ -37,7 +38,7 @@ class LidarDetector:
         self._learning = config.mode == STILL
         self._scenery: list[np.ndarray] = []
         self._scans = 0
-        self._beams = shape.Beams(1.0, 1.0)
+        self._beams = shape.Beams(1.0, 0.01, 1.0)
 
     @property
     def learning(self) -> bool:
@@ -64,7 +65,7 @@ class LidarDetector:
         with np.errstate(invalid="ignore"):
             usable = np.flatnonzero((distance > config.min_range) & (distance < config.max_range))
         points = xyz[usable]
-        self._beams = shape.beams_of(points)
+        self._beams = shape.beams_of(points, ring[usable])
         if config.mode == STILL:
             seen = self._foreground(points, ring[usable], distance[usable], stamp_ns)
             usable, points = usable[seen], points[seen]
@@ -112,8 +113,9 @@ class LidarDetector:
         height = self._ground.above(points)
         standing = np.flatnonzero((height > config.min_height) & (height < config.max_height))
         xy, height = points[standing, :2], height[standing]
-        spacing = self._beams.density**-0.5
-        clusters = cluster(xy, height < _BODY_HEIGHT, config.cell_size, config.max_range, spacing, config.min_points)
+        grid = (config.cell_size, config.max_range, self._beams.spacing, config.min_points)
+        low = height < _BODY_HEIGHT
+        clusters = cluster_still(xy, ~low, *grid) if config.mode == STILL else cluster_moving(xy, low, *grid)
         clusters = shape.trim_overhang(height, clusters, config.max_height)
         clusters = clusters.select(existence.plausible_extent(xy, clusters) & (clusters.counts >= config.min_points))
         detections = self._measure(points[standing], height, time_offset[standing], clusters)

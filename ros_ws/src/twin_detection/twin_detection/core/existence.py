@@ -40,7 +40,7 @@ def existence(
     vehicle = np.isin(classified.label, VEHICLES)
     points = _ramp(np.log(np.maximum(point_count, 1)), np.log(5), np.log(40))
     floating = _ramp(form.bottom, 0.6, 1.1)
-    score = 2.0 * (known - 0.5) + 1.5 * points - 2.5 * floating
+    score = 3.0 * (known - 0.6) + 1.5 * points - 2.5 * floating
     if background_removed:
         score += 0.8
     else:

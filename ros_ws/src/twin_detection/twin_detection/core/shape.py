@@ -60,25 +60,27 @@ def trim_overhang(height: np.ndarray, clusters: Clusters, max_height: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class Beams:
-    """The LiDAR's beams: returns per steradian, and the sine of the highest elevation."""
+    """A LiDAR's beams: returns per steradian, angle between neighbours in a turn (radians), sine of the highest."""
 
     density: float
+    spacing: float
     highest: float
 
 
-def beams_of(points: np.ndarray) -> Beams:
-    """Return what (N, 3) returns of one scan tell of the beams; level frame, sensor at the origin."""
+def beams_of(points: np.ndarray, ring: np.ndarray) -> Beams:
+    """Return what the (N, 3) returns of one scan, and their (N,) lasers, tell of the beams; level frame."""
     if len(points) < 2:
-        return Beams(1.0, 1.0)
+        return Beams(1.0, 0.01, 1.0)
     some = points[:: max(len(points) // 2000, 1)].astype(np.float64)
     sine = some[:, 2] / np.maximum(np.linalg.norm(some, axis=1), 1e-6)
     low, high = np.quantile(sine, (0.01, 0.99))
-    return Beams(float(len(points) / (2 * np.pi * max(high - low, 0.05))), float(high))
+    density = float(len(points) / (2 * np.pi * max(high - low, 0.05)))
+    lasers = np.count_nonzero(np.bincount(ring))
+    spacing = 2 * np.pi * lasers / len(points) if lasers > 3 else density**-0.5
+    return Beams(density, float(spacing), float(high))
 
 
-def describe(
-    points: np.ndarray, height: np.ndarray, clusters: Clusters, rectangles: np.ndarray, beams: Beams
-) -> Shape:
+def describe(points: np.ndarray, height: np.ndarray, clusters: Clusters, rectangles: np.ndarray, beams: Beams) -> Shape:
     """Return the shape of clusters.
 
     Args:
