@@ -128,7 +128,8 @@ class GnssLocalizer:
 
     def _drifting(self, sigma: np.ndarray) -> np.ndarray:
         """Return the variance of what no smoothing takes away, (3,) metres squared."""
-        return (1 - self._settings.white_share**2) * np.square(sigma)
+        drifting: np.ndarray = (1 - self._settings.white_share**2) * np.square(sigma)
+        return drifting
 
     def _pose(self, state: PoseFilter) -> Pose:
         """Return the filter's pose with the whole error of the fixes in its covariance."""
