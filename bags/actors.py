@@ -96,7 +96,7 @@ def _car(name: str, paint: str, waypoints: Waypoints, speeds: Knots, size: Size 
 
 
 def _walker(name: str, waypoints: Waypoints, speeds: Knots, height: float, cloth: str = "cloth_light") -> Actor:
-    size = Size(0.60, 0.60, height)
+    size = Size(0.70, 0.60, height)
     return Actor(name, "PEDESTRIAN", size, partial(shapes.pedestrian, size, cloth), Motion(waypoints, speeds))
 
 

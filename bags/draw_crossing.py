@@ -15,14 +15,12 @@ import matplotlib
 import numpy as np
 import yaml
 from ouster.sdk import core
+from recording import TYPE, message_types
 from rosbags.rosbag2 import Reader
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-TYPE = "twin_msgs/msg/LidarPackets"
-DEFINITION = Path(__file__).parents[1] / "ros_ws/src/twin_msgs/msg/LidarPackets.msg"
 COLOURS = {
     "CAR": "tab:red", "TRUCK": "tab:brown", "BUS": "tab:purple", "BICYCLE": "tab:green", "SCOOTER": "tab:olive",
     "PEDESTRIAN": "tab:blue",
@@ -32,8 +30,7 @@ COLOURS = {
 def clouds(bag: Path, scans: set[int]) -> dict[int, list[np.ndarray]]:
     """Return the points (N, 3), metres, map frame, of the chosen scans of every platform."""
     district = yaml.safe_load((bag / "district.yaml").read_text())
-    types = get_typestore(Stores.ROS2_JAZZY)
-    types.register(get_types_from_msg(DEFINITION.read_text(), TYPE))
+    types = message_types()
     poles = {f"/{item['name']}/lidar/packets": item for item in district["platforms"]}
     decoders = {topic: _Decoder(bag, pole) for topic, pole in poles.items()}
     counted = dict.fromkeys(poles, -1)

@@ -22,6 +22,7 @@ COLUMNS = 512
 PERIOD_NS = 100_000_000
 BLOCKS = 16  # actors stand still within one block of columns, 6.25 ms
 MIN_RANGE, MAX_RANGE = 0.5, 100.0
+RESOLUTION = 0.008  # of a range in the packets' profile, metres
 NOISE = 0.010  # standard deviation of a range, metres
 GRAZING = 0.03  # cosine of incidence below which half of the returns are lost
 _REFLECTIVITY = np.array([MATERIALS[name].reflectivity for name in MATERIAL_NAMES], np.uint8)
@@ -117,7 +118,7 @@ class Lidar:
         scan.timestamp[:] = stamps_ns
         scan.measurement_id[:] = np.arange(info.w)
         scan.status[:] = 1
-        scan.field(core.ChanField.RANGE)[:] = np.round(sweep.ranges * 1000.0).astype(np.uint32)
+        scan.field(core.ChanField.RANGE)[:] = np.round(sweep.ranges / RESOLUTION).astype(np.uint32) * 8
         scan.field(core.ChanField.REFLECTIVITY)[:] = sweep.reflectivity
         step = info.format.columns_per_packet
         last_ns = stamps_ns[step - 1 :: step]

@@ -108,45 +108,64 @@ def _truth_row(actors: list[Actor], stamp_ns: int, points: dict[str, dict[str, i
     return {"stamp_ns": stamp_ns, "objects": objects}
 
 
-def make_lidar(pole: Pole, number: int, poles: tuple[Pole, ...]) -> lidar.Lidar:
-    """Return the sensor of a pole in the empty scene."""
-    info = core.SensorInfo(lidar.metadata(992_600_000_000 + number))
-    masts = [(p.x, p.y, MOUNT_HEIGHT - 0.2) for p in poles]
-    sensor = lidar.Lidar(info, pole.map_from_sensor(), scene.scenery(masts))
-    shape = sensor.still_materials.shape
-    sensor.paint(scene.painted(sensor.still_points().reshape(-1, 3), sensor.still_materials.reshape(-1)).reshape(shape))
-    return sensor
+class Crossing:
+    """The simulated crossing: its actors, and the sensors of its poles."""
+
+    def __init__(self, poles: tuple[Pole, ...], seed: int) -> None:
+        """Place the sensors in the empty scene."""
+        self.poles = poles
+        self.actors = cast()
+        self.metadata = [lidar.metadata(992_600_000_001 + i) for i in range(len(poles))]
+        self._seed = seed
+        scenery = scene.scenery([(pole.x, pole.y, MOUNT_HEIGHT - 0.2) for pole in poles])
+        self.sensors = [
+            lidar.Lidar(core.SensorInfo(text), pole.map_from_sensor(), scenery)
+            for text, pole in zip(self.metadata, poles, strict=True)
+        ]
+        for sensor in self.sensors:
+            materials = sensor.still_materials
+            painted = scene.painted(sensor.still_points().reshape(-1, 3), materials.reshape(-1))
+            sensor.paint(painted.reshape(materials.shape))
+
+    def start_ns(self, pole: int, frame: int) -> int:
+        """Return when a pole's scan begins."""
+        return START_NS + frame * lidar.PERIOD_NS + pole * PHASE_NS
+
+    def scan(self, pole: int, frame: int) -> tuple[lidar.Sweep, dict[str, int]]:
+        """Return one scan of a pole, and how many points each actor has in it."""
+        start = (self.start_ns(pole, frame) - START_NS) * 1e-9
+        present = [actor for actor, _ in _visible(self.actors, start)]
+        rng = np.random.default_rng([self._seed, pole, frame])
+        sweep = self.sensors[pole].sweep(_blocks(present, start), rng)
+        hits = np.bincount(sweep.owners[sweep.owners >= 0], minlength=len(present))
+        return sweep, {actor.name: int(n) for actor, n in zip(present, hits, strict=True)}
+
+    def truth(self, frame: int, points: dict[str, dict[str, int]]) -> dict[str, Any]:
+        """Return the truth at the stamp of the first pole's scan: the time of its last column."""
+        stamps_ns = lidar.column_stamps_ns(self.sensors[0].info, self.start_ns(0, frame))
+        return _truth_row(self.actors, int(stamps_ns[-1]), points)
 
 
-def make(out: Path, poles: tuple[Pole, ...], duration: float, seed: int) -> list[dict[str, Any]]:
-    """Write the whole recording to ``out``, which must not exist; return the truth."""
+def make(out: Path, poles: tuple[Pole, ...], duration: float, seed: int) -> None:
+    """Write the whole recording to ``out``, which must not exist."""
+    world = Crossing(poles, seed)
     bag = recording.Recording(out, [pole.name for pole in poles], lidar.MODEL)
-    actors = cast()
-    sensors = [make_lidar(pole, i + 1, poles) for i, pole in enumerate(poles)]
     truth = []
     for frame in range(round(duration * 10)):
-        counts: dict[str, dict[str, int]] = {}
-        for i, (pole, sensor) in enumerate(zip(poles, sensors, strict=True)):
-            start_ns = START_NS + frame * lidar.PERIOD_NS + i * PHASE_NS
-            start = (start_ns - START_NS) * 1e-9
-            present = [actor for actor, _ in _visible(actors, start)]
-            sweep = sensor.sweep(_blocks(present, start), np.random.default_rng([seed, i, frame]))
-            bag.write(pole.name, sensor.packets(sweep, frame, start_ns))
-            hits = np.bincount(sweep.owners[sweep.owners >= 0], minlength=len(present))
-            counts[pole.name] = {actor.name: int(n) for actor, n in zip(present, hits, strict=True)}
-        end_ns = int(lidar.column_stamps_ns(sensors[0].info, START_NS + frame * lidar.PERIOD_NS)[-1])
-        truth.append(_truth_row(actors, end_ns, counts))
+        points = {}
+        for i, pole in enumerate(poles):
+            sweep, points[pole.name] = world.scan(i, frame)
+            bag.write(pole.name, world.sensors[i].packets(sweep, frame, world.start_ns(i, frame)))
+        truth.append(world.truth(frame, points))
     bag.close()
-    for i, pole in enumerate(poles):
-        (out / f"{pole.name}_lidar.json").write_text(lidar.metadata(992_600_000_000 + i + 1))
+    for pole, text in zip(poles, world.metadata, strict=True):
+        (out / f"{pole.name}_lidar.json").write_text(text)
     (out / "truth.jsonl").write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in truth))
     recording.write_yaml(out / "district.yaml", district(poles), "Made by bags/make_crossing.py.")
-    found = events.expected(truth, scene.STREETS, scene.CROSSWALKS, PAIR)
     recording.write_yaml(
-        out / "events.yaml", found,
+        out / "events.yaml", events.expected(truth, scene.STREETS, scene.CROSSWALKS, PAIR),
         "What the district should notice; start and end are seconds after the first scan, x and y metres in map.",
     )  # fmt: skip
-    return truth
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ import zstandard
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
 TYPE = "twin_msgs/msg/LidarPackets"
 DEFINITION = Path(__file__).parents[1] / "ros_ws/src/twin_msgs/msg/LidarPackets.msg"
@@ -22,13 +23,19 @@ NANOSECONDS = 1_000_000_000
 Packets = Sequence[tuple[int, bytes]]
 
 
+def message_types() -> Typestore:
+    """Return the message types of ROS 2 Jazzy and LidarPackets."""
+    types = get_typestore(Stores.ROS2_JAZZY)
+    types.register(get_types_from_msg(DEFINITION.read_text(), TYPE))
+    return types
+
+
 class Recording:
     """A bag being written, with one topic of packets for each platform."""
 
     def __init__(self, folder: Path, platforms: Sequence[str], model: str) -> None:
         """Create the folder, which must not exist, and its topics."""
-        self._types = get_typestore(Stores.ROS2_JAZZY)
-        self._types.register(get_types_from_msg(DEFINITION.read_text(), TYPE))
+        self._types = message_types()
         self._model = model
         self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)

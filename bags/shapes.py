@@ -82,7 +82,7 @@ def _body(height: float, cloth: str, legs: tuple[float, float], arms: tuple[floa
 
 def pedestrian(size: Size, cloth: str, travelled: float, speed: float) -> Mesh:
     """Return a walking person; limbs swing with the way ``travelled``, and hang when standing."""
-    swing = 0.45 * min(speed / 1.2, 1.2) * float(np.sin(2 * np.pi * travelled / STRIDE))
+    swing = 0.31 * min(speed / 1.4, 1.0) * float(np.sin(2 * np.pi * travelled / STRIDE))
     return _body(size.height, cloth, (swing, -swing), (-0.8 * swing, 0.8 * swing))
 
 

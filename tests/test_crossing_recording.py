@@ -13,6 +13,7 @@ import yaml
 from mcap.reader import make_reader
 from ouster.sdk import core
 from rosbags.rosbag2 import Reader
+
 from twin_common.codecs import codec_for
 from twin_common.core import geometry
 from twin_common.district import load_district
@@ -122,12 +123,12 @@ def test_packets_give_back_the_rays(number: int, frame: int, messages: Any, scri
     both = (ranges > 0) & (sweep.ranges > 0)
     # Another processor may see a ray pass on the other side of an edge: a few in a thousand at most.
     assert np.mean((ranges > 0) != (sweep.ranges > 0)) < 0.005
-    errors = np.linalg.norm(decoder.points(scan) - world.sensors[number].points(sweep.ranges), axis=2)[both]
+    sensor = world.sensors[number]
+    errors = np.linalg.norm(decoder.points(scan) - sensor.points(sweep.ranges), axis=2)[both]
     assert np.mean(errors < 0.01) > 0.995 and np.median(errors) < 0.005
     still = both & (sweep.owners < 0)
-    noise = (ranges - np.linalg.norm(world.sensors[number].still_points() - world.sensors[number].origins, axis=2))[
-        still
-    ]
+    exact = np.linalg.norm(sensor.still_points() - sensor.origins, axis=2)
+    noise = (ranges - exact)[still]
     assert abs(np.median(noise)) < 0.002 and 0.008 < np.std(noise[np.abs(noise) < 0.1]) < 0.016
     assert sum(counts.values()) == np.count_nonzero(sweep.owners >= 0) > 100
     start_ns = world.start_ns(number, frame)
