@@ -43,7 +43,8 @@ def test_model_is_taken_from_the_packets(drive):
     assert len(driver.of("points")) == 3
     driver = drive(NODE, {"platform": "pole"})
     driver.feed("packets", TYPE, message(packets[:1], "hesai/XT32"))
-    assert "hesai/XT32" in driver.runtime.problem
+    driver.advance(0.1)
+    assert "hesai/XT32" in driver.runtime.problem and driver.runtime.events["errors"] == 0
 
 
 def test_metadata_file_is_found_beside_the_district(drive, frames, tmp_path):

@@ -80,13 +80,13 @@ class LidarDriver(Component):
         """Decode recorded packets."""
         if self.config.source != "packets":
             return
-        if self._decoder is None:
-            self._decoder = self._make_decoder(message.model)
         now_ns = self.context.now_ns()
         try:
+            if self._decoder is None:
+                self._decoder = self._make_decoder(message.model)
             for packet in convert.packets_of(message):
                 self._take(packet, now_ns)
-        except PacketError as error:
+        except (ConfigError, PacketError) as error:
             self._reject(error, now_ns)
 
     def on_timer_poll(self, now_ns: int) -> None:
@@ -130,7 +130,7 @@ class LidarDriver(Component):
         else:
             self.context.publish("points", convert.scan_to_cloud(scan, self._frame_id))
 
-    def _reject(self, error: PacketError, now_ns: int) -> None:
+    def _reject(self, error: ValueError, now_ns: int) -> None:
         self.context.count("bad_packets")
         self._health.bad(now_ns, str(error))
 
