@@ -227,4 +227,4 @@ def test_recorded_cyclists_and_pedestrians(tmp_path):
 
 
 def test_bench_reports_a_median():
-    assert bench.run(tracks=20, repeats=3)["behavior.step_ms"] > 0
+    assert bench.run(tracks=20, repeats=3)["recognise 20 tracks"] > 0

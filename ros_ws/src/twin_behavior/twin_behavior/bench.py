@@ -23,4 +23,4 @@ def run(tracks: int = 1000, repeats: int = 20) -> dict[str, float]:
         started = time.perf_counter()
         recognizer.step(motions, (k + 1) * 100_000_000)
         spent.append(time.perf_counter() - started)
-    return {"behavior.tracks": float(tracks), "behavior.step_ms": 1e3 * float(np.median(spent))}
+    return {f"recognise {tracks} tracks": 1e3 * float(np.median(spent))}

@@ -218,4 +218,4 @@ def test_an_unknown_platform_is_refused(district_file):
 
 
 def test_bench_reports_medians():
-    assert bench.run(tracks=30, repeats=2)["incidents.step_ms"] > 0
+    assert bench.run(tracks=30, repeats=2)["all rules, 30 tracks"] > 0

@@ -81,4 +81,4 @@ def test_paths_survive_the_message():
 
 
 def test_bench_reports_a_median():
-    assert bench.run(tracks=20, repeats=2)["prediction.step_ms"] > 0
+    assert bench.run(tracks=20, repeats=2)["predict 20 tracks"] > 0

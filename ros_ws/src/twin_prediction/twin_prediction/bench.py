@@ -29,7 +29,6 @@ def run(tracks: int = 1000, repeats: int = 20) -> dict[str, float]:
         steps.append(predicted - started)
         messages.append(time.perf_counter() - predicted)
     return {
-        "prediction.tracks": float(tracks),
-        "prediction.step_ms": 1e3 * float(np.median(steps)),
-        "prediction.message_ms": 1e3 * float(np.median(messages)),
+        f"predict {tracks} tracks": 1e3 * float(np.median(steps)),
+        f"message of {tracks} tracks": 1e3 * float(np.median(messages)),
     }
