@@ -55,7 +55,7 @@ def import_sequence(
                 writer.add_topic(_topic(entry))
             frames = sequence.frames
             shown = track(frames, f"importing {name}", console=console or Console(stderr=True), transient=True)
-            for time_ns, key, message in _in_order(sequence, oxts, shown):
+            for time_ns, key, message in messages_in_order(sequence, oxts, shown):
                 writer.add_topic(_topic(key))
                 writer.write(_topic(key), time_ns, codec_for(registry.topic(key).type_name).encode(message))
             count = sum(topic.count for topic in writer.topics.values())
@@ -112,7 +112,7 @@ def _topic(key: str) -> str:
     return registry.topic(key).resolve(PLATFORM)
 
 
-def _in_order(
+def messages_in_order(
     sequence: kitti.TrackingSequence, oxts: kitti.Oxts, frames: Iterable[int]
 ) -> Iterator[tuple[int, str, Any]]:
     """Yield (log time, registry key, message) of every frame, in order of time."""
