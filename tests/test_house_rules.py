@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+
 from twin_bringup.docs import pages
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(path.parent.parent for path in ROOT.glob("ros_ws/src/twin_*/*/__init__.py"))
 CORES = sorted(ROOT.glob("ros_ws/src/*/*/core/*.py"))
-NODES = sorted(ROOT.glob("ros_ws/src/*/*/*_node.py"))
+NODES = sorted(ROOT.glob("ros_ws/src/*/twin_*/*_node.py"))
 ROS = ("rclpy", "tf2_ros", "rcl_interfaces", "rosidl_parser", "ament_index_python", "launch", "launch_ros")
 
 

@@ -142,7 +142,9 @@ def _platform_stages(platform: PlatformConfig, options: GraphOptions) -> list[tu
     chosen: list[tuple[Stage, dict[str, Any]]] = [(stages["frames"], {})]
     chosen += driver("gnss_imu_driver", platform.gnss_imu, "gnss_fix")
     chosen += [(stages["localizer"], {})] if platform.kind == "vehicle" else []
-    chosen += driver("lidar_driver", platform.lidar, "lidar_points")
+    for stage, own in driver("lidar_driver", platform.lidar, "lidar_points"):
+        played = registry.topic("lidar_packets").resolve(platform.name) in options.provided
+        chosen.append((stage, {**own, "source": "packets"} if played else own))
     chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
     chosen += driver("camera_driver", platform.camera, "camera_image")
     return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
@@ -158,9 +160,10 @@ def _node(
     known = {field.name for field in dataclasses.fields(component.Config)}
     parameters = {key: value for key, value in shared.items() if key in known} | dict(own)
     parameters |= district.nodes.get(stage.name, {})
-    return dataclasses.replace(
-        spec, parameters=parameters, remappings=remappings(component, parameters.get("platforms", ()), platform)
-    )
+    topics = remappings(component, parameters.get("platforms", ()), platform)
+    if stage.name == "lidar_driver":  # packets are its input or its output, and never both
+        topics.pop("~/output/raw" if parameters.get("source") == "packets" else "~/input/packets")
+    return dataclasses.replace(spec, parameters=parameters, remappings=topics)
 
 
 def remappings(component: type[Component], platforms: Iterable[str], platform: str) -> dict[str, str]:

@@ -42,9 +42,16 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> int:
 def start(process: ProcessSpec, folder: Path) -> subprocess.Popen:
     path = folder / f"{process.name}.yaml"
     path.write_text(yaml.safe_dump(as_mapping(process)))
-    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}"}
+    read_end, write_end = os.pipe()
+    environment = {
+        **os.environ, "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}", "TWIN_READY_FD": str(write_end),
+    }  # fmt: skip
     command = [sys.executable, "-m", "twin_bringup.container", "--spec", str(path)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, pass_fds=(write_end,))
+    os.close(write_end)
+    os.read(read_end, 16)  # returns when it is ready, or has ended
+    os.close(read_end)
+    return started
 
 
 def end(process: subprocess.Popen, number: int = signal.SIGINT) -> int:
@@ -108,7 +115,6 @@ def test_messages_reach_an_ordinary_subscriber(split: bool, listener: tuple, tmp
 
 def test_sigterm_ends_a_process_with_code_0(domain: int, tmp_path: Path) -> None:
     process = start(ProcessSpec("a", (SOURCE,)), tmp_path)
-    time.sleep(3)
     assert end(process, signal.SIGTERM) == 0
 
 

@@ -36,7 +36,9 @@ def run(count: int = 500) -> dict[str, float]:
     return {
         f"{count} tracks, encode": median_ms(lambda: cdr.encode(TYPE, message)),
         f"{count} tracks, decode": median_ms(lambda: cdr.decode(TYPE, encoded)),
-        f"{count} tracks, rclpy: build": median_ms(lambda: message_class(tracks=[track_class() for _ in range(count)]), 5),
+        f"{count} tracks, rclpy: build": median_ms(
+            lambda: message_class(tracks=[track_class() for _ in range(count)]), 5
+        ),
         f"{count} tracks, rclpy: serialise": median_ms(lambda: serialize_message(nested), 5),
         f"{count} tracks, rclpy: deserialise": median_ms(lambda: deserialize_message(encoded, message_class), 5),
         "65,536-point cloud, encode": median_ms(lambda: pointcloud.encode(cloud)),
