@@ -15,12 +15,12 @@ import rclpy
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from tf2_msgs.msg import TFMessage
-from twin_msgs.msg import Alert, Incident, IncidentArray, PlatformStatus
-from twin_msgs.srv import AcknowledgeAlert, CancelAlert
 
 from twin_common import cdr, pointcloud, registry, stamps
 from twin_common.codecs import codec_for
 from twin_common.ros_host import qos_profile
+from twin_msgs.msg import Alert, Incident, IncidentArray, PlatformStatus
+from twin_msgs.srv import AcknowledgeAlert, CancelAlert
 
 PERIOD = 0.1
 STEP = 0.4
@@ -145,8 +145,8 @@ class Feeder(Node):
         message = IncidentArray(
             incidents=[
                 Incident(
-                    incident_id="i1", kind="predicted_collision", severity=3, probability=0.82, time_to_event=1.6, x=9.0,
-                    y=-3.0, radius=5.0, track_ids=[1, 6],
+                    incident_id="i1", kind="predicted_collision", severity=3, probability=0.82, time_to_event=1.6,
+                    x=9.0, y=-3.0, radius=5.0, track_ids=[1, 6],
                 ),
                 Incident(
                     incident_id="i2", kind="vehicle_stopped", severity=1, probability=0.9, time_to_event=0.0, x=-24.0,

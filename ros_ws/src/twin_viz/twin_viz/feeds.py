@@ -9,7 +9,7 @@ import numpy as np
 
 from twin_common.district import DistrictConfig
 from twin_viz import convert, messages
-from twin_viz.core import geojson, ground, palette
+from twin_viz.core import geojson, ground, palette, scene_update
 from twin_viz.core.alerts import AlertBook, AlertState
 from twin_viz.core.primitives import Entity
 from twin_viz.server import Feed, Server
@@ -82,7 +82,7 @@ class OperatorFeeds:
         if self._district is None:
             return
         posts = convert.posts_of(self._district, self._states)
-        self.scene.send(messages.scene_update([self._ground, ground.build_posts(posts)], time_ns), time_ns, retain=True)
+        self.scene.send(scene_update.encode([self._ground, ground.build_posts(posts)], time_ns), time_ns, retain=True)
         features = []
         for post in posts:
             longitude, latitude = convert.to_wgs84(self._district, np.array([post.foot[:2]]))
@@ -132,4 +132,4 @@ class OperatorFeeds:
 
     def send_scene(self, entities: list[Entity], stamp_ns: int, time_ns: int) -> None:
         """Replace the live part of the scene."""
-        self.scene.send(messages.scene_update(entities, stamp_ns), time_ns)
+        self.scene.send(scene_update.encode(entities, stamp_ns), time_ns)

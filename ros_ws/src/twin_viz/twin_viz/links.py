@@ -13,10 +13,15 @@ import os
 import select
 import socket
 import stat
+import struct
+import sys
+import threading
 from pathlib import Path
 
 _DESCRIPTORS = Path("/dev/fd")
 _UNSENT = 256 * 1024  # bytes that may wait in the kernel before a socket counts as full
+_LATELY_MS = 50  # a request is told of within this time of its arrival
+_LAST_DATA_RECEIVED = struct.Struct("=I")  # at byte 52 of the kernel's tcp_info
 _NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 Link = tuple[int, int]  # descriptor and inode: a number used again for another socket is another link
@@ -60,47 +65,65 @@ def is_writable(link: Link) -> bool:
     return bool(watch.poll(0))
 
 
+def silence_ms(link: Link) -> int:
+    """Return how long ago the client has last sent something, ms; 0 where the system does not tell."""
+    if not hasattr(socket, "TCP_INFO") or sys.platform != "linux":
+        return 0
+    try:
+        with socket.socket(fileno=os.dup(link[0])) as view:
+            return int(_LAST_DATA_RECEIVED.unpack(view.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56)[52:])[0])
+    except OSError:
+        return 1 << 31
+
+
 class Links:
     """Which connection belongs to which client, as far as it can be known.
 
-    The SDK names clients by number only. A client is one of the connections that no other client is known
-    to have; while that leaves several, it counts as ready only if all of them are.
+    The SDK names clients by number only, but when it tells of a request, that client's connection is one of
+    those that have just received something, and none that another client is known to have. While that leaves
+    several, a client counts as ready only if all of them are.
     """
 
     def __init__(self, port: int) -> None:
         """Watch the connections of a port."""
         self._port = port
         self._candidates: dict[int, set[Link]] = {}
+        self._lock = threading.Lock()
 
-    def join(self, client: int) -> None:
-        """Take note of a client that has just shown itself."""
-        if client in self._candidates:
-            return
-        known = {next(iter(links)) for links in self._candidates.values() if len(links) == 1}
-        self._candidates[client] = set(links_of(self._port)) - known
-        self._settle()
+    def observe(self, client: int) -> None:
+        """Take note that a client has just made itself heard."""
+        with self._lock:
+            before = self._candidates.get(client)
+            if before is not None and len(before) == 1:
+                return
+            silences = {link: silence_ms(link) for link in links_of(self._port) - self._known()}
+            heard = {link for link, silence in silences.items() if silence <= min(silences.values()) + _LATELY_MS}
+            self._candidates[client] = (before or heard) & heard or heard
+            self._settle()
 
     def leave(self, client: int) -> None:
         """Forget a client."""
-        self._candidates.pop(client, None)
+        with self._lock:
+            self._candidates.pop(client, None)
 
     def is_ready(self, client: int) -> bool:
         """Return whether a client can take more; one whose connection is unknown can."""
-        links = self._candidates.get(client, set())
-        gone = {link for link in links if not is_alive(link)}
-        if gone:
-            links -= gone
-            self._settle()
-        return all(is_writable(link) for link in links)
+        with self._lock:
+            links = self._candidates.get(client, set())
+            gone = {link for link in links if not is_alive(link)}
+            if gone:
+                links -= gone
+                self._settle()
+            return all(is_writable(link) for link in links)
+
+    def _known(self) -> set[Link]:
+        return {link for links in self._candidates.values() if len(links) == 1 for link in links}
 
     def _settle(self) -> None:
-        """What one client is known to have, no other has; repeat until nothing follows any more."""
-        settled: set[int] = set()
-        while True:
-            certain = next((c for c, links in self._candidates.items() if len(links) == 1 and c not in settled), None)
-            if certain is None:
-                return
-            settled.add(certain)
-            for client, links in self._candidates.items():
-                if client != certain and len(links) > 1:
-                    links -= self._candidates[certain]
+        """Take from the others what one client is known to have, until nothing follows any more."""
+        known: set[Link] = set()
+        while (now := self._known()) != known:
+            known = now
+            for links in self._candidates.values():
+                if len(links) > 1:
+                    links -= known

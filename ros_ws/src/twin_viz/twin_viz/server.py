@@ -94,8 +94,11 @@ class _Listener:
 
     def __init__(self, events: queue.SimpleQueue[tuple[str, int, int] | None]) -> None:
         self._events = events
+        self.links: Links | None = None
 
     def on_subscribe(self, client: Any, channel: Any) -> None:
+        if self.links is not None:
+            self.links.observe(client.id)
         self._events.put(("join", client.id, channel.id))
 
     def on_unsubscribe(self, client: Any, channel: Any) -> None:
@@ -118,10 +121,11 @@ class Server:
         self._feeds: dict[int, Feed] = {}
         self._subscriptions: dict[int, set[int]] = {}
         self._events: queue.SimpleQueue[tuple[str, int, int] | None] = queue.SimpleQueue()
+        listener = _Listener(self._events)
         try:
             self._server = foxglove.start_server(
                 name="District Twin", host=host, port=port, context=self.context, message_backlog_size=backlog,
-                server_listener=_Listener(self._events), services=list(services),
+                server_listener=listener, services=list(services),
                 capabilities=[Capability.Services] if services else [], supported_encodings=["json"],
             )  # fmt: skip
         except RuntimeError as error:
@@ -131,7 +135,7 @@ class Server:
                 reason = f"cannot be opened ({error}); expected an address of this machine"
             raise ConfigError(f"foxglove: port {port} on {host} {reason}") from None
         self.port = self._server.port
-        self._links = Links(self.port)
+        self._links = listener.links = Links(self.port)
         self._thread = threading.Thread(target=self._run, name="foxglove", daemon=True)
         self._thread.start()
 
@@ -149,8 +153,7 @@ class Server:
 
     def is_ready(self, client: int) -> bool:
         """Return whether a client keeps up."""
-        with self._lock:
-            return self._links.is_ready(client)
+        return self._links.is_ready(client)
 
     def _run(self) -> None:
         while (event := self._events.get()) is not None:
@@ -167,7 +170,7 @@ class Server:
         """Keep account of who has subscribed to what."""
         channels = self._subscriptions.setdefault(client, set())
         if kind == "join":
-            self._links.join(client)
+            self._links.observe(client)
             channels.add(channel)
         else:
             channels.discard(channel)

@@ -138,13 +138,14 @@ def predicted(tracks: np.ndarray, paths: np.ndarray, settings: SceneSettings) ->
     probable = paths["probability"] >= settings.min_mode_probability
     chosen = probable & (ids[index] == paths["track_id"]) if len(ids) else np.zeros(len(paths), bool)
     paths, owner = paths[chosen], tracks[order[index[chosen]]] if len(ids) else tracks[:0]
+    steps = slice(1, None, 2)  # every second one draws the same line
     ground = owner["z"] - owner["height"] / 2 + _LIFT
-    x = np.concatenate([owner["x"][:, None], paths["x"]], axis=1)
-    y = np.concatenate([owner["y"][:, None], paths["y"]], axis=1)
+    x = np.concatenate([owner["x"][:, None], paths["x"][:, steps]], axis=1)
+    y = np.concatenate([owner["y"][:, None], paths["y"][:, steps]], axis=1)
     points = np.stack([x, y, np.broadcast_to(ground[:, None], x.shape)], axis=2)
     mean = (paths["covariance_xx"] + paths["covariance_yy"]) / 2
     difference = (paths["covariance_xx"] - paths["covariance_yy"]) / 2
-    variance = np.pad(mean + np.hypot(difference, paths["covariance_xy"]), ((0, 0), (1, 0)))
+    variance = np.pad((mean + np.hypot(difference, paths["covariance_xy"]))[:, steps], ((0, 0), (1, 0)))
     color = np.repeat(palette.class_colors(paths["classification"])[:, None, :], x.shape[1], axis=1)
     color[..., 3] = paths["probability"][:, None] / (1 + variance / settings.fade_deviation**2)
     return Paths(points, color, 0.2)
