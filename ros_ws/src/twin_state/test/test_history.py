@@ -122,16 +122,16 @@ def test_what_is_too_old_or_too_much_is_deleted_and_the_file_stays_small(tmp_pat
     path = tmp_path / "history.duckdb"
     history = History(path, TRACK, HistoryLimits(3600.0, retention=5.0, max_states=10**9))
     rng = np.random.default_rng(0)
-    base = random_tracks(10_000, rng)
+    base = random_tracks(4_000, rng)
     sizes = []
-    for second in range(180):
+    for second in range(200):
         tracks = base.copy()
         tracks["x"], tracks["covariance"] = rng.normal(size=len(base)), rng.normal(size=(len(base), 16))
         history.append(at(second), tracks)
         history.flush()
         sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
-    assert at(180 - 5 - 31) <= history.query(Window(), 1)[0][0]
-    assert max(sizes[90:]) < 1.3 * max(sizes[:90]), "the space of what was deleted is used again"
+    assert at(200 - 5 - 31) <= history.query(Window(), 1)[0][0]
+    assert max(sizes[120:]) < 1.3 * max(sizes[:120]), "the space of what was deleted is used again"
     history.close()
 
     history = History(None, TRACK, HistoryLimits(0.1, retention=1e6, max_states=500))

@@ -46,10 +46,11 @@ class DuckDbStore:
             for statement in _SETTINGS:
                 self._db.execute(statement)
             self._make_tables(where)
-            newest = self._db.execute("SELECT max(id) FROM states").fetchone()
+            # fetchall: an answer that is not read to its end would keep deleted rows alive for ever.
+            ((newest,),) = self._db.execute("SELECT max(id) FROM states").fetchall()
         except (duckdb.Error, OSError) as error:
             raise StoreError(f"{where}: cannot be used as history: {str(error).splitlines()[0]}") from error
-        self.first_free_id = newest[0] + 1 if newest and newest[0] is not None else 0
+        self.first_free_id = 0 if newest is None else newest + 1
 
     def _make_tables(self, where: str) -> None:
         wanted = [("id", "BIGINT"), ("stamp_ns", "BIGINT"), *((name, kind) for name, kind, _, _ in self._columns)]
@@ -99,8 +100,8 @@ class DuckDbStore:
         cursor = self._db.cursor()
         # First which, from a few columns; then all columns of a narrow range of ids.
         inner = f"SELECT id FROM states WHERE {conditions} ORDER BY stamp_ns, id LIMIT {limit}"
-        found = cursor.execute(f"SELECT min(id), max(id) FROM ({inner})", values).fetchone()
-        if found is None or found[0] is None:
+        (found,) = cursor.execute(f"SELECT min(id), max(id) FROM ({inner})", values).fetchall()
+        if found[0] is None:
             cursor.close()
             return np.zeros(0, np.int64), np.zeros(0, self._dtype)
         question = f"SELECT * FROM states WHERE {conditions} AND id BETWEEN ? AND ? ORDER BY stamp_ns, id LIMIT {limit}"
@@ -109,8 +110,10 @@ class DuckDbStore:
         records = np.zeros(len(columns["stamp_ns"]), self._dtype)
         for name, _, field, index in self._columns:
             target = records[field] if index is None else records[field][:, index]
-            column = columns[name]  # DuckDB takes NaN for a missing value
-            target[...] = column.filled(np.nan) if isinstance(column, np.ma.MaskedArray) else column
+            column = columns[name]
+            target[...] = column
+            if isinstance(column, np.ma.MaskedArray):  # DuckDB takes NaN for a missing value
+                target[column.mask] = np.nan
         return np.asarray(columns["stamp_ns"], np.int64), records
 
     def prune(self, horizon_ns: int, first_id: int) -> None:
