@@ -79,6 +79,13 @@ def test_two_runs_are_identical(bag):
     assert moved.digest() != one.digest()
 
 
+def test_outputs_that_depend_on_the_process_are_found(run):
+    run("--update-refs", hashes=True)
+    code, text = run("--twice", hashes=True)
+    assert code == 1
+    assert "FAILED a second run, in a process of its own, gave other outputs" in text
+
+
 def test_recorded_tracks_are_not_mixed_with_those_of_the_graph(bag):
     run = replay.run_lockstep(replay_toys.graph(), BagReader(bag), replay.ExpectationConfig())
     assert run.fed == 20

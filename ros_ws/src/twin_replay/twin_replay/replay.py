@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,7 @@ class Run:
     fed: int = 0
     recorded_seconds: float = 0.0
     wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     @property
     def speed(self) -> float:
@@ -114,7 +118,7 @@ def run_lockstep(
         if entry is not None and entry.key in topic_names.COMPARED_KEYS:
             run.outputs.append(BagMessage(topic, type_name, time_ns, codec_for(type_name).encode(message)))
 
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     host = LockstepHost(nodes, observe)
     try:
         for message in _inputs(host, reader, pinned):
@@ -123,9 +127,30 @@ def run_lockstep(
         run.failures = exercise_failures(host, expectations.quiet)
     finally:
         host.close()
-    run.wall_seconds = time.perf_counter() - started
+    run.wall_seconds, run.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     run.recorded_seconds = reader.duration
     return run
+
+
+def digest_elsewhere(
+    nodes: Sequence[NodeSpec], reader: BagReader, expectations: ExpectationConfig, pinned: BagReader | None = None
+) -> str:
+    """Return the digest of a run in a fresh process with another hash seed, so that order of sets shows."""
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "2" if before == "1" else "1"
+    try:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            paths = (reader.path, pinned.path if pinned else None)
+            return pool.submit(_digest, list(nodes), paths, expectations).result()
+    finally:
+        os.environ.pop("PYTHONHASHSEED")
+        if before is not None:
+            os.environ["PYTHONHASHSEED"] = before
+
+
+def _digest(nodes: list[NodeSpec], paths: tuple[Path, Path | None], expectations: ExpectationConfig) -> str:
+    pinned = BagReader(paths[1]) if paths[1] else None
+    return run_lockstep(nodes, BagReader(paths[0]), expectations, pinned).digest()
 
 
 def _inputs(host: LockstepHost, reader: BagReader, pinned: BagReader | None) -> Iterable[BagMessage]:
