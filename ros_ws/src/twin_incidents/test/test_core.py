@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from twin_common.core.geometry import box_corners, inside_polygon
 from twin_incidents.core.book import IncidentBook
-from twin_incidents.core.footprints import Boxes, box_gap, depth, overlap_probability
+from twin_incidents.core.footprints import Boxes, box_gap, depth, encounter_probability
 from twin_incidents.core.place_names import Gazetteer
 from twin_incidents.core.places import local_density
 from twin_incidents.core.scene import CLASS_NAMES, Finding
@@ -48,16 +48,21 @@ def test_gap_agrees_with_brute_force(pairs):
     np.testing.assert_allclose(gap, [sampled_gap(a, b) for a, b in pairs], atol=0.02)
 
 
-def test_overlap_probability_agrees_with_sampling():
-    rng = np.random.default_rng(1)
-    covariance = np.array([[1.2, 0.0], [0.0, 0.4]])
-    first, second = (0.0, 0.0, 0.0, 4.5, 1.8), (2.5, 1.6, 0.0, 0.6, 0.6)
-    offset = rng.multivariate_normal([0, 0], covariance, 20000)
-    many = np.tile(second, (20000, 1))
-    many[:, :2] += offset
-    sampled = (box_gap(boxes(np.tile(first, (20000, 1))), boxes(many)) == 0).mean()
-    given_ = overlap_probability(boxes([first]), boxes([second]), covariance[None])[0]
-    assert given_ == pytest.approx(sampled, abs=0.02)
+@pytest.mark.parametrize("offset", [0.0, 1.0, 2.5])
+def test_encounter_probability_agrees_with_sampling(offset):
+    """A car passes a person; the share of sampled offsets with which their boxes ever touch."""
+    rng, count = np.random.default_rng(1), 4000
+    covariance = np.array([[1.2, 0.2], [0.2, 0.7]])
+    car, person, speed = (0.0, 0.0, 0.1, 4.5, 1.8), (2.0, offset, 0.0, 0.6, 0.6), np.array([-8.0, 1.0])
+    many = np.tile(person, (count, 1))
+    many[:, :2] += rng.multivariate_normal([0, 0], covariance, count)
+    touched = np.zeros(count, bool)
+    for time in np.arange(-2.0, 2.0, 0.02):
+        moved = many.copy()
+        moved[:, :2] += time * speed
+        touched |= box_gap(boxes(np.tile(car, (count, 1))), boxes(moved)) == 0
+    given_ = encounter_probability(boxes([car]), boxes([person]), speed[None], covariance[None])[0]
+    assert given_ == pytest.approx(touched.mean(), abs=0.03)
 
 
 def test_depth_agrees_with_brute_force():

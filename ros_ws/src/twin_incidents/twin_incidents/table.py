@@ -35,12 +35,12 @@ class CollisionLimits(Config):
     braking_vehicles: float = setting(
         4.0, "m/s^2", "deceleration needed to avoid it, between vehicles", low=0.0, high=10.0
     )
-    probability: float = setting(0.5, "", "least probability", low=0.0, high=1.0)
+    probability: float = setting(0.55, "", "least probability", low=0.0, high=1.0)
     min_speed: float = setting(
         2.0, "m/s", "one of the two is a vehicle or rider at least this fast", low=0.0, high=20.0
     )
-    min_closing: float = setting(1.5, "m/s", "least speed of one against the other", low=0.0, high=20.0)
-    contact_gap: float = setting(0.2, "m", "footprints closer than this collide", low=0.0, high=2.0)
+    min_closing: float = setting(1.5, "m/s", "least rate at which the gap closes", low=0.0, high=20.0)
+    contact_gap: float = setting(0.1, "m", "footprints closer than this collide", low=0.0, high=2.0)
     min_age: float = setting(
         0.5, "s", "younger tracks are left out: their velocity is not known yet", low=0.0, high=5.0
     )
@@ -53,6 +53,7 @@ class CarriagewayLimits(Config):
     edge_margin: float = setting(0.4, "m", "depth inside the carriageway", low=0.0, high=5.0)
     crosswalk_margin: float = setting(1.0, "m", "distance to a crosswalk that is tolerated", low=0.0, high=20.0)
     class_probability: float = setting(0.5, "", "of being a pedestrian", low=0.0, high=1.0)
+    max_speed: float = setting(3.0, "m/s", "a faster one is taken for a rider", low=0.5, high=20.0)
 
 
 @dataclass(frozen=True, slots=True)

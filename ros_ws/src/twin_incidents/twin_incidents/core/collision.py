@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_incidents.core.footprints import Boxes, box_gap, overlap_probability
+from twin_incidents.core.footprints import Boxes, box_gap, encounter_probability
 from twin_incidents.core.scene import ANIMAL, PEDESTRIAN, RIDERS, VEHICLES, Finding, PathTable, Scene, TrackTable
 from twin_incidents.table import CollisionLimits, IncidentRow
 
@@ -32,7 +32,7 @@ def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
     """Return the pairs that are about to collide.
 
     Time to collision is that of the modes' mean paths; the probability sums over all pairs of modes; the braking
-    that avoids it is the rate of closing over twice the time, as in the deceleration rate to avoid a crash
+    that avoids it is the rate at which the gap closes over twice the time, as in the deceleration rate to avoid a crash
     (Cooper and Ferguson 1976), so that cars that queue up normally are none.
     """
     limits: CollisionLimits = row.thresholds
@@ -144,16 +144,17 @@ def _judge(scene: Scene, row: IncidentRow, sampled: _Sampled, a: np.ndarray, b: 
     """Compare footprints moment by moment and return one finding per pair of tracks that passes all thresholds."""
     limits: CollisionLimits = row.thresholds
     tracks = scene.tracks
-    gap, overlap = _approach(tracks, sampled, a, b)
+    gap = _gaps(tracks, sampled, a, b)
     time = _first_contact(gap, limits.contact_gap)
     row_a, row_b = sampled.row[a], sampled.row[b]
     between_vehicles = np.isin(tracks.classification[row_a], VEHICLES) & np.isin(tracks.classification[row_b], VEHICLES)
     max_time = np.where(between_vehicles, limits.time_to_collision_vehicles, limits.time_to_collision)
     min_braking = np.where(between_vehicles, limits.braking_vehicles, limits.braking)
-    relative = np.linalg.norm(tracks.velocity[row_a] - tracks.velocity[row_b], axis=1)
-    threatens = (gap[:, 0] > 0) & (time < max_time) & (relative >= limits.min_closing)
-    threatens &= relative >= 2 * time * min_braking
-    weight = sampled.probability[a] * sampled.probability[b] * overlap * threatens
+    closing = gap[:, 0] / np.maximum(time, SAMPLE)
+    threatens = (gap[:, 0] > limits.contact_gap) & (time < max_time) & (closing >= limits.min_closing)
+    threatens &= closing >= 2 * time * min_braking
+    meeting = _meeting_probability(tracks, sampled, a, b, np.where(threatens, time, 0.0))
+    weight = sampled.probability[a] * sampled.probability[b] * meeting * threatens
     findings = []
     pair = row_a.astype(np.int64) * len(tracks) + row_b
     for key in np.unique(pair[threatens]):
@@ -167,20 +168,30 @@ def _judge(scene: Scene, row: IncidentRow, sampled: _Sampled, a: np.ndarray, b: 
     return findings
 
 
-def _approach(tracks: TrackTable, sampled: _Sampled, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gaps (P, S) between footprints, and the greatest overlap probability at any one moment, (P,)."""
+def _gaps(tracks: TrackTable, sampled: _Sampled, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the gaps between footprints of path pairs at every moment, (P, S) m."""
     shape = sampled.yaw[a].shape
-    half = 0.5 * tracks.size
 
     def boxes(path: np.ndarray) -> Boxes:
-        extents = np.repeat(half[sampled.row[path]], shape[1], axis=0)
+        extents = np.repeat(0.5 * tracks.size[sampled.row[path]], shape[1], axis=0)
         return Boxes(sampled.position[path].reshape(-1, 2), sampled.yaw[path].reshape(-1), extents)
 
-    first, second = boxes(a), boxes(b)
-    gap = box_gap(first, second).reshape(shape)
-    covariance = (sampled.covariance[a] + sampled.covariance[b]).reshape(-1, 2, 2)
-    overlap = overlap_probability(first, second, covariance).reshape(shape)
-    return gap, overlap.max(axis=1)
+    return box_gap(boxes(a), boxes(b)).reshape(shape)
+
+
+def _meeting_probability(
+    tracks: TrackTable, sampled: _Sampled, a: np.ndarray, b: np.ndarray, time: np.ndarray
+) -> np.ndarray:
+    """Return the probability that path pairs meet, (P,), from their motion and covariance at ``time`` (P,)."""
+    k = np.clip(np.rint(time / SAMPLE).astype(int), 1, sampled.yaw.shape[1] - 1)
+
+    def boxes(path: np.ndarray) -> Boxes:
+        return Boxes(sampled.position[path, k], sampled.yaw[path, k], 0.5 * tracks.size[sampled.row[path]])
+
+    offset = sampled.position[b] - sampled.position[a]
+    pairs = np.arange(len(a))
+    velocity = (offset[pairs, k] - offset[pairs, k - 1]) / SAMPLE
+    return encounter_probability(boxes(a), boxes(b), velocity, sampled.covariance[a, k] + sampled.covariance[b, k])
 
 
 def _first_contact(gap: np.ndarray, contact: float) -> np.ndarray:

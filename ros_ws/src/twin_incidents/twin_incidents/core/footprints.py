@@ -52,19 +52,29 @@ def box_gap(first: Boxes, second: Boxes) -> np.ndarray:
     return np.where(apart, distance, 0.0)
 
 
-def overlap_probability(first: Boxes, second: Boxes, covariance: np.ndarray) -> np.ndarray:
-    """Return the probability that pairs of boxes overlap, (K,), given the covariance (K, 2, 2) of their offset.
+def encounter_probability(first: Boxes, second: Boxes, velocity: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Return the probability that pairs of boxes meet as one passes the other, (K,).
 
-    In the first box's frame the centres overlap within the sum of the first box and the bounding box of the
-    second; the two axes are taken as independent there.
+    Uncertainty along the relative motion only shifts when they meet; whether they do depends on the offset across
+    it, as in the encounter plane of conjunction analysis (Foster and Estes 1992), here a line.
+
+    Args:
+        first: boxes near their closest approach.
+        second: the others.
+        velocity: of the second against the first, (K, 2) m/s.
+        covariance: of the offset of the centres, (K, 2, 2) m^2.
+
     """
-    centre, _, reach = _seen_from(first, second)
-    cos, sin = np.cos(first.yaw), np.sin(first.yaw)
-    xx, xy, yy = covariance[:, 0, 0], covariance[:, 0, 1], covariance[:, 1, 1]
-    along = cos**2 * xx + 2 * cos * sin * xy + sin**2 * yy
-    across = sin**2 * xx - 2 * cos * sin * xy + cos**2 * yy
-    sigma = np.sqrt(np.maximum(np.stack([along, across], axis=1), 1e-6))
-    return np.asarray(np.prod(ndtr((reach - centre) / sigma) - ndtr((-reach - centre) / sigma), axis=1))
+    across = np.stack([-velocity[:, 1], velocity[:, 0]], axis=1)
+    across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    extent = sum(
+        np.abs(across[:, 0] * np.cos(b.yaw) + across[:, 1] * np.sin(b.yaw)) * b.half[:, 0]
+        + np.abs(across[:, 1] * np.cos(b.yaw) - across[:, 0] * np.sin(b.yaw)) * b.half[:, 1]
+        for b in (first, second)
+    )
+    offset = np.einsum("ki,ki->k", across, second.position - first.position)
+    sigma = np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", across, covariance, across), 1e-6))
+    return np.asarray(ndtr((extent - offset) / sigma) - ndtr((-extent - offset) / sigma))
 
 
 def depth(points: np.ndarray, polygons: tuple[np.ndarray, ...]) -> np.ndarray:

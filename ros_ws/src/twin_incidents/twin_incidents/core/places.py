@@ -19,7 +19,8 @@ def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
     limits: CarriagewayLimits = row.thresholds
     tracks = scene.tracks
     probability = tracks.class_probability[:, PEDESTRIAN]
-    people = np.flatnonzero((tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability))
+    walking = (tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability)
+    people = np.flatnonzero(walking & (tracks.speed <= limits.max_speed))
     found, inside = _on_street(scene, people, limits.edge_margin, limits.crosswalk_margin)
     return [
         _at_track(
