@@ -58,7 +58,8 @@ class SqliteStore:
 
     def query(self, window: Window, limit: int, before_id: int) -> tuple[np.ndarray, np.ndarray]:
         """Return stamps and states of a window."""
-        parts, values = ["id < ?"], [before_id]
+        parts: list[str] = ["id < ?"]
+        values: list[float] = [before_id]
         for text, value in (("stamp_ns >= ?", window.start_ns), ("stamp_ns < ?", window.end_ns)):
             if value is not None:
                 parts.append(text)

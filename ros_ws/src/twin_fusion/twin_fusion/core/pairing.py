@@ -63,14 +63,28 @@ def pair(
 def _near(
     first: np.ndarray, first_times: np.ndarray, second: np.ndarray, second_times: np.ndarray, settings: PairingSettings
 ) -> np.ndarray:
-    """Return pairs (P, 2) whose circles around the footprints touch, time between them allowed for."""
+    """Return pairs (P, 2) whose circles around the footprints touch, time between them allowed for; a sweep along x."""
     if not len(first) or not len(second):
         return np.zeros((0, 2), int)
-    reach = 0.5 * np.hypot(first["length"], first["width"])[:, None] + 0.5 * np.hypot(second["length"], second["width"])
-    elapsed = np.abs(second_times[None] - first_times[:, None])
-    reach = reach + settings.margin + elapsed * 2 * classes.TOP_SPEED.max()
-    distance_squared = np.square(first["x"][:, None] - second["x"]) + np.square(first["y"][:, None] - second["y"])
-    return np.argwhere(distance_squared <= np.square(reach))
+    radii = [0.5 * np.hypot(view["length"], view["width"]).astype(float) for view in (first, second)]
+    spare = settings.margin + _spread(first_times, second_times) * 2 * classes.TOP_SPEED.max()
+    x, y = (np.concatenate([first[name], second[name]]) for name in ("x", "y"))
+    mine, other = slice(None, len(first)), slice(len(first), None)
+    order = np.argsort(x[other])
+    reach = radii[0] + radii[1].max() + spare
+    begin, end = (np.searchsorted(x[other][order], x[mine] + sign * reach) for sign in (-1, 1))
+    counts = end - begin
+    rows = np.repeat(np.arange(len(first)), counts)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns = order[np.repeat(begin, counts) + offsets]
+    distance = np.hypot(x[mine][rows] - x[other][columns], y[mine][rows] - y[other][columns])
+    near = distance <= radii[0][rows] + radii[1][columns] + spare
+    return np.stack([rows[near], columns[near]], axis=1)
+
+
+def _spread(first_times: np.ndarray, second_times: np.ndarray) -> float:
+    """Return the longest time between a measurement of the first and one of the second, seconds."""
+    return float(max(first_times.max() - second_times.min(), second_times.max() - first_times.min(), 0.0))
 
 
 def mean_velocity(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
