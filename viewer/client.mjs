@@ -74,7 +74,7 @@ const client = new protocol.FoxgloveClient({ ws: new WebSocket(process.argv[2], 
 const subscriptions = new Map();
 
 function finishWhenComplete() {
-  if (found.scene && found.tracks && found.acknowledged && found.refused) {
+  if (found.scene && found.ground && found.tracks && found.acknowledged && found.unknown && found.refused) {
     console.log(JSON.stringify(found));
     client.close();
     process.exit(0);
@@ -107,7 +107,8 @@ client.on("message", ({ subscriptionId, data }) => {
   const topic = subscriptions.get(subscriptionId);
   if (topic === SCENE) {
     const scene = decodeScene(bytes);
-    if (scene.objects) found.scene = scene;
+    // Topics are discovered one after the other: take the first scene that all of them are in.
+    if (scene.predictions?.lines && scene.incidents?.cylinders) found.scene ??= scene;
     if (scene.ground) found.ground = scene.ground;
   } else if (topic === TRACKS) {
     found.tracks = decodeTracks(bytes);

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import viz_wire as wire
+from nav_msgs.msg import Odometry
 from viz_client import make_tracks, watch
 
 from twin_common import cdr, stamps
@@ -157,6 +158,19 @@ def test_a_platform_changes_color_when_it_is_lost(bridge: Bridge) -> None:
         texts = wire.entities(client.wait("/scene", 2)[1])["platforms"][13]
         assert wire.fields(texts[1])[6] == [b"pole_02  lost"]
         assert len(client.messages["/scene"]) == 2
+
+
+def test_a_moving_platform_is_marked_where_it_is(bridge: Bridge) -> None:
+    with watch(bridge.port) as client:
+        client.subscribe("/scene")
+        client.wait("/scene")
+        odometry = Odometry()
+        odometry.pose.pose.position.x = 17.0
+        bridge.feed("/pole_02/odometry", 0, odometry)
+        bridge.tracks(0)
+        marks = wire.entities(client.wait("/scene", 2)[1])["vehicles"]
+        assert wire.vector(wire.fields(wire.fields(marks[10][0])[1][0])[1][0])[0] == 17.0
+        assert wire.fields(marks[13][0])[6] == [b"pole_02"]
 
 
 def test_numbers_that_are_none_do_no_harm(bridge: Bridge) -> None:

@@ -33,6 +33,8 @@ _OPEN_ALERTS_SCHEMA = {
     },
 }  # fmt: skip
 
+_VEHICLE_HEIGHT = 2.5  # of the post that marks a moving platform, metres
+
 
 class OperatorFeeds:
     """What an operator's view shows, encoded for Foxglove."""
@@ -42,6 +44,7 @@ class OperatorFeeds:
         self._district = district
         self._ground = Entity("ground")
         self._states: dict[str, int] = {}
+        self._vehicles: dict[str, tuple[float, float, float]] = {}
         self._fixed_frames: dict[str, Any] = {}
         schemas = messages.schemas()
 
@@ -130,6 +133,14 @@ class OperatorFeeds:
         if self.transforms.wanted:
             self.transforms.send(messages.frame_transforms(convert.transforms_of(message)), time_ns)
 
+    def take_vehicle(self, name: str, message: Any) -> None:
+        """Show a moving platform here from the next scene on."""
+        place = message.pose.pose.position
+        self._vehicles[name] = (place.x, place.y, place.z)
+
     def send_scene(self, entities: list[Entity], stamp_ns: int, time_ns: int) -> None:
         """Replace the live part of the scene."""
-        self.scene.send(scene_update.encode(entities, stamp_ns), time_ns)
+        posts = tuple(
+            ground.Post(name, foot, _VEHICLE_HEIGHT, self._states.get(name, 3)) for name, foot in self._vehicles.items()
+        )
+        self.scene.send(scene_update.encode([*entities, ground.build_posts(posts, "vehicles")], stamp_ns), time_ns)

@@ -34,10 +34,11 @@ class FoxgloveBridge(Component):
         Input("incidents", "incidents"),
         Input("alerts", "alerts"),
         Input("platform_status", "platform_status", each_platform=True),
+        Input("odometry", "odometry", each_platform=True),
         Input("tf", "tf"),
         Input("tf_static", "tf_static"),
     )
-    timers = (Timer("watch", 0.5), Timer("repeat", 1.0))
+    timers = (Timer("watch", 1.0),)
 
     def __init__(self, config: FoxgloveConfig, context: Context) -> None:
         """Keep the configuration; the port is opened by ``start``."""
@@ -139,6 +140,10 @@ class FoxgloveBridge(Component):
         """Show the platform's state."""
         self._view.take_platform(source, message.state, self.context.now_ns())
 
+    def on_odometry(self, message: Any, source: str) -> None:
+        """Keep where a moving platform is for the next scene."""
+        self._view.take_vehicle(source, message)
+
     def on_tf(self, message: Any, _source: str) -> None:
         """Forward moving frames."""
         self._view.take_frames(message, self.context.now_ns())
@@ -147,17 +152,14 @@ class FoxgloveBridge(Component):
         """Forward fixed frames."""
         self._view.take_fixed_frames(message, self.context.now_ns())
 
-    def on_timer_repeat(self, now_ns: int) -> None:
-        """Send once more what seldom changes."""
-        self._view.repeat(now_ns)
-
     def on_timer_watch(self, now_ns: int) -> None:
-        """Take objects off the scene that nobody tracks any more; tell how many watch."""
+        """Repeat what seldom changes; take off the scene what nobody tracks any more; tell how many watch."""
         if self._server is None:
             return
         if len(self._tracks) and now_ns - self._heard_ns > self.config.stale_after * stamps.NANOSECONDS:
             self._tracks, self._zones = self._tracks[:0], ()
             self._draw(now_ns)
+        self._view.repeat(now_ns)
         self.context.measure("clients", float(self._server.clients))
         self.context.measure("held_back_for_slow_clients", float(self._server.held_back))
 

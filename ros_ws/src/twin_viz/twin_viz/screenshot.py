@@ -18,7 +18,7 @@ def take(source: str, seconds: float, *, width: int = 1600, height: int = 900, c
     """Return the view as PNG, ``seconds`` after it has appeared."""
     with viewer.serve() as port, browser(width, height) as page:
         page.open(viewer.page_url(port, source, colors=colors))
-        page.wait_for(CANVAS, 45)
+        page.wait_for(CANVAS, 120)  # a busy machine draws in software
         time.sleep(seconds)
         return page.picture()
 

@@ -42,7 +42,7 @@ def build_ground(areas: tuple[Area, ...], building_height: float) -> Entity:
     return Entity("ground", tuple(surfaces))
 
 
-def build_posts(posts: tuple[Post, ...]) -> Entity:
+def build_posts(posts: tuple[Post, ...], name: str = "platforms") -> Entity:
     """Return the platforms as posts, coloured by their state, with their names."""
     foot = np.array([post.foot for post in posts], float).reshape(-1, 3)
     height = np.array([post.height for post in posts], float)
@@ -51,9 +51,7 @@ def build_posts(posts: tuple[Post, ...]) -> Entity:
         post.name if post.state in (0, 3) else f"{post.name}  {palette.PLATFORM_STATES[post.state]}" for post in posts
     )
     top = foot + np.stack([np.zeros_like(height), np.zeros_like(height), height + 1.2], axis=1)
-    return Entity(
-        "platforms", (Cylinders(foot, np.full(len(posts), 0.2), height, color), Labels(top, texts, color, 1.1))
-    )
+    return Entity(name, (Cylinders(foot, np.full(len(posts), 0.2), height, color), Labels(top, texts, color, 1.1)))
 
 
 def _flat(corners: np.ndarray, level: float) -> np.ndarray:

@@ -41,6 +41,10 @@ _ARROW = Template(
         slots(6, "r", "g", "b", "a"),
     )
 )  # fmt: skip
+# A text's fields but for the words themselves, whose length differs.
+_TEXT_FRAME = Template(
+    [*_pose(1, turned=False), integer(2, 1), *slot(3, "size"), *slots(5, "r", "g", "b", "a")],
+)
 _POINT = Template(slots(2, "x", "y", "z"))
 
 
@@ -98,13 +102,12 @@ def _encode_triangles(item: Triangles) -> bytes:
 
 
 def _encode_labels(item: Labels) -> bytes:
-    texts = []
-    for position, text, color in zip(item.position.tolist(), item.text, item.color.tolist(), strict=True):
-        place = b"".join(double(i, value) for i, value in enumerate(position, start=1))
-        shade = b"".join(double(i, value) for i, value in enumerate(color, start=1))
-        parts = (block(1, block(1, place) + _UPRIGHT), integer(2, 1), double(3, item.size), block(5, shade))
-        texts.append(block(_TEXTS, b"".join(parts) + block(6, text.encode())))
-    return b"".join(texts)
+    columns = _columns("xyz", item.position) | _columns("rgba", item.color) | {"size": item.size}
+    frames = _TEXT_FRAME.encode(len(item.text), columns)
+    step = _TEXT_FRAME.dtype.itemsize
+    return b"".join(
+        block(_TEXTS, frames[i * step : (i + 1) * step] + block(6, text.encode())) for i, text in enumerate(item.text)
+    )
 
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {
