@@ -185,6 +185,8 @@ def _detect_ours(sequence: kitti.TrackingSequence) -> Results:
 
     results = Results()
     for frame, seconds in _play(sequence, DETECTION_NODES, observe):
+        if len(objects) != len(results.frames) + 1:
+            raise RuntimeError(f"sequence {sequence.name}, frame {frame}: the detector gave no objects for its scan")
         found = objects[-1]
         boxes = np.column_stack([found[name] for name in ("x", "y", "z", "length", "width", "height", "yaw")])
         results.add(frame, _found(boxes, found["classification"], found["existence"], None), seconds)
@@ -208,7 +210,7 @@ def _track_ours(sequence: kitti.TrackingSequence) -> Results:
         if tracks is None:
             results.add(frame, _found(np.zeros((0, 7)), np.zeros(0, int), np.zeros(0), np.zeros(0, int)), spent[frame])
             continue
-        tracks = tracks[tracks["state"] > 0]
+        tracks = tracks[tracks["state"] == 1]
         back = (kitti.frame_stamp_ns(frame) - stamp_ns) / 1e9
         boxes = np.column_stack([tracks[name] for name in ("x", "y", "z", "length", "width", "height", "yaw")])
         boxes[:, 0] += back * tracks["velocity_x"]

@@ -128,7 +128,9 @@ class LidarDetector:
         """Return box, class and certainty of every cluster."""
         xy = points[:, :2]
         rectangles = boxes.fit_rectangles(xy, height, clusters)
-        form = shape.describe(points, height, clusters, rectangles, self._beams)
+        up = self._level_from_sensor[:, 2].astype(points.dtype)
+        sine = points @ up / np.maximum(np.linalg.norm(points, axis=1), 1e-3)
+        form = shape.describe(points, height, clusters, sine, rectangles, self._beams)
         classified = classify(rectangles[:, 2], rectangles[:, 3], form.top)
         whole, grown = completion.complete(rectangles, classified)
         ground = clusters.minimum(points[:, 2] - height) if len(clusters) else np.zeros(0)

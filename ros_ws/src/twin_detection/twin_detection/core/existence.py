@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_detection.core.classes import PEDESTRIAN, VEHICLES, Classified
+from twin_detection.core.classes import VEHICLES, Classified
 from twin_detection.core.clusters import Clusters
 from twin_detection.core.shape import Shape
 
@@ -27,7 +27,8 @@ def existence(
     """Return the probability that each cluster is an object, (C,).
 
     A logistic score over what can be said without learning: a known size, enough points, contact with the
-    ground and, for vehicles, returns along the outline, as bodywork is closed and a bush is not.
+    ground. A vehicle on the move must also return what closed bodywork returns (a bush does not), along its
+    outline, and end below the highest beams (a wall does not), unless it is plainly a box.
 
     Args:
         rectangles: (C, 5) seen rectangles.
@@ -44,9 +45,8 @@ def existence(
     if background_removed:
         score += 0.8
     else:
-        score += np.where(vehicle, 4.0 * (_ramp(form.solidity, 0.4, 0.75) - 0.5), 0.0)
-        score += np.where(vehicle, 3.5 * (_ramp(form.outline, 0.1, 0.4) - 1.0), 0.0)
-        thin = 1.0 - _ramp(rectangles[:, 3], 1.3, 1.8)
-        score -= np.where(vehicle & form.cut_off, 4.0 * thin, 0.0)
+        boxy = _ramp(rectangles[:, 3], 1.3, 1.8) * _ramp(form.outline, 0.4, 0.7)
+        evidence = 4.0 * (_ramp(form.solidity, 0.45, 0.75) - 0.5) + 3.5 * (_ramp(form.outline, 0.1, 0.4) - 1.0)
+        score += np.where(vehicle, evidence - 4.0 * form.cut_off * (1.0 - boxy), 0.0)
         score -= 1.0
     return np.asarray(1.0 / (1.0 + np.exp(-score)))

@@ -68,7 +68,7 @@ class Beams:
 
 
 def beams_of(points: np.ndarray, ring: np.ndarray) -> Beams:
-    """Return what the (N, 3) returns of one scan, and their (N,) lasers, tell of the beams; level frame."""
+    """Return what the (N, 3) returns of one scan, and their (N,) lasers, tell of the beams; sensor frame."""
     if len(points) < 2:
         return Beams(1.0, 0.01, 1.0)
     some = points[:: max(len(points) // 2000, 1)].astype(np.float64)
@@ -80,13 +80,16 @@ def beams_of(points: np.ndarray, ring: np.ndarray) -> Beams:
     return Beams(density, float(spacing), float(high))
 
 
-def describe(points: np.ndarray, height: np.ndarray, clusters: Clusters, rectangles: np.ndarray, beams: Beams) -> Shape:
+def describe(
+    points: np.ndarray, height: np.ndarray, clusters: Clusters, sine: np.ndarray, rectangles: np.ndarray, beams: Beams
+) -> Shape:
     """Return the shape of clusters.
 
     Args:
         points: (N, 3) metres, level frame, sensor at the origin.
         height: (N,) metres above the ground.
         clusters: of those points.
+        sine: (N,) of the elevation of each point, sensor frame.
         rectangles: (C, 5), of ``boxes.fit_rectangles``.
         beams: of the whole scan.
     """
@@ -108,6 +111,5 @@ def describe(points: np.ndarray, height: np.ndarray, clusters: Clusters, rectang
     breadth = longer * np.abs(np.sin(view)) + shorter * np.abs(np.cos(view))
     square = np.square(clusters.mean(points[:, 2])) + x**2 + y**2
     expected = beams.density * np.maximum(breadth, 0.1) * np.maximum(top - bottom, 0.1) / np.maximum(square, 1.0)
-    sine = points[:, 2] / np.maximum(np.linalg.norm(points, axis=1), 1e-6)
     cut_off = clusters.maximum(sine) > beams.highest - _BEAM_STEP
     return Shape(bottom, top, outline, clusters.counts / np.maximum(expected, 1.0), cut_off)
