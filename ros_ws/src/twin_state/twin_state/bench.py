@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,11 +47,11 @@ class SqliteStore:
     def append(self, stamps_ns: np.ndarray, records: np.ndarray, first_id: int) -> None:
         """Add states as one transaction."""
         size, block = self._dtype.itemsize, records.tobytes()
-        rows = zip(
-            range(first_id, first_id + len(records)), stamps_ns.tolist(), records["track_id"].astype(np.int64).tolist(),
-            records["classification"].tolist(), records["x"].tolist(), records["y"].tolist(),
-            (block[offset : offset + size] for offset in range(0, len(block), size)), strict=True,
-        )  # fmt: skip
+        numbers = [records["track_id"].astype(np.int64), *(records[name] for name in ("classification", "x", "y"))]
+        columns: list[Iterable[object]] = [range(first_id, first_id + len(records))]
+        columns += [list(column) for column in (stamps_ns.tolist(), *(number.tolist() for number in numbers))]
+        columns.append(block[offset : offset + size] for offset in range(0, len(block), size))
+        rows = zip(*columns, strict=True)
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.execute("COMMIT")

@@ -21,7 +21,7 @@ class TwinConfig(Config):
     )
     flush_period: float = setting(1.0, "s", "how often the history is written; a crash loses no more", low=0.1, high=60)
     max_answer: int = setting(
-        20_000, "", "states in one answer at most: the node does nothing else while it makes one", low=1, high=1_000_000
+        5_000, "", "states in one answer at most: the node does nothing else while it makes one", low=1, high=1_000_000
     )
     cell_size: float = setting(2.0, "m", "edge of a cell of crowd density", low=0.5, high=50.0)
     max_coast: float = setting(1.0, "s", "how long objects are shown without the tracker", low=0.0, high=10.0)
