@@ -26,7 +26,7 @@ class LidarDetectorConfig(Config):
     max_height: float = setting(4.0, "m", "higher returns are no object on the ground", low=1.0, high=10.0)
     cell_size: float = setting(0.2, "m", "edge of a cell when neighbouring points are joined", low=0.05, high=1.0)
     min_points: int = setting(6, doc="fewer points make no object", low=2, high=1000)
-    min_existence: float = setting(0.5, doc="less probable objects are not reported", low=0.0, high=1.0)
+    min_existence: float = setting(0.45, doc="less probable objects are not reported", low=0.0, high=1.0)
 
     azimuth_bins: int = setting(1024, doc="background: directions in a full turn", low=90, high=8192)
     warm_up: float = setting(1.0, "s", "background: time of learning before the first objects", low=0.2, high=60.0)

@@ -100,10 +100,18 @@ def _log_likelihood(extents: np.ndarray, seen: int) -> np.ndarray:
     return np.asarray(-cost.sum(axis=2))
 
 
-def typical_size(label: np.ndarray) -> np.ndarray:
-    """Return the mean length, width and height of (C,) classes, (C, 3); NaN for unknown."""
+def typical_size(probability: np.ndarray) -> np.ndarray:
+    """Return the expected length, width and height of (C, 10) class probabilities, (C, 3); NaN for unknown.
+
+    Between cars and larger vehicles sizes pass gradually, so that theirs is the mean over the vehicle classes;
+    otherwise it is that of the most probable class.
+    """
     table = np.full((COUNT, 3), np.nan)
     known = _LABELS != UNKNOWN
     table[_LABELS[known]] = _MEAN[known]
+    label = probability.argmax(axis=1) if len(probability) else np.zeros(0, int)
     size: np.ndarray = table[label]
+    vehicle = np.isin(label, VEHICLES)
+    weight = probability[vehicle][:, VEHICLES]
+    size[vehicle] = weight @ table[list(VEHICLES)] / weight.sum(axis=1, keepdims=True)
     return size

@@ -30,7 +30,7 @@ def complete(rectangles: np.ndarray, classified: Classified) -> tuple[np.ndarray
     end_on = classified.end_on
     length, width = np.where(end_on, shorter, longer), np.where(end_on, longer, shorter)
     yaw = np.where(end_on, np.mod(yaw + np.pi, np.pi) - np.pi / 2, yaw)
-    size = typical_size(classified.label)
+    size = typical_size(classified.probability)
     wanted = np.isin(classified.label, _COMPLETED)
     grow_length = np.where(wanted, np.maximum(np.nan_to_num(size[:, 0]) - length, 0), 0)
     grow_width = np.where(wanted, np.maximum(np.nan_to_num(size[:, 1]) - width, 0), 0)

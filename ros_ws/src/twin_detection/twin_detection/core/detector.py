@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from twin_detection.config import STILL, LidarDetectorConfig
 from twin_detection.core import boxes, completion, existence, shape
 from twin_detection.core.background import Background
-from twin_detection.core.classes import classify, typical_size
+from twin_detection.core.classes import classify
 from twin_detection.core.clusters import Clusters, cluster_moving, cluster_still
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
@@ -134,7 +134,7 @@ class LidarDetector:
         classified = classify(rectangles[:, 2], rectangles[:, 3], form.top)
         whole, grown = completion.complete(rectangles, classified)
         ground = clusters.minimum(points[:, 2] - height) if len(clusters) else np.zeros(0)
-        tall = np.where(np.isnan(typical_size(classified.label)[:, 2]), form.top, np.maximum(form.top, 0.3))
+        tall = np.maximum(form.top, 0.1)
         centre = np.column_stack([whole[:, 0], whole[:, 1], ground + tall / 2])
         return Detections(
             centre=centre,
