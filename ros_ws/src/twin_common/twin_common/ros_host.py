@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock
 
@@ -64,6 +67,8 @@ class RosHost:
         self.nodes: list[Node] = []
         self.runtimes: list[NodeRuntime] = []
         self.executor = EventsExecutor(context=context)
+        self._stopped = Future(executor=self.executor)
+        self._stop_asked = False
         try:
             for spec in process.nodes:
                 self._make_node(spec)
@@ -171,6 +176,9 @@ class RosHost:
         return response if answer is None else answer
 
     def _tick(self) -> None:
+        if self._stop_asked:
+            self._stopped.set_result(True)
+            return
         now_ns = self.now_ns()
         if now_ns:
             for runtime in self.runtimes:
@@ -186,11 +194,15 @@ class RosHost:
             runtime.component.start()
         self._bus.run()
 
+    def stop(self) -> None:
+        """Make ``spin`` return soon; safe to call from a signal handler."""
+        self._stop_asked = True
+
     def spin(self) -> None:
-        """Run until the context is shut down."""
+        """Run until ``stop`` is called or the context is shut down."""
         with contextlib.suppress(KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
             # spin() without a deadline returns from every wait at once in rclpy 7.1 and starves its callbacks.
-            self.executor.spin_until_future_complete(Future(executor=self.executor), FOREVER)
+            self.executor.spin_until_future_complete(self._stopped, FOREVER)
 
     def close(self) -> None:
         """End every component, then its node."""
@@ -212,10 +224,24 @@ def run_process(
 
     ``on_ready`` is called once all nodes exist and have started.
     """
-    rclpy.init(args=list(arguments) if arguments is not None else None)
-    host = None
+    # Not rclpy's own handlers: they shut the context down under a running callback, which then fails.
+    stop = threading.Event()
+    host: RosHost | None = None
+
+    def asked(_number: int, _frame: object) -> None:
+        stop.set()
+        if host is not None:
+            host.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, asked)
+    rclpy.init(
+        args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
+    )
     try:
         host = RosHost(process)
+        if stop.is_set():
+            return 0
         host.start()
         if on_ready is not None:
             on_ready()
