@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 _EIGHT = np.ones((3, 3), bool)
 _MOST_WIDENED = 3
-_TALL_GAP = 1.6
+#: Edge of the cells in which returns of tall things are joined, metres.
+_TALL_CELL = 1.2
 #: Neighbouring beams see one side if their distances differ by less than this many spacings of the beams, or up to
 #: twice that, as the grid falls: sides seen at more than about 25 degrees.
 _GRAZING = 2.0
@@ -82,7 +83,7 @@ def cluster_still(
 
     Two people abreast have a beam between them that sees the background; a side at a grazing angle has not.
     Nothing as high as ``tall`` stands close beside another such thing, while buses have windows: these join
-    across a gap of 1.6 m.
+    across a gap of a metre.
 
     Args:
         xy: (N, 2) metres, sensor at the origin.
@@ -94,11 +95,11 @@ def cluster_still(
     """
     _check(xy, tall, "tall")
     grid = _Grid(xy, cell_size, max_range)
-    label, count = grid.label(grid.occupied(np.ones(len(xy), bool)))
+    label, count = grid.label_few()
     label, count = _united(label, count, label, _beam_groups(xy, spacing))
     if tall.any():
-        reach = ndimage.maximum_filter(grid.occupied(tall), round(_TALL_GAP / cell_size))
-        label, count = _united(label, count, label[tall], grid.label(reach)[0][tall])
+        coarse = _Grid(xy[tall], _TALL_CELL, max_range)
+        label, count = _united(label, count, label[tall], coarse.label_few()[0])
     return _sorted(label, count, min_points)
 
 
@@ -130,6 +131,20 @@ class _Grid:
         """Return the connected region each point lies in, 0 for none, and how many regions there are."""
         labels, count = ndimage.label(cells, _EIGHT)
         return labels.reshape(-1)[self._cell], count
+
+    def label_few(self) -> tuple[np.ndarray, int]:
+        """Return the same for the cells of all points, without looking at the empty ones."""
+        cells, owner = np.unique(self._cell, return_inverse=True)
+        links = []
+        for step in (1, self._side - 1, self._side, self._side + 1):
+            at = np.searchsorted(cells, cells + step)
+            touches = at < len(cells)
+            touches[touches] = cells[at[touches]] == cells[touches] + step
+            links.append((np.flatnonzero(touches), at[touches]))
+        rows, columns = (np.concatenate([link[end] for link in links]) for end in (0, 1))
+        graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(len(cells), len(cells)))
+        count, number = connected_components(graph, directed=False)
+        return np.where(self._cell > 0, number[owner] + 1, 0), int(count)
 
 
 def _beam_groups(xy: np.ndarray, spacing: float) -> np.ndarray:
