@@ -278,6 +278,35 @@ def test_a_killed_writer_leaves_what_it_flushed(tmp_path):
     assert (bag / "metadata.yaml").is_file()
 
 
+FILL_THE_DISK = """
+import resource, sys
+from bag_samples import *
+from twin_replay.bag import BagError, BagWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))
+try:
+    with BagWriter(sys.argv[1]) as writer:
+        writer.add_topic(POINTS)
+        for i in range(1000):
+            writer.write(POINTS, START_NS + i, points(START_NS + i, 2000, i))
+except BagError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+def test_a_full_disk_gives_one_line_and_leaves_what_fitted(tmp_path):
+    bag = tmp_path / "bag"
+    environment = dict(os.environ, PYTHONPATH=f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}")
+    command = [sys.executable, "-c", FILL_THE_DISK, str(bag)]
+    done = subprocess.run(command, capture_output=True, env=environment, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stdout.count("\n") == 1
+    assert "bag_0.mcap: cannot be" in done.stdout
+    assert "File too large" in done.stdout
+    assert done.stderr == ""
+    assert BagReader(bag, recover=True).count > 100
+
+
 @pytest.mark.realdata
 def test_a_recorded_sqlite_bag_is_read():
     bag = DATA / "lidar_packets/vlp16/1673400471837873222"

@@ -304,7 +304,7 @@ class BagWriter:
                 self._stream.close()
                 metadata.write(self.path)
             except OSError as error:
-                raise BagError(f"{self.path}: cannot be finished: {error.strerror}") from None
+                raise BagError(f"{self.file}: cannot be finished: {error.strerror}") from None
 
     def __enter__(self) -> BagWriter:
         return self
@@ -312,7 +312,11 @@ class BagWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except BagError:
+            if kind is None:  # else it has the same cause as what is being raised already
+                raise
 
 
 def topics_of(path: Path | str) -> dict[str, str]:
