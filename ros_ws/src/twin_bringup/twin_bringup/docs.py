@@ -50,9 +50,9 @@ def launch_page() -> str:
         for name, (options, _) in DESCRIPTIONS.items()
     ]
     return (
-        "# Launch descriptions\n\nWritten by `python -m twin_bringup.docs`. "
-        "Run one with `./twin launch NAME key:=value …`, or, on a full ROS 2 installation, with `ros2 launch twin_bringup NAME.launch.py key:=value …`.\n\n"
-        + "\n".join(parts)
+        "# Launch descriptions\n\nWritten by `python -m twin_bringup.docs`. Run one with "
+        "`./twin launch NAME key:=value …`, or, on a full ROS 2 installation, with "
+        "`ros2 launch twin_bringup NAME.launch.py key:=value …`.\n\n" + "\n".join(parts)
     )
 
 

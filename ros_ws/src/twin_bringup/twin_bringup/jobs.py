@@ -11,6 +11,9 @@ import yaml
 
 from twin_common.node_spec import ProcessSpec, as_mapping
 
+#: Every process has one thread of linear algebra: the cores are shared by many processes with small matrices.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -11,7 +11,7 @@ from launch_ros.actions import Node
 
 from launch import LaunchDescription
 from twin_bringup.descriptions import description, options_from_text
-from twin_bringup.jobs import Job, run_folder
+from twin_bringup.jobs import ENVIRONMENT, Job, run_folder
 
 
 def launch_description(name: str) -> LaunchDescription:
@@ -38,7 +38,7 @@ def _node(job: Job) -> Node:
     ending: dict[str, Any] = {"on_exit": Shutdown()} if job.ends_all else {"respawn": True, "respawn_delay": 1.0}
     return Node(
         package=job.package, executable=job.executable, arguments=list(job.arguments), output="screen",
-        emulate_tty=True, **ending,
+        emulate_tty=True, additional_env=ENVIRONMENT, **ending,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from twin_bringup.jobs import Job
+from twin_bringup.jobs import ENVIRONMENT, Job
 from twin_common.config import Config, setting
 
 BAD_INPUT = 2
@@ -54,7 +54,7 @@ class Runner:
     ) -> None:  # fmt: skip
         """Keep the jobs; ``write(name, line)`` gets every line they print (default: prefixed, to stderr)."""
         self._jobs = list(jobs)
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
         self._config = config or RunnerConfig()
         self._write = write or _write_prefixed
         self._processes: dict[str, asyncio.subprocess.Process] = {}

@@ -235,9 +235,7 @@ def run_process(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, asked)
-    rclpy.init(
-        args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO
-    )
+    rclpy.init(args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     try:
         host = RosHost(process)
         if stop.is_set():
