@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_detection.core.clusters import Clusters
+from twin_detection.core.clusters import Clusters, starts_of
 
 #: Points that stand for one cluster, one in a cell of this edge, metres, so that near sides do not outweigh far ones.
 _SAMPLES = 64
@@ -58,7 +58,7 @@ def _sampled(points: np.ndarray, owner: np.ndarray) -> np.ndarray:
     cells = (points * np.float32(1 / _CELL)).astype(np.int64) + 2048
     _, first = np.unique((owner << 24) + (cells[:, 0] << 12) + cells[:, 1], return_index=True)
     counts = np.bincount(owner[first])
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    starts = starts_of(counts)
     samples = min(_SAMPLES, int(counts.max()))
     steps = (np.arange(samples)[:, None] * counts[None]) // samples
     return np.asarray(points[first[starts[None] + steps]])

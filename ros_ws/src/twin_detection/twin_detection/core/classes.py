@@ -88,7 +88,7 @@ def classify(longer: np.ndarray, shorter: np.ndarray, height: np.ndarray) -> Cla
 
 
 def _log_likelihood(extents: np.ndarray, seen: int) -> np.ndarray:
-    """Return how well (C, 3) length, width, height fit each row of the table, (C, K), if side ``seen`` (0, 1) is seen."""
+    """Return how well (C, 3) length, width, height fit each row, (C, K); side ``seen``, 0 or 1, faces the sensor."""
     difference = extents[:, None] - _MEAN[None]
     spread = np.hypot(_SPREAD, _BLUR)[None]
     cost = 0.5 * (np.maximum(difference, 0) / spread) ** 2

@@ -11,11 +11,19 @@ from scipy.sparse.csgraph import connected_components
 
 _EIGHT = np.ones((3, 3), bool)
 _MOST_WIDENED = 3
+#: Successive lasers on one roof differ by less than this in height and in distance, metres.
+_ROOF_STEP = 0.12
+_ROOF_GAP = 3.0
 #: Edge of the cells in which returns of tall things are joined, metres.
 _TALL_CELL = 1.2
 #: Neighbouring beams see one side if their distances differ by less than this many spacings of the beams, or up to
 #: twice that, as the grid falls: sides seen at more than about 25 degrees.
 _GRAZING = 2.0
+
+
+def starts_of(counts: np.ndarray) -> np.ndarray:
+    """Return where each of consecutive groups of (C,) sizes begins, (C,)."""
+    return np.asarray(np.cumsum(counts) - counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class Clusters:
         """Return the clusters of a (C,) mask."""
         rows = np.repeat(keep, self.counts)
         counts = self.counts[keep]
-        return Clusters(self.order[rows], np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64), counts)
+        return Clusters(self.order[rows], starts_of(counts), counts)
 
 
 def cluster_moving(
@@ -77,26 +85,32 @@ def cluster_moving(
 
 
 def cluster_still(
-    xy: np.ndarray, tall: np.ndarray, cell_size: float, max_range: float, spacing: float, min_points: int
-) -> Clusters:
+    points: np.ndarray, ring: np.ndarray, tall: np.ndarray, cell_size: float, max_range: float, spacing: float,
+    min_points: int,
+) -> Clusters:  # fmt: skip
     """Join foreground points: those whose cells touch, those of neighbouring beams, those of tall things.
 
     Two people abreast have a beam between them that sees the background; a side at a grazing angle has not.
-    Nothing as high as ``tall`` stands close beside another such thing, while buses have windows: these join
-    across a gap of a metre.
+    Lasers that follow each other upwards and return from one height lie on one roof. Nothing as high as ``tall``
+    stands close beside another such thing, while buses have windows: these join across a metre.
 
     Args:
-        xy: (N, 2) metres, sensor at the origin.
+        points: (N, 3) metres, level frame, sensor at the origin.
+        ring: (N,) laser of each point, counted upwards.
         tall: (N,) bool; points that only lorries and buses have.
         cell_size: edge of a cell, metres.
         max_range: points beyond it, along an axis, are left out, metres.
         spacing: angle between neighbouring beams, radians.
         min_points: smaller clusters are left out.
     """
+    xy = points[:, :2]
     _check(xy, tall, "tall")
     grid = _Grid(xy, cell_size, max_range)
     label, count = grid.label_few()
-    label, count = _united(label, count, label, _beam_groups(xy, spacing))
+    column, away = _beams(xy, spacing)
+    label, count = _united(label, count, label, _beam_groups(column, away))
+    first, second = _roof_pairs(points, ring, column)
+    label, count = _united(label, count, *_pair_groups(label, first, second))
     if tall.any():
         coarse = _Grid(xy[tall], _TALL_CELL, max_range)
         label, count = _united(label, count, label[tall], coarse.label_few()[0])
@@ -147,18 +161,39 @@ class _Grid:
         return np.where(self._cell > 0, number[owner] + 1, 0), int(count)
 
 
-def _beam_groups(xy: np.ndarray, spacing: float) -> np.ndarray:
-    """Return the groups, from 1, of points that neighbouring beams saw at nearly the same distance, (N,)."""
-    if not len(xy):
-        return np.zeros(0, np.int64)
+def _beams(xy: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the direction of each point in steps of the beams, and its distance in logarithmic steps, (N,) each."""
     columns = max(int(2 * np.pi / spacing), 8)
     turn = (np.arctan2(xy[:, 1], xy[:, 0]) + np.pi) * (columns / (2 * np.pi))
-    column = turn.astype(np.int64) % columns
-    away = (np.log(np.maximum(np.hypot(xy[:, 0], xy[:, 1]), 1.0)) / (_GRAZING * spacing)).astype(np.int64)
-    cells = np.zeros((columns, int(away.max()) + 1), bool)
+    away = np.log(np.maximum(np.hypot(xy[:, 0], xy[:, 1]), 1.0)) / (_GRAZING * spacing)
+    return turn.astype(np.int64) % columns, away.astype(np.int64)
+
+
+def _beam_groups(column: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Return the groups, from 1, of points that neighbouring beams saw at nearly the same distance, (N,)."""
+    if not len(column):
+        return np.zeros(0, np.int64)
+    cells = np.zeros((int(column.max()) + 1, int(away.max()) + 1), bool)
     cells[column, away] = True
     labels, _ = ndimage.label(cells, _EIGHT)
     return np.asarray(labels[column, away])
+
+
+def _roof_pairs(points: np.ndarray, ring: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of points that successive lasers saw in one direction at one height, (P,) indices each."""
+    order = np.lexsort((ring, column))
+    first, second = order[:-1], order[1:]
+    rise = ring[second].astype(np.int64) - ring[first]
+    step = points[second] - points[first]
+    same = (column[first] == column[second]) & (rise == 1) & (np.abs(step[:, 2]) < _ROOF_STEP)
+    same &= np.hypot(step[:, 0], step[:, 1]) < _ROOF_GAP
+    return first[same], second[same]
+
+
+def _pair_groups(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and a group for each, so that both ends of every pair share a group."""
+    number = np.arange(1, len(first) + 1)
+    return np.concatenate([label[first], label[second]]), np.concatenate([number, number])
 
 
 def _united(label: np.ndarray, count: int, some: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
@@ -192,5 +227,4 @@ def _sorted(label: np.ndarray, count: int, min_points: int) -> Clusters:
     rows = np.flatnonzero(keep[label])
     order = rows[np.argsort(label[rows], kind="stable")]
     counts = sizes[keep]
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)[: len(counts)]
-    return Clusters(order, starts, counts)
+    return Clusters(order, starts_of(counts), counts)

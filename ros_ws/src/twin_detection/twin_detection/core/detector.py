@@ -76,7 +76,7 @@ class LidarDetector:
         mask = np.zeros(len(xyz), bool)
         if self._learning or self._ground is None or not len(points):
             return none_detected(), mask
-        detections, members = self._detect(points, time_offset[usable])
+        detections, members = self._detect(points, ring[usable], time_offset[usable])
         mask[usable[members]] = True
         return self._from_level(detections), mask
 
@@ -106,7 +106,9 @@ class LidarDetector:
         level = points @ self._level_from_sensor.T.astype(points.dtype)
         self._ground = Ground(level, self._config.sensor_height, self._config.max_range)
 
-    def _detect(self, points: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
+    def _detect(
+        self, points: np.ndarray, ring: np.ndarray, time_offset: np.ndarray
+    ) -> tuple[Detections, np.ndarray]:
         """Return what stands on the ground among (N, 3) points of the level frame, and its points' indices."""
         assert self._ground is not None
         config = self._config
@@ -115,7 +117,10 @@ class LidarDetector:
         xy, height = points[standing, :2], height[standing]
         grid = (config.cell_size, config.max_range, self._beams.spacing, config.min_points)
         low = height < _BODY_HEIGHT
-        clusters = cluster_still(xy, ~low, *grid) if config.mode == STILL else cluster_moving(xy, low, *grid)
+        if config.mode == STILL:
+            clusters = cluster_still(points[standing], ring[standing], ~low, *grid)
+        else:
+            clusters = cluster_moving(xy, low, *grid)
         clusters = shape.trim_overhang(height, clusters, config.max_height)
         clusters = clusters.select(existence.plausible_extent(xy, clusters) & (clusters.counts >= config.min_points))
         detections = self._measure(points[standing], height, time_offset[standing], clusters)

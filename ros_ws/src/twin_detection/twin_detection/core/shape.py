@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_detection.core.clusters import Clusters
+from twin_detection.core.clusters import Clusters, starts_of
 
 _BIN = 0.25
 _GAP = 2
@@ -54,8 +54,7 @@ def trim_overhang(height: np.ndarray, clusters: Clusters, max_height: float) -> 
     top = np.where(empty.any(axis=1), empty.argmax(axis=1), bins)
     keep = level < top[owner]
     counts = np.bincount(owner[keep], minlength=len(clusters))
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return Clusters(clusters.order[keep], starts, counts)
+    return Clusters(clusters.order[keep], starts_of(counts), counts)
 
 
 @dataclass(frozen=True, slots=True)
