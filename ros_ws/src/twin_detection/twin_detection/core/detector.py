@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -38,7 +40,7 @@ class LidarDetector:
         self._learning = config.mode == STILL
         self._scenery: list[np.ndarray] = []
         self._scans = 0
-        self._beams = shape.Beams(1.0, 0.01, 1.0)
+        self._beams = shape.Beams(1.0, 0.01, -1.0)
 
     @property
     def learning(self) -> bool:
@@ -65,7 +67,8 @@ class LidarDetector:
         with np.errstate(invalid="ignore"):
             usable = np.flatnonzero((distance > config.min_range) & (distance < config.max_range))
         points = xyz[usable]
-        self._beams = shape.beams_of(points, ring[usable])
+        beams = shape.beams_of(points, ring[usable])
+        self._beams = dataclasses.replace(beams, highest=max(beams.highest, self._beams.highest))
         if config.mode == STILL:
             seen = self._foreground(points, ring[usable], distance[usable], stamp_ns)
             usable, points = usable[seen], points[seen]
@@ -136,7 +139,9 @@ class LidarDetector:
         up = self._level_from_sensor[:, 2].astype(points.dtype)
         sine = points @ up / np.maximum(np.linalg.norm(points, axis=1), 1e-3)
         form = shape.describe(points, height, clusters, sine, rectangles, self._beams)
-        classified = classify(rectangles[:, 2], rectangles[:, 3], form.top)
+        # From a pole, looking down, what is seen of a silhouette says little.
+        solidity = None if self._config.mode == STILL else form.solidity
+        classified = classify(rectangles[:, 2], rectangles[:, 3], form.top, solidity)
         whole, grown = completion.complete(rectangles, classified)
         ground = clusters.minimum(points[:, 2] - height) if len(clusters) else np.zeros(0)
         tall = np.maximum(form.top, 0.1)

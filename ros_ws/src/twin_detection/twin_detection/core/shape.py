@@ -69,7 +69,7 @@ class Beams:
 def beams_of(points: np.ndarray, ring: np.ndarray) -> Beams:
     """Return what the (N, 3) returns of one scan, and their (N,) lasers, tell of the beams; sensor frame."""
     if len(points) < 2:
-        return Beams(1.0, 0.01, 1.0)
+        return Beams(1.0, 0.01, -1.0)
     some = points[:: max(len(points) // 2000, 1)].astype(np.float64)
     sine = some[:, 2] / np.maximum(np.linalg.norm(some, axis=1), 1e-6)
     low, high = np.quantile(sine, (0.01, 0.99))
@@ -110,5 +110,6 @@ def describe(
     breadth = longer * np.abs(np.sin(view)) + shorter * np.abs(np.cos(view))
     square = np.square(clusters.mean(points[:, 2])) + x**2 + y**2
     expected = beams.density * np.maximum(breadth, 0.1) * np.maximum(top - bottom, 0.1) / np.maximum(square, 1.0)
-    cut_off = clusters.maximum(sine) > beams.highest - _BEAM_STEP
+    # Every LiDAR on a vehicle looks above the horizon: where no beam from there returned, nothing is cut off.
+    cut_off = (clusters.maximum(sine) > beams.highest - _BEAM_STEP) & (beams.highest > 0)
     return Shape(bottom, top, outline, clusters.counts / np.maximum(expected, 1.0), cut_off)
