@@ -14,5 +14,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["player = twin_replay.player_node:main", "recorder = twin_replay.recorder_node:main"]},
+    entry_points={
+        "console_scripts": ["player = twin_replay.player_node:main", "recorder = twin_replay.recorder_node:main"]
+    },
 )

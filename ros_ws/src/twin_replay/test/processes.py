@@ -7,8 +7,6 @@ import subprocess
 import sys
 import time
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-
 from twin_common import cdr, registry, stamps
 from twin_common.ros_host import qos_profile
 from twin_replay import topic_names
@@ -64,10 +62,7 @@ class Watcher:
         node.create_subscription(Clock, "/clock", self._on_clock, qos_profile(registry.topic("clock").qos))
         for name in topics:
             entry = topic_names.entry_of(name)
-            qos = QoSProfile(
-                depth=1000, reliability=ReliabilityPolicy.RELIABLE if entry.qos.reliable else ReliabilityPolicy.BEST_EFFORT,
-                durability=DurabilityPolicy.TRANSIENT_LOCAL if entry.qos.latched else DurabilityPolicy.VOLATILE,
-            )  # fmt: skip
+            qos = qos_profile(registry.Qos(1000, entry.qos.reliable, entry.qos.latched))
             node.create_subscription(
                 cdr.message_class(entry.type_name), name,
                 lambda content, name=name: self.got.append((name, content, self.clock[-1] if self.clock else None)),

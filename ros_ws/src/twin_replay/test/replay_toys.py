@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from twin_msgs.msg import Alert
 
 from twin_common import cdr, stamps
 from twin_common.cdr import ArrayMessage
 from twin_common.component import Component, Input, Output
 from twin_common.config import Config, setting
 from twin_common.node_spec import NodeSpec
+from twin_msgs.msg import Alert
 
 
 class Detector(Component):

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,8 @@ def digest_elsewhere(
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             paths = (reader.path, pinned.path if pinned else None)
             return pool.submit(_digest, list(nodes), paths, expectations).result()
+    except BrokenProcessPool:
+        return "the process ended before the replay did"
     finally:
         os.environ.pop("PYTHONHASHSEED")
         if before is not None:
