@@ -155,7 +155,10 @@ class RosHost:
             runtime.count("undecodable")
             runtime.report(f"{port.topic}: {error}")
             return
-        runtime.deliver(port, message, codec.stamp_ns(message))
+        stamp_ns = codec.stamp_ns(message)
+        if isinstance(self._clock, PlayedClock) and stamp_ns and not self.now_ns():
+            self._clock.tick(stamp_ns)  # the first message may overtake the first tick of /clock
+        runtime.deliver(port, message, stamp_ns)
         self._bus.run()
 
     def _send(self, outlet: Outlet, message: Any) -> None:

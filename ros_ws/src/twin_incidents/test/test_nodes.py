@@ -99,7 +99,7 @@ def test_a_table_of_ones_own(make_district, kit, tmp_path):
     district = walker_on_the_street(make_district, kit, incident_detector=own, dispatcher=own)
     assert (district.alerts[0][1].kind, list(district.alerts[0][1].agencies)) == ("jaywalker", ["guard"])
     strangers = walker_on_the_street(make_district, kit, incident_detector=own)
-    assert strangers.alerts[0][1].text.startswith("main street: pedestrian 5")  # the dispatcher does not know the kind
+    assert strangers.alerts[0][1].text.startswith("main street: pedestrian #0005")  # of another table
 
 
 def test_wrong_configuration_is_refused(make_district):

@@ -22,8 +22,8 @@ def test_near_miss_is_told_in_time(make_district, kit, seed):
     assert 0.8 <= 4.8 - first <= 2.2  # the car's front would reach the bicycle at 4.8 s
     assert list(incident.track_ids) == [7, 12]
     assert incident.severity == 3 and incident.probability >= 0.5
-    assert incident.cause.startswith("time to collision 1.") and "car 12" in incident.cause
-    assert "bicycle 7" in incident.cause
+    assert incident.cause.startswith("time to collision 1.") and "car #0012" in incident.cause
+    assert "bicycle #0007" in incident.cause
     assert (incident.x, incident.y) == (pytest.approx(0.0, abs=4.0), pytest.approx(-3.0, abs=2.0))
     assert len({item.incident_id for _, item in found}) == 1
     assert not district.incidents[-1][1].incidents  # it has ended

@@ -58,7 +58,7 @@ def test_labels_tell_class_number_speed_and_remarkable_behavior() -> None:
     behaviors = np.zeros(2, BEHAVIOR)
     behaviors["track_id"], behaviors["kind"] = (9, 7), (4, 7)  # lying, moving
     labels = scene.labels(tracks, behaviors, np.array([-1, -1, 3]), 0.5)
-    assert labels.text == ("car 7  36 km/h", "pedestrian 9  0 km/h  lying")
+    assert labels.text == ("car #0007  36 km/h", "pedestrian #0009  0 km/h  lying")
     np.testing.assert_allclose(labels.color[1], palette.SEVERITY_COLORS[3])
 
 
@@ -124,6 +124,6 @@ def test_the_encoded_scene_reads_back() -> None:
     line = wire.fields(decoded["predictions"][11][0])
     assert len(line[5]) == len(line[7]) == 7
     assert len(decoded["incidents"][10]) == 1
-    assert wire.fields(decoded["labels"][13][0])[6] == [b"car 2  18 km/h"]
+    assert wire.fields(decoded["labels"][13][0])[6] == [b"car #0002  18 km/h"]
     assert decoded["objects"][2] == [b"map"]
     assert wire.fields(decoded["objects"][1][0]) == {1: [5], 2: [7]}

@@ -38,7 +38,7 @@ class FoxgloveBridge(Component):
         Input("tf", "tf"),
         Input("tf_static", "tf_static"),
     )
-    timers = (Timer("watch", 1.0),)
+    timers = (Timer("watch", 1.0), Timer("clock", 0.05))
 
     def __init__(self, config: FoxgloveConfig, context: Context) -> None:
         """Keep the configuration; the port is opened by ``start``."""
@@ -162,6 +162,11 @@ class FoxgloveBridge(Component):
         self._view.repeat(now_ns)
         self.context.measure("clients", float(self._server.clients))
         self.context.measure("held_back_for_slow_clients", float(self._server.held_back))
+
+    def on_timer_clock(self, now_ns: int) -> None:
+        """Tell clients the time of the graph, which decides what Studio still shows."""
+        if self._server is not None:
+            self._server.tell_time(now_ns)
 
 
 def node_spec(parameters: dict[str, Any]) -> NodeSpec:

@@ -126,7 +126,8 @@ class Server:
             self._server = foxglove.start_server(
                 name="District Twin", host=host, port=port, context=self.context, message_backlog_size=backlog,
                 server_listener=listener, services=list(services),
-                capabilities=[Capability.Services] if services else [], supported_encodings=["json"],
+                capabilities=[Capability.Time] + ([Capability.Services] if services else []),
+                supported_encodings=["json"],
             )  # fmt: skip
         except RuntimeError as error:
             if "in use" in str(error):
@@ -150,6 +151,10 @@ class Server:
             feed = Feed(self, topic, encoding, schema, **options)
             self._feeds[feed.id] = feed
         return feed
+
+    def tell_time(self, time_ns: int) -> None:
+        """Tell clients the time of the graph: that of the recording while one is played."""
+        self._server.broadcast_time(time_ns)
 
     def is_ready(self, client: int) -> bool:
         """Return whether a client keeps up."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from twin_common.core.names import short_track_id
+
 CLASS_NAMES = (
     "object", "car", "truck", "bus", "motorcycle", "scooter", "bicycle", "pedestrian", "animal", "debris",
 )  # fmt: skip
@@ -41,8 +43,8 @@ class TrackTable:
         return np.asarray(np.hypot(self.velocity[:, 0], self.velocity[:, 1]))
 
     def name(self, index: int) -> str:
-        """Return a track's name for a person, e.g. "car 12"."""
-        return f"{CLASS_NAMES[int(self.classification[index])]} {int(self.track_id[index])}"
+        """Return a track's name for a person, e.g. "car #0012"."""
+        return f"{CLASS_NAMES[int(self.classification[index])]} {short_track_id(self.track_id[index])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_common.core.names import short_track_id
 from twin_viz.core import palette
 from twin_viz.core.primitives import Arrows, Boxes, Cylinders, Entity, Labels, Paths
 
@@ -116,7 +117,7 @@ def labels(tracks: np.ndarray, behaviors: np.ndarray, severity: np.ndarray, labe
     ):
         behavior = doing.get(track_id, 0)
         remark = palette.BEHAVIOR_LABELS[behavior] if behavior < len(palette.BEHAVIOR_LABELS) else ""
-        text = f"{palette.class_name(kind)} {track_id}  {pace * _KILOMETRES_PER_HOUR:.0f} km/h"
+        text = f"{palette.class_name(kind)} {short_track_id(track_id)}  {pace * _KILOMETRES_PER_HOUR:.0f} km/h"
         texts.append(f"{text}  {remark}" if remark else text)
     position = _centers(chosen)
     position[:, 2] += chosen["height"] / 2 + 1.0
