@@ -22,6 +22,7 @@ class Background:
         memory: time over which the model follows slow changes, seconds.
         uncover_after: time after which farther returns replace the model, seconds.
         absorb_after: time after which foreground that never left joins the background, seconds.
+
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Background:
             distance: (N,) metres.
             foreground: (N,) bool, from ``foreground``.
             duration: time since the scan before, seconds.
+
         """
         model, spread = self.range.reshape(-1), self.spread.reshape(-1)
         difference = distance - model[cell]

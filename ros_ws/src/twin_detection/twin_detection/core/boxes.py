@@ -33,6 +33,7 @@ def fit_rectangles(xy: np.ndarray, height: np.ndarray, clusters: Clusters) -> np
         xy: (N, 2) metres.
         height: (N,) metres above the ground.
         clusters: the points' clusters.
+
     """
     if xy.ndim != 2 or xy.shape[1] != 2:
         raise ValueError(f"xy: expected (N, 2), got {xy.shape}")
@@ -86,7 +87,7 @@ def _edge_distance(along: np.ndarray) -> np.ndarray:
     """Return the distance of (S, C, A) coordinates to whichever end of their extent is nearer on the whole."""
     high, low = along.max(axis=0), along.min(axis=0)
     along = along - np.where(along.sum(axis=0) > len(along) * (high + low) / 2, high, low)
-    return np.abs(along, out=along)
+    return np.asarray(np.abs(along, out=along))
 
 
 def _rectangles(

@@ -77,6 +77,7 @@ def cluster_moving(
         max_range: points beyond it, along an axis, are left out, metres.
         spacing: angle between neighbouring beams, radians.
         min_points: smaller clusters are left out.
+
     """
     _check(xy, body, "body")
     grid = _Grid(xy, cell_size, max_range)
@@ -102,6 +103,7 @@ def cluster_still(
         max_range: points beyond it, along an axis, are left out, metres.
         spacing: angle between neighbouring beams, radians.
         min_points: smaller clusters are left out.
+
     """
     xy = points[:, :2]
     _check(xy, tall, "tall")

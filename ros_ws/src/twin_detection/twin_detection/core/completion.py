@@ -25,6 +25,7 @@ def complete(rectangles: np.ndarray, classified: Classified) -> tuple[np.ndarray
 
     Returns:
         Boxes (C, 5): x, y, length, width, yaw; and how far their two sides were grown, (C, 2), metres.
+
     """
     x, y, longer, shorter, yaw = rectangles.T
     end_on = classified.end_on
@@ -61,9 +62,10 @@ def position_covariance(
         grown: (C, 2) how far length and width were grown, metres.
         point_count: (C,).
         height_spread: standard deviation of the height of a centre, metres.
+
     """
     distance = np.hypot(boxes[:, 0], boxes[:, 1])
-    base = 0.08 + 0.003 * distance + 0.5 / np.sqrt(np.maximum(point_count, 1))
+    base = 0.06 + 0.002 * distance + 0.3 / np.sqrt(np.maximum(point_count, 1))
     hidden = _HIDDEN_SPREAD * boxes[:, 2:4] * (grown > 0.05) + 0.25 * grown
     variance = base[:, None] ** 2 + (0.5 * hidden) ** 2
     cos, sin = np.cos(boxes[:, 4]), np.sin(boxes[:, 4])

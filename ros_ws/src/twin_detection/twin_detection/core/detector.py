@@ -37,7 +37,7 @@ class LidarDetector:
         self._ground: Ground | None = None
         self._first_ns: int | None = None
         self._last_ns: int | None = None
-        self._learning = config.mode == STILL
+        self._learning: bool = config.mode == STILL
         self._scenery: list[np.ndarray] = []
         self._scans = 0
         self._beams = shape.Beams(1.0, 0.01, -1.0)
@@ -57,6 +57,7 @@ class LidarDetector:
             ring: (N,) unsigned, laser of each point.
             time_offset: (N,) seconds after the stamp.
             stamp_ns: time of the scan; must not run backwards while a background is kept.
+
         """
         if xyz.ndim != 2 or xyz.shape[1] != 3:
             raise ValueError(f"xyz: expected (N, 3), got {xyz.shape}")
@@ -98,7 +99,7 @@ class LidarDetector:
                 self._fit_ground(np.concatenate(self._scenery[-5:]))
                 self._learning, self._scenery = False, []
             return np.zeros(len(points), bool)
-        foreground = self._background.foreground(cell, distance)
+        foreground: np.ndarray = self._background.foreground(cell, distance)
         self._background.update(cell, distance, foreground, duration)
         self._scans += 1
         if self._scans % _GROUND_SCANS == 0:
@@ -109,9 +110,7 @@ class LidarDetector:
         level = points @ self._level_from_sensor.T.astype(points.dtype)
         self._ground = Ground(level, self._config.sensor_height, self._config.max_range)
 
-    def _detect(
-        self, points: np.ndarray, ring: np.ndarray, time_offset: np.ndarray
-    ) -> tuple[Detections, np.ndarray]:
+    def _detect(self, points: np.ndarray, ring: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
         """Return what stands on the ground among (N, 3) points of the level frame, and its points' indices."""
         assert self._ground is not None
         config = self._config
@@ -128,6 +127,7 @@ class LidarDetector:
         clusters = clusters.select(existence.plausible_extent(xy, clusters) & (clusters.counts >= config.min_points))
         detections = self._measure(points[standing], height, time_offset[standing], clusters)
         keep = detections.existence >= config.min_existence
+        keep[keep] = ~existence.parts_of_vehicles(detections.select(keep))
         return detections.select(keep), standing[clusters.select(keep).order]
 
     def _measure(

@@ -6,9 +6,12 @@ import numpy as np
 
 from twin_detection.core.classes import VEHICLES, Classified
 from twin_detection.core.clusters import Clusters
+from twin_detection.core.detections import Detections
 from twin_detection.core.shape import Shape
 
 _MAX_EXTENT = 16.0
+#: Vehicles whose distance from side to centre is less than this share of a width cannot both be there.
+_OVERLAP = 0.35
 
 
 def plausible_extent(xy: np.ndarray, clusters: Clusters) -> np.ndarray:
@@ -36,6 +39,7 @@ def existence(
         classified: their classes.
         point_count: (C,).
         background_removed: what never moved is already gone, so that little evidence is needed.
+
     """
     known = 1.0 - classified.probability[:, 0]
     vehicle = np.isin(classified.label, VEHICLES)
@@ -50,3 +54,19 @@ def existence(
         score += np.where(vehicle, evidence - 4.0 * form.cut_off * (1.0 - boxy), 0.0)
         score -= 1.0
     return np.asarray(1.0 / (1.0 + np.exp(-score)))
+
+
+def parts_of_vehicles(found: Detections) -> np.ndarray:
+    """Return which objects are pieces of a vehicle with more points, (C,) bool.
+
+    Those whose centre lies in its box, and other vehicles that would have to stand in it.
+    """
+    is_vehicle = np.isin(found.label, VEHICLES)
+    vehicle = np.flatnonzero(is_vehicle)
+    margin = np.where(is_vehicle, _OVERLAP * found.size[:, 1], 0.0)[:, None]
+    dx, dy = (found.centre[:, axis, None] - found.centre[None, vehicle, axis] for axis in (0, 1))
+    cos, sin = np.cos(found.yaw[vehicle]), np.sin(found.yaw[vehicle])
+    along = np.abs(dx * cos + dy * sin) - margin < found.size[vehicle, 0] / 2
+    across = np.abs(dy * cos - dx * sin) - margin < found.size[vehicle, 1] / 2
+    fewer = found.point_count[:, None] < found.point_count[None, vehicle]
+    return np.asarray((along & across & fewer).any(axis=1))

@@ -22,6 +22,7 @@ class Ground:
         points: (N, 3) float, metres, level frame.
         sensor_height: height of the sensor above the ground below it, metres.
         max_range: half the edge of the grid, metres.
+
     """
 
     def __init__(self, points: np.ndarray, sensor_height: float, max_range: float) -> None:

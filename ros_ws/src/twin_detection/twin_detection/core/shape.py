@@ -40,6 +40,7 @@ def trim_overhang(height: np.ndarray, clusters: Clusters, max_height: float) -> 
         height: (N,) metres above the ground.
         clusters: of those points.
         max_height: greatest height among them, metres.
+
     """
     if not len(clusters):
         return clusters
@@ -91,6 +92,7 @@ def describe(
         sine: (N,) of the elevation of each point, sensor frame.
         rectangles: (C, 5), of ``boxes.fit_rectangles``.
         beams: of the whole scan.
+
     """
     if not len(clusters):
         return Shape(*(np.zeros(0) for _ in range(5)))
