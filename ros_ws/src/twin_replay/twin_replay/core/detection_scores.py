@@ -51,6 +51,7 @@ def match_frame(
         found: (D, 2) centres.
         judged: (D,) bool, a false alarm if nothing is there.
         max_distance: metres.
+
     """
     if truth.ndim != 2 or truth.shape[1] != 2 or found.ndim != 2 or found.shape[1] != 2:
         raise ValueError(f"truth, found: expected (N, 2), got {truth.shape} and {found.shape}")

@@ -183,6 +183,7 @@ def read_scan(path: Path) -> Scan:
 
     Raises:
         KittiError: the file is missing, or its size or arrays are not those of a scan.
+
     """
     if not path.is_file():
         raise KittiError(f"{path}: no such file; expected a LiDAR scan")
@@ -227,6 +228,7 @@ def read_calibration(path: Path) -> Calibration:
 
     Raises:
         KittiError: a matrix is missing or has another size; names file and line.
+
     """
     matrices: dict[str, np.ndarray] = {}
     for number, text in enumerate(_lines(path, "a calibration"), 1):
@@ -252,6 +254,7 @@ def read_labels(path: Path) -> Boxes:
 
     Raises:
         KittiError: a line has another number of columns; names file and line.
+
     """
     kinds, rows = [], []
     for number, text in enumerate(_lines(path, "labels"), 1):
@@ -271,6 +274,7 @@ def read_detections(path: Path, kind: str) -> Boxes:
 
     Raises:
         KittiError: a line has another number of columns; names file and line.
+
     """
     rows = []
     for number, text in enumerate(_lines(path, "detections"), 1):
@@ -298,6 +302,7 @@ def read_oxts(path: Path) -> Oxts:
 
     Raises:
         KittiError: a line has another number of columns; names file and line.
+
     """
     fields = list(Oxts.__dataclass_fields__)
     rows = []
@@ -317,6 +322,7 @@ class TrackingSequence:
 
     Raises:
         KittiError: the folder has no scans of that sequence.
+
     """
 
     def __init__(self, root: Path, name: str) -> None:
@@ -378,6 +384,7 @@ def sequences(root: Path) -> list[str]:
 
     Raises:
         KittiError: there is no ``velodyne`` folder.
+
     """
     folder = Path(root) / "velodyne"
     if not folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import motmetrics
 import numpy as np
@@ -64,6 +65,7 @@ class TrackingJudge:
             track_id: (D,) identity of each track.
             tracks: (D, 2) centres.
             judged: (D,) bool, a false alarm if nothing is there.
+
         """
         matches = match_frame(truth, must, tracks, judged, self._max_distance)
         distance = np.hypot(*(truth[must][:, None] - tracks[None]).transpose(2, 0, 1))
@@ -81,7 +83,8 @@ class TrackingJudge:
         """Return the figures so far."""
         table = motmetrics.metrics.create().compute(self._accumulator, metrics=list(_METRICS.values()), name="all")
         row = table.iloc[0]
-        whole = {"mota", "motp", "idf1", "recall", "precision"}
-        return TrackingScores(
-            **{ours: float(row[theirs]) if ours in whole else int(row[theirs]) for ours, theirs in _METRICS.items()}
-        )
+        ratios = {"mota", "motp", "idf1", "recall", "precision"}
+        figures: dict[str, Any] = {
+            name: float(row[theirs]) if name in ratios else int(row[theirs]) for name, theirs in _METRICS.items()
+        }
+        return TrackingScores(**figures)
