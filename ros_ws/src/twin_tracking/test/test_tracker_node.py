@@ -63,3 +63,28 @@ def test_no_objects_give_no_tracks_with_a_header() -> None:
     graph.feed(empty(), START_NS)
     (message,) = graph.published
     assert len(message["tracks"]) == 0 and message.stamp_ns == START_NS and message.frame_id == "map"
+
+
+def test_what_is_refused_is_counted() -> None:
+    graph, rng = Graph(), np.random.default_rng(2)
+    seen = detect(mover((0.0, 0.0), (5.0, 0.0)).at(0.0), rng)
+    graph.feed(seen, START_NS + 4 * STEP_NS)
+    graph.feed(seen, START_NS + 4 * STEP_NS)
+    graph.feed(seen, START_NS + 5 * STEP_NS, frame_id="pole_01/lidar")
+    broken = detect(mover((0.0, 0.0), (5.0, 0.0)).at(0.0), rng)
+    broken.position[0, 0] = np.nan
+    graph.feed(broken, START_NS + 6 * STEP_NS)
+    graph.feed(seen, START_NS - 10 * STEP_NS)
+    assert dict(graph.events) == {"duplicate": 1, "wrong_frame": 1, "rejected": 1, "late": 1}
+    assert [message.stamp_ns for message in graph.published] == [START_NS + 4 * STEP_NS, START_NS + 6 * STEP_NS]
+
+
+def test_time_set_back_starts_anew_and_is_reported() -> None:
+    graph, rng = Graph(), np.random.default_rng(3)
+    car = mover((0.0, 0.0), (5.0, 0.0))
+    for run in range(2):
+        for step in range(60):
+            graph.feed(detect(car.at(0.1 * step), rng), START_NS + step * STEP_NS)
+        assert graph.events["reset"] == run
+    assert len(graph.published) == 120
+    assert len(graph.published[-1]["tracks"]) == 1

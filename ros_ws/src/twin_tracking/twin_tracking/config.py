@@ -25,7 +25,11 @@ class TrackerConfig(Config):
         (2.0, 3.0, 1.5, 1.5, 4.0, 1.5, 1.5, 0.6, 2.0, 0.5), "m^2/s^3",
         "spectral density of the acceleration noise, by class", low=1e-3, high=100.0,
     )  # fmt: skip
-    turn_density: float = setting(0.1, "rad^2/s^3", "spectral density of the turn rate's noise", low=1e-4, high=10.0)
+    sideways_share: PerClass = setting(
+        (0.5, 0.2, 0.2, 0.2, 0.3, 0.5, 0.4, 1.0, 1.0, 1.0), "",
+        "share of that noise across the direction of motion, turns apart, by class", low=0.01, high=1.0,
+    )  # fmt: skip
+    turn_density: float = setting(0.05, "rad^2/s^3", "spectral density of the turn rate's noise", low=1e-4, high=10.0)
     standing_density: float = setting(
         0.005, "m^2/s", "random walk of the centre of a standing object", low=0.0, high=1.0
     )
@@ -38,11 +42,11 @@ class TrackerConfig(Config):
     )
     turn_rate_sigma: float = setting(0.4, "rad/s", "spread of the turn rate at which a turn starts", low=0.01, high=3.0)
     stop_rate: float = setting(0.1, "1/s", "how often a moving object comes to a stand", low=1e-3, high=10.0)
-    start_rate: float = setting(0.2, "1/s", "how often a standing object starts", low=1e-3, high=10.0)
+    start_rate: float = setting(0.35, "1/s", "how often a standing object starts", low=1e-3, high=10.0)
     turn_begin_rate: float = setting(
         0.3, "1/s", "how often an object going straight begins to turn", low=1e-3, high=10.0
     )
-    turn_end_rate: float = setting(0.5, "1/s", "how often a turning object goes straight again", low=1e-3, high=10.0)
+    turn_end_rate: float = setting(0.2, "1/s", "how often a turning object goes straight again", low=1e-3, high=10.0)
 
     min_position_sigma: float = setting(0.05, "m", "added to every measured covariance, per axis", low=0.0, high=2.0)
     default_position_sigma: PerClass = setting(
@@ -74,6 +78,9 @@ class TrackerConfig(Config):
     survival_time: float = setting(30.0, "s", "mean time an object stays in the district's view", low=1.0, high=1e5)
 
     gate_probability: float = setting(0.999, "", "share of true measurements inside the gate", low=0.5, high=0.99999)
+    min_gate: float = setting(
+        0.5, "m", "a measurement this near is inside the gate, however sure the prediction", low=0.0, high=5.0
+    )
     max_gate: float = setting(6.0, "m", "largest distance between a prediction and its measurement", low=0.5, high=50.0)
     high_existence: float = setting(
         0.4, "", "detections from here on are associated first and may begin tracks", low=0.0, high=1.0

@@ -65,6 +65,7 @@ class Associator:
         xy = cov[:, 0, 1] + tau * (cov[:, 0, 3] + cov[:, 2, 1]) + tau2 * cov[:, 2, 3] + noise[j, 0, 1]
         determinant = xx * yy - xy * xy
         distance = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
+        distance = np.where(dx * dx + dy * dy < self._config.min_gate**2, np.minimum(distance, self._gate), distance)
         fits = np.einsum("kc,kc->k", (track_class @ self._affinity)[i], detection_class[j])
         cost = distance + np.log(determinant) + 2 * np.log(2 * np.pi) - 2 * np.log(np.maximum(fits, 1e-9)) - self._alone
         inside = (distance <= self._gate) & (fits >= self._config.min_class_affinity) & (cost < 0)
@@ -84,7 +85,7 @@ class Associator:
         found = []
         for detections in _by_size(np.sqrt(noisy)):
             reach = np.sqrt(self._gate * (spread + noisy[detections].max()))
-            reach = np.minimum(reach, self._config.max_gate) + speed * lag
+            reach = np.clip(reach, self._config.min_gate, self._config.max_gate) + speed * lag
             tree = _tree(position[detections])
             for rows in _by_size(reach):
                 near = _tree(tracks.mean[rows, :2]).sparse_distance_matrix(

@@ -27,8 +27,3 @@ def affinity_table() -> np.ndarray:
     table[UNKNOWN, :] = table[:, UNKNOWN] = 0.6
     np.fill_diagonal(table, 1.0)
     return table
-
-
-def keeps_front() -> np.ndarray:
-    """Return 1 for classes that may move backwards for a while without turning round, (COUNT,)."""
-    return np.isin(np.arange(COUNT), (CAR, TRUCK, BUS, MOTORCYCLE)).astype(float)

@@ -42,11 +42,11 @@ def update_from_box(heading: Heading, yaw: np.ndarray, variance: np.ndarray) -> 
 
 
 def update_from_motion(heading: Heading, velocity: np.ndarray, covariance: np.ndarray, memory: np.ndarray,
-                       keeps_front: np.ndarray, dt: float) -> Heading:  # fmt: skip
+                       dt: float) -> Heading:  # fmt: skip
     """Take the direction of motion during ``dt`` into account.
 
     ``velocity`` (N, 2) m/s with ``covariance`` (N, 2, 2); ``memory`` (N,) m: how far an object goes backwards before it
-    is turned round; ``keeps_front`` (N,) bool: vehicles, that do not turn on the spot.
+    is turned round.
     """
     speed2 = np.maximum((velocity**2).sum(axis=1), 1e-9)
     vx, vy = velocity.T
@@ -58,7 +58,7 @@ def update_from_motion(heading: Heading, velocity: np.ndarray, covariance: np.nd
     ahead = np.clip(heading.ahead + gone, -memory, memory)
     turned = ahead < 0
     facing = np.where(turned, heading.yaw + np.pi, heading.yaw)
-    difference = np.where(keeps_front, half_turn(direction - facing), wrap(direction - facing))
+    difference = half_turn(direction - facing)
     noise = np.where(moves, (variance + 0.02**2) * max(MOTION_MEMORY / dt, 1.0) if dt > 0 else np.inf, np.inf)
     return _correct(Heading(facing, heading.variance, np.abs(ahead)), difference, noise)
 

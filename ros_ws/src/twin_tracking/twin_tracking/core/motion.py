@@ -24,6 +24,7 @@ STATES = 5
 X, Y, VX, VY, RATE = range(STATES)
 BIRTH_PROBABILITY = np.array([0.35, 0.55, 0.10])
 _REST_SPEED, _REST_RATE = 0.05, 0.01
+_SLOW = 1.0  # below this speed the direction of motion says little, m/s
 
 
 @dataclass(slots=True)
@@ -81,8 +82,14 @@ class MotionModel:
         self._fix_unused(mean, cov)
         return Motion(mean, cov, np.tile(BIRTH_PROBABILITY[:, None], count))
 
-    def predict(self, motion: Motion, acceleration_density: np.ndarray, dt: float) -> Motion:
-        """Return the motion ``dt`` seconds later; ``acceleration_density`` (N,) m^2/s^3."""
+    def predict(
+        self, motion: Motion, acceleration_density: np.ndarray, sideways_share: np.ndarray, dt: float
+    ) -> Motion:
+        """Return the motion ``dt`` seconds later.
+
+        ``acceleration_density`` (N,) m^2/s^3, of which only ``sideways_share`` (N,) acts across the way a moving
+        object goes.
+        """
         mean, cov, probability = self._mix(motion, expm(self._rates * dt))
         mean[:2, STRAIGHT] += dt * mean[2:4, STRAIGHT]
         cov[:2, :, STRAIGHT] += dt * cov[2:4, :, STRAIGHT]
@@ -90,11 +97,12 @@ class MotionModel:
         mean[:, TURNING], jacobian = turn(mean[:, TURNING], dt)
         half = np.einsum("abn,bcn->acn", jacobian, cov[:, :, TURNING])
         cov[:, :, TURNING] = np.einsum("acn,dcn->adn", half, jacobian)
-        for position, velocity in ((X, VX), (Y, VY)):
-            cov[position, position, STRAIGHT:] += acceleration_density * (dt**3 / 3)
-            cov[position, velocity, STRAIGHT:] += acceleration_density * (dt**2 / 2)
-            cov[velocity, position, STRAIGHT:] += acceleration_density * (dt**2 / 2)
-            cov[velocity, velocity, STRAIGHT:] += acceleration_density * dt
+        density = _density(mean[2:4, STRAIGHT:], acceleration_density, sideways_share)
+        cov[:2, :2, STRAIGHT:] += density * (dt**3 / 3)
+        cov[:2, 2:4, STRAIGHT:] += density * (dt**2 / 2)
+        cov[2:4, :2, STRAIGHT:] += density * (dt**2 / 2)
+        cov[2:4, 2:4, STRAIGHT:] += density * dt
+        for position in (X, Y):
             cov[position, position, STANDING] += self._config.standing_density * dt
         cov[RATE, RATE, TURNING] += self._config.turn_density * dt
         self._fix_unused(mean, cov)
@@ -161,6 +169,14 @@ class MotionModel:
         mean[RATE, STRAIGHT] = 0.0
         cov[RATE, :, STRAIGHT] = cov[:, RATE, STRAIGHT] = 0.0
         cov[RATE, RATE, STANDING] = cov[RATE, RATE, STRAIGHT] = self._config.turn_rate_sigma**2
+
+
+def _density(velocity: np.ndarray, along: np.ndarray, sideways_share: np.ndarray) -> np.ndarray:
+    """Return the acceleration's density (2, 2, modes, N): ``along`` (N,), less across ``velocity`` (2, modes, N)."""
+    vx, vy = velocity
+    less = along * (1 - sideways_share) / (vx**2 + vy**2 + _SLOW**2)
+    xy = less * vx * vy
+    return np.array([[along - less * vy**2, xy], [xy, along - less * vx**2]])
 
 
 def _weighted(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core import attributes, classes, existence, heading, identity
+from twin_tracking.core import attributes, existence, heading, identity
 from twin_tracking.core import state as states
 from twin_tracking.core.association import Associator, Pairs, assign
 from twin_tracking.core.birth import measure_velocity, newborn
@@ -33,11 +33,11 @@ class Tracker:
         self._associator = Associator(config)
         self._history = History(config.max_late)
         self._acceleration_density = np.array(config.acceleration_density)
+        self._sideways_share = np.array(config.sideways_share)
         self._position_sigma = np.array(config.default_position_sigma)
         self._box_yaw_variance = np.array(config.box_yaw_sigma) ** 2
         self._heading_density = np.array(config.heading_density)
         self._front_memory = np.array(config.front_memory)
-        self._keeps_front = classes.keeps_front()
         self._state = states.empty()
         self._stamp_ns: int | None = None
         self._born = 0
@@ -126,7 +126,9 @@ class Tracker:
         dt = (stamp_ns - before_ns) / NANOSECONDS
         if dt > 0 and len(tracks):
             probability = tracks.class_probability
-            tracks.motion = self.model.predict(tracks.motion, probability @ self._acceleration_density, dt)
+            tracks.motion = self.model.predict(
+                tracks.motion, probability @ self._acceleration_density, probability @ self._sideways_share, dt
+            )
             tracks.moments = self.model.moments(tracks.motion)
             rate = tracks.estimate[:, 4]
             turning = np.where(np.abs(rate) > 0.02, rate, 0.0)
@@ -217,14 +219,15 @@ class Tracker:
     def _follow_motion(self, tracks: TrackState, dt: float) -> None:
         """Turn the headings the way the tracks go; average the change of their speed."""
         velocity = tracks.estimate[:, 2:4]
-        probability = tracks.class_probability
+        probability, yaw_before = tracks.class_probability, tracks.yaw
         tracks.heading = heading.update_from_motion(
-            tracks.heading, velocity, tracks.spread[:, 2:4, 2:4], probability @ self._front_memory,
-            probability @ self._keeps_front > 0.5, dt,
-        )  # fmt: skip
+            tracks.heading, velocity, tracks.spread[:, 2:4, 2:4], probability @ self._front_memory, dt
+        )
+        turned_round = np.cos(tracks.yaw - yaw_before) < 0
         speed = velocity[:, 0] * np.cos(tracks.yaw) + velocity[:, 1] * np.sin(tracks.yaw)
+        speed_before = np.where(turned_round, -tracks.speed, tracks.speed)
         kept = np.exp(-dt / self.config.acceleration_memory)
-        tracks.acceleration = kept * tracks.acceleration + (1 - kept) * (speed - tracks.speed) / dt
+        tracks.acceleration = kept * tracks.acceleration + (1 - kept) * (speed - speed_before) / dt
         tracks.speed = speed
 
     def _spawn(self, tracks: TrackState, detections: Detections, noise: np.ndarray, matches: Pairs, stamp_ns: int,
