@@ -1,0 +1,81 @@
+"""The evaluation on a made sequence, and on the real one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twin_replay import evaluation
+from twin_replay.core import kitti
+
+REAL = Path(__file__).resolve().parents[5] / "shared/data/kitti_tracking"
+CALIB = """P2: 700 0 600 0 0 700 180 0 0 0 1 0
+R0_rect: 1 0 0 0 1 0 0 0 1
+Tr_velo_to_cam: 0 -1 0 0 0 0 -1 0 1 0 0 0
+Tr_imu_to_velo: 1 0 0 0 0 1 0 0 0 0 1 0
+"""
+FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A car that drives away straight ahead of a standing vehicle, and a wall, cast into KITTI's layout."""
+    from twin_detection.synthetic import Box, Lidar, scan
+
+    root = tmp_path_factory.mktemp("kitti")
+    for folder in ("velodyne/0042", "calib", "label_02", "oxts"):
+        (root / folder).mkdir(parents=True)
+    lidar = Lidar(height=1.73, columns=1800, lowest_deg=-24.0, highest_deg=2.5)
+    rng, labels = np.random.default_rng(0), []
+    for frame in range(FRAMES):
+        x, y = 9.0 + 0.7 * frame, 1.5
+        boxes = [Box(x, y, 4.3, 1.8, 1.5), Box(0.0, -12.0, 60.0, 0.5, 8.0)]
+        points = scan(lidar, boxes, rng).points
+        rows = np.stack([points["x"], points["y"], points["z"], points["intensity"]], axis=1).astype("<f4")
+        rows.tofile(root / f"velodyne/0042/{frame:06d}.bin")
+        labels.append(f"{frame} 5 Car 0 0 0 500 150 600 250 1.5 1.8 4.3 {-y} 1.73 {x} -1.5707963")
+    (root / "calib/0042.txt").write_text(CALIB)
+    (root / "label_02/0042.txt").write_text("\n".join(labels) + "\n")
+    record = "49.0 8.4 100.0 0 0 0 " + " ".join("0" for _ in range(17)) + " 0.02 0.02 4 10 4 4 0\n"
+    (root / "oxts/0042.txt").write_text(record * FRAMES)
+    return root
+
+
+def test_detection_on_a_made_street(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = evaluation.evaluate_detection(street, tmp_path)
+    assert metrics["ours"]["recall"] == 1.0 and metrics["ours"]["precision"] == 1.0
+    assert metrics["ours"]["position_error"] < 0.4
+    assert json.loads((tmp_path / "metrics.json").read_text())["sequences"] == ["0042"]
+    rows = kitti.read_labels(tmp_path / "ours/data/0042.txt")
+    cars = rows.select(rows.kind == "Car")
+    assert set(cars.frame) == set(range(FRAMES)) and (cars.score > 0.5).all()
+    assert (tmp_path / "baseline/data/0042.txt").is_file()
+    printed = capsys.readouterr().out
+    assert "recall" in printed and "baseline" in printed and "Car and Van, within 40 m" in printed
+
+
+def test_tracking_on_a_made_street(street: Path, tmp_path: Path) -> None:
+    metrics = evaluation.evaluate_tracking(street, tmp_path)
+    ours = metrics["ours"]
+    assert ours["id_switches"] == 0 and ours["labelled_tracks"] == 1 and ours["false_alarms"] == 0
+    assert ours["recall"] > 0.6 and ours["motp"] < 0.5
+    rows = kitti.read_labels(tmp_path / "ours/data/0042.txt")
+    assert len(set(rows.track_id[rows.kind == "Car"])) == 1
+
+
+def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
+    with pytest.raises(kitti.KittiError, match="velodyne: no such folder"):
+        evaluation.evaluate_detection(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent: the KITTI tracking recordings are not here")
+def test_real_cars_are_found_and_followed(tmp_path: Path) -> None:
+    found = evaluation.evaluate_detection(REAL, tmp_path / "detection", ["0000"])
+    assert found["ours"]["recall"] >= 0.85 and found["ours"]["precision"] >= 0.6
+    assert found["ours"]["f1"] > found["baseline"]["f1"]
+    followed = evaluation.evaluate_tracking(REAL, tmp_path / "tracking", ["0000"])
+    assert followed["ours"]["mota"] > followed["baseline"]["mota"] and followed["ours"]["mota"] > 0.5
+    assert followed["ours"]["id_switches"] <= 3 and followed["ours"]["idf1"] > 0.6
