@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT
 
 pytestmark = pytest.mark.graph
+ROOT = Path(__file__).parent.parent
 COMMAND = [str(ROOT / "twin"), "demo", "--headless", "--port", "0"]
 
 

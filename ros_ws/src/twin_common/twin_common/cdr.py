@@ -173,7 +173,7 @@ class Writer:
         self.number(len(items), "<u4")
         if len(items):
             self.align(alignment)
-            self.block(memoryview(np.ascontiguousarray(items).view(np.uint8).reshape(-1)))
+            self.block(np.ascontiguousarray(items).view(np.uint8).reshape(-1).data)
 
     def header(self, stamp_ns: int, frame_id: str) -> None:
         """Append a std_msgs/Header."""

@@ -68,7 +68,7 @@ def encode(cloud: Cloud) -> bytes:
     names = [name for name in dtype.names if name != "padding"]
     writer.number(len(names), "<u4")
     for name in names:
-        kind, offset = dtype.fields[name][:2]  # type: ignore[index]
+        kind, offset = dtype.fields[name][:2]
         if kind.base not in _CODES:
             raise LayoutError(f"points.{name}: {kind} has no PointField datatype")
         writer.string(name)

@@ -79,6 +79,15 @@ class Outlet:
     published: int = 0
 
 
+@dataclass(slots=True)
+class PendingTimer:
+    """A timer of one node, and when it is due next; None before time is known."""
+
+    period_ns: int
+    handler: Callable[[int], None]
+    due_ns: int | None = None
+
+
 class NodeRuntime:
     """One running component: implements ``component.Context`` and measures what it does.
 
@@ -108,7 +117,10 @@ class NodeRuntime:
         self.processing_ms: deque[float] = deque(maxlen=_WINDOW)
         self.latency_ms: deque[float] = deque(maxlen=_WINDOW)
         self.component = component(config, self)
-        self._timers = [[timer, self.component.handler(f"on_timer_{timer.name}"), None] for timer in component.timers]
+        self._timers = [
+            PendingTimer(stamps.from_seconds(timer.period), self.component.handler(f"on_timer_{timer.name}"))
+            for timer in component.timers
+        ]
 
     def now_ns(self) -> int:
         """Return the time of the graph."""
@@ -166,18 +178,18 @@ class NodeRuntime:
 
     def run_timers(self, now_ns: int) -> None:
         """Call every timer that is due; one that was missed for several periods is called once."""
-        for entry in self._timers:
-            timer, handler, due = entry
-            period_ns = stamps.from_seconds(timer.period)
-            if due is None or now_ns < due - period_ns:  # the first call, or time has been set back
-                entry[2] = (now_ns // period_ns + 1) * period_ns
+        for timer in self._timers:
+            due = timer.due_ns
+            following = (now_ns // timer.period_ns + 1) * timer.period_ns
+            if due is None or now_ns < due - timer.period_ns:  # the first call, or time has been set back
+                timer.due_ns = following
             elif now_ns >= due:
-                entry[2] = (now_ns // period_ns + 1) * period_ns
-                self.guarded(handler, now_ns if now_ns - due >= period_ns else due)
+                timer.due_ns = following
+                self.guarded(timer.handler, now_ns if now_ns - due >= timer.period_ns else due)
 
     def next_timer_ns(self) -> int | None:
         """Return when the next timer is due, if any has started."""
-        return min((entry[2] for entry in self._timers if entry[2] is not None), default=None)
+        return min((timer.due_ns for timer in self._timers if timer.due_ns is not None), default=None)
 
     def guarded(self, handler: Callable[..., Any], *arguments: Any, always_timed: bool = False) -> Any:
         """Call into the component, measure the time and contain what it raises.

@@ -44,7 +44,8 @@ def apply(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
     if b_from_a.shape != (4, 4):
         raise ValueError(f"b_from_a: expected (4, 4), got {b_from_a.shape}")
     rotation = b_from_a[:3, :3].astype(points.dtype, copy=False)
-    return points @ rotation.T + b_from_a[:3, 3].astype(points.dtype, copy=False)
+    moved: np.ndarray = points @ rotation.T + b_from_a[:3, 3].astype(points.dtype, copy=False)
+    return moved
 
 
 def interpolate(b_from_a0: np.ndarray, b_from_a1: np.ndarray, fraction: float) -> np.ndarray:
