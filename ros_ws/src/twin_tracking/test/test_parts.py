@@ -11,6 +11,7 @@ from twin_tracking.config import CLASS_COUNT, TrackerConfig
 from twin_tracking.core import classes, existence, heading, identity
 from twin_tracking.core.association import Associator, Pairs, assign
 from twin_tracking.core.motion import Moments
+from twin_tracking.core.neighbours import near_pairs
 from twin_tracking.core.overlap import inside_boxes
 
 
@@ -110,6 +111,17 @@ def test_motion_tells_front_from_back(flip: float) -> None:
         state = heading.update_from_motion(state, velocity, covariance, np.array([6.0]), 0.1)
         state = heading.update_from_box(state, np.array([np.pi]), np.array([0.02]))
     assert abs(heading.wrap(state.yaw)[0]) < 0.05 and state.ahead[0] == pytest.approx(6.0)
+
+
+def test_near_pairs_are_all_pairs_within_reach() -> None:
+    rng = np.random.default_rng(2)
+    for shape in ((300.0, 5.0), (5.0, 300.0), (30.0, 30.0)):
+        centres, points = rng.random((50, 2)) * shape, rng.random((70, 2)) * shape
+        reach = rng.uniform(0.0, 4.0, 50)
+        within = (np.abs(centres[:, None] - points[None]) <= reach[:, None, None]).all(axis=2)
+        found = np.zeros_like(within)
+        found[near_pairs(centres, reach, points)] = True
+        np.testing.assert_array_equal(found, within)
 
 
 def test_points_well_inside_boxes() -> None:

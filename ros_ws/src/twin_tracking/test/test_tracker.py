@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
@@ -115,10 +117,6 @@ def test_doubtful_detections_keep_a_track_but_begin_none() -> None:
 
 
 def test_the_order_of_detections_changes_nothing() -> None:
-    pytest.importorskip("hypothesis")
-    from hypothesis import given, settings
-    from hypothesis import strategies as st
-
     objects = crowd(30, np.random.default_rng(9), (60.0, 40.0))
     frames = []
     for step in range(8):

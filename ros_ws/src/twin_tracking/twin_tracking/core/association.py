@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
 from twin_tracking.core.motion import Moments
+from twin_tracking.core.neighbours import near_pairs
 
 _REACH_STEP = 3.0
 
@@ -73,7 +73,7 @@ class Associator:
 
     def _near(self, tracks: Moments, position: np.ndarray, noise: np.ndarray, time_offset: np.ndarray
               ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Return pairs that a gate could hold, from trees over tracks of like reach; sorted by track, detection."""
+        """Return the pairs that a gate could hold, sorted by track and detection."""
         none = np.zeros(0, np.intp)
         if not len(tracks.mean) or not len(position):
             return none, none
@@ -86,20 +86,11 @@ class Associator:
         for detections in _by_size(np.sqrt(noisy)):
             reach = np.sqrt(self._gate * (spread + noisy[detections].max()))
             reach = np.clip(reach, self._config.min_gate, self._config.max_gate) + speed * lag
-            tree = _tree(position[detections])
-            for rows in _by_size(reach):
-                near = _tree(tracks.mean[rows, :2]).sparse_distance_matrix(
-                    tree, reach[rows].max(), output_type="ndarray"
-                )
-                found.append(np.column_stack([rows[near["i"]], detections[near["j"]]]))
+            track, detection = near_pairs(tracks.mean[:, :2], reach, position[detections])
+            found.append(np.column_stack([track, detections[detection]]))
         pairs = np.concatenate(found)
         pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
         return pairs[:, 0], pairs[:, 1]
-
-
-def _tree(points: np.ndarray) -> cKDTree:
-    """Return a tree that is quick to make, as each is used once."""
-    return cKDTree(points, leafsize=8, compact_nodes=False, balanced_tree=False)
 
 
 def _by_size(reach: np.ndarray) -> list[np.ndarray]:

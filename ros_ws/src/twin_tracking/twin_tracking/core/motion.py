@@ -155,10 +155,12 @@ class MotionModel:
         origin[:2, 0] = motion.mean[:2, STRAIGHT]
         relative = motion.mean - origin
         second = motion.covariance + relative[:, None] * relative[None]
-        mean, cov = np.empty_like(relative), np.empty_like(second)
-        for mode in range(MODES):
-            mean[:, mode] = _weighted(relative, weight[:, mode])
-            cov[:, :, mode] = _weighted(second, weight[:, mode]) - mean[:, None, mode] * mean[None, :, mode]
+        mean, cov = np.empty_like(relative), np.zeros_like(second)
+        for mode, used in ((STANDING, 2), (STRAIGHT, 4), (TURNING, STATES)):
+            mixed = _weighted(relative, weight[:, mode])
+            mean[:, mode] = mixed
+            cov[:used, :used, mode] = _weighted(second[:used, :used], weight[:, mode])
+            cov[:used, :used, mode] -= mixed[:used, None] * mixed[None, :used]
         return mean + origin, cov, probability
 
     def _fix_unused(self, mean: np.ndarray, cov: np.ndarray) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
+
+from twin_tracking.core.neighbours import near_pairs
 
 SHRINK = 0.8
 
@@ -15,11 +16,8 @@ def inside_boxes(
 
     ``centre`` (N, 2) m, ``yaw`` (N,) rad, ``size`` (N, 2 or more) length, width m.
     """
-    if not len(points) or not len(centre):
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    reach = 0.5 * SHRINK * float(np.hypot(size[:, 0], size[:, 1]).max())
-    near = cKDTree(points).sparse_distance_matrix(cKDTree(centre), reach, output_type="ndarray")
-    point, box = near["i"], near["j"]
+    reach = 0.5 * SHRINK * np.hypot(size[:, 0], size[:, 1])
+    box, point = near_pairs(centre, reach, points)
     dx, dy = (points[point] - centre[box]).T
     cos, sin = np.cos(yaw[box]), np.sin(yaw[box])
     along, across = np.abs(cos * dx + sin * dy), np.abs(cos * dy - sin * dx)

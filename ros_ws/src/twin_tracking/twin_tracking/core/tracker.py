@@ -47,7 +47,7 @@ class Tracker:
         """Take what is seen at ``stamp_ns`` into account and return all tracks at the newest stamp so far."""
         usable = detections.valid(self.config.max_time_offset)
         self._count("rejected", len(detections) - int(usable.sum()))
-        detections = detections.take(usable).canonical()
+        detections = (detections if usable.all() else detections.take(usable)).canonical()
         digest = detections.digest()
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns - self.config.reset_backwards * NANOSECONDS:
             self._count("reset")
