@@ -163,8 +163,8 @@ def test_nearest_neighbour_tracker_keeps_identities_and_forgets() -> None:
 def test_the_baseline_finds_a_car_on_a_plane() -> None:
     rng = np.random.default_rng(0)
     ground = np.column_stack([rng.uniform(-20, 20, (8000, 2)), rng.normal(-1.7, 0.02, 8000)])
-    side = np.column_stack([rng.uniform(8, 12.4, 800), np.full(800, 3.0), rng.uniform(-1.4, -0.2, 800)])
-    back = np.column_stack([np.full(400, 8.0), rng.uniform(3.0, 4.8, 400), rng.uniform(-1.4, -0.2, 400)])
+    side = np.column_stack([rng.uniform(8, 12.4, 800), np.full(800, 3.0), rng.uniform(-1.4, 0.1, 800)])
+    back = np.column_stack([np.full(400, 8.0), rng.uniform(3.0, 4.8, 400), rng.uniform(-1.4, 0.1, 400)])
     boxes, counts = DbscanDetector().detect(np.concatenate([ground, side, back]).astype(np.float32))
     assert len(boxes) == 1 and counts[0] > 50
     assert np.hypot(boxes[0, 0] - 10.2, boxes[0, 1] - 3.9) < 0.8

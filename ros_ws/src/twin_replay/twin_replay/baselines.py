@@ -8,17 +8,20 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 #: A car-like box: length, width, height, metres.
-CAR_LIKE = ((1.5, 7.0), (0.8, 3.0), (0.8, 3.5))
+CAR_LIKE = ((2.5, 6.0), (1.2, 2.5), (1.1, 2.5))
 
 
 @dataclass(frozen=True, slots=True)
 class DbscanDetector:
-    """Plane removal and DBSCAN by Open3D, upright oriented bounding boxes, a gate by size. Lengths in metres."""
+    """Plane removal and DBSCAN by Open3D, upright oriented bounding boxes, a gate by size. Lengths in metres.
+
+    The values had the best F1 of 36 combinations on every third frame of KITTI tracking sequence 0000.
+    """
 
     max_range: float = 50.0
     voxel: float = 0.15
-    plane_distance: float = 0.25
-    epsilon: float = 0.6
+    plane_distance: float = 0.4
+    epsilon: float = 0.8
     min_points: int = 8
 
     def detect(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
