@@ -81,7 +81,7 @@ def _payloads(message: Any) -> list[np.ndarray]:
 def test_the_manifest_describes_the_files() -> None:
     (entry,) = yaml.safe_load((BAG.parent / "manifest.yaml").read_text())["bags"]
     assert entry["path"] == BAG.name and entry["licence"] == "Apache-2.0"
-    assert {path.name for path in BAG.iterdir()} == set(entry["files"])
+    assert {path.name for path in BAG.iterdir() if path.is_file()} == set(entry["files"])
     for name, listed in entry["files"].items():
         content = (BAG / name).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (listed["bytes"], listed["sha256"]), name

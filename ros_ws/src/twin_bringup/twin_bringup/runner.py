@@ -58,6 +58,7 @@ class Runner:
         self._config = config or RunnerConfig()
         self._write = write or _write_prefixed
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._ready: set[str] = set()
         self._stopping = asyncio.Event()
         self.outcome = Outcome()
 
@@ -130,31 +131,39 @@ class Runner:
             process = await asyncio.create_subprocess_exec(
                 *job.command(), env={**self._environment, "TWIN_READY_FD": str(write_end)},
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(write_end,), start_new_session=True, preexec_fn=_die_with_parent,
+                pass_fds=(write_end,), start_new_session=True, preexec_fn=_prepare_child,
             )  # fmt: skip
         finally:
             os.close(write_end)
         self._processes[job.name] = process
         loop = asyncio.get_running_loop()
         if job.reports_ready:
-            loop.add_reader(read_end, lambda: (ready.set(), loop.remove_reader(read_end)))
+            loop.add_reader(read_end, lambda: self._note_ready(job, ready, read_end))
         else:
+            self._ready.add(job.name)
             ready.set()
         assert process.stdout is not None
         async for line in process.stdout:
             self._write(job.name, line.decode(errors="replace").rstrip())
         code = await process.wait()
+        self._ready.discard(job.name)
         loop.remove_reader(read_end)
         os.close(read_end)
         ready.set()
         return code if code >= 0 else 128 - code
 
+    def _note_ready(self, job: Job, ready: asyncio.Event, read_end: int) -> None:
+        self._ready.add(job.name)
+        ready.set()
+        asyncio.get_running_loop().remove_reader(read_end)
+
     async def _end(self, name: str) -> None:
-        """End one job: SIGINT, then SIGTERM, then SIGKILL to its whole session."""
+        """End one job: SIGINT once it is ready, then SIGTERM, then SIGKILL, to its whole session."""
         process = self._processes.get(name)
         if process is None or process.returncode is not None:
             return
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        gently = (signal.SIGINT,) if name in self._ready else ()
+        for number in (*gently, signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with contextlib.suppress(asyncio.TimeoutError):
@@ -163,8 +172,12 @@ class Runner:
         self._write("runner", f"{name} had to be killed")
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the runner dies; runs in the child."""
+def _prepare_child() -> None:
+    """Ask the kernel for SIGTERM when the runner dies, and ignore SIGINT until the program handles it itself.
+
+    Runs in the child. Python would turn a SIGINT that comes while it imports into a traceback.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
