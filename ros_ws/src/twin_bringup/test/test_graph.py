@@ -1,0 +1,107 @@
+"""The graph as data, from the default district and small changes of it."""
+
+from pathlib import Path
+
+import pytest
+
+from twin_bringup.descriptions import ReplayOptions, options_from_text, replay_jobs
+from twin_bringup.graph import GraphOptions, build_graph, mermaid, nodes_for_replay, sensor_topics
+from twin_common.config import ConfigError
+from twin_common.district import load_district
+from twin_common.node_spec import NodeSpec
+
+ROOT = Path(__file__).parents[4]
+DISTRICT = ROOT / "bags/crossing/district.yaml"
+PACKETS = frozenset({"/pole_01/lidar/packets", "/pole_02/lidar/packets"})
+
+
+def nodes(options: GraphOptions, path: Path = DISTRICT) -> dict[str, NodeSpec]:
+    return {node.full_name: node for process in build_graph(path, options) for node in process.nodes}
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    path = tmp_path / "district.yaml"
+    text = DISTRICT.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_each_platform_is_a_process_and_the_district_comes_first() -> None:
+    processes = build_graph(DISTRICT, GraphOptions())
+    assert [process.name for process in processes] == ["district", "pole_01", "pole_02"]
+    only = build_graph(DISTRICT, GraphOptions(platforms=("pole_02",), with_district=False))
+    assert [process.name for process in only] == ["pole_02"]
+
+
+def test_every_input_but_a_sensors_has_a_node_that_makes_it() -> None:
+    graph = nodes(GraphOptions(provided=PACKETS))
+    made = {t for n in graph.values() for port, t in n.remappings.items() if port.startswith("~/output/")}
+    optional = {"/tf", *(f"/{pole}/odometry" for pole in ("pole_01", "pole_02"))}  # of vehicles only
+    for node in graph.values():
+        taken = {t for port, t in node.remappings.items() if port.startswith("~/input/")}
+        assert taken <= made | PACKETS | optional, node.full_name
+
+
+def test_points_that_are_recorded_replace_the_driver() -> None:
+    points = frozenset({"/pole_01/lidar/points"})
+    graph = nodes(GraphOptions(provided=points))
+    assert "/pole_01/lidar_driver" not in graph
+    assert "/pole_02/lidar_driver" in graph
+
+
+def test_recorded_packets_are_preferred_to_points_and_feed_the_driver(tmp_path: Path) -> None:
+    available = {*PACKETS, "/pole_01/lidar/points", "/district/tracks", "/tf"}
+    assert sensor_topics(load_district(DISTRICT), available) == PACKETS
+    live = changed(tmp_path, "source: packets", "source: udp")
+    assert nodes(GraphOptions(), live)["/pole_01/lidar_driver"].parameters["source"] == "udp"
+    driver = nodes(GraphOptions(provided=PACKETS), live)["/pole_01/lidar_driver"]
+    assert driver.parameters["source"] == "packets"
+    assert driver.remappings["~/input/packets"] == "/pole_01/lidar/packets"
+    assert "~/output/raw" not in driver.remappings
+
+
+def test_a_vehicle_gets_a_localizer_and_a_moving_detector(tmp_path: Path) -> None:
+    path = changed(tmp_path, "name: pole_01\n  kind: pole", "name: pole_01\n  kind: vehicle")
+    graph = nodes(GraphOptions(), path)
+    assert "/pole_01/localizer" in graph and "/pole_02/localizer" not in graph
+    assert graph["/pole_01/lidar_detector"].parameters["mode"] == "moving"
+    assert graph["/pole_02/lidar_detector"].parameters["mode"] == "still"
+
+
+def test_parameters_in_the_district_reach_every_node_of_that_name(tmp_path: Path) -> None:
+    path = tmp_path / "district.yaml"
+    path.write_text(DISTRICT.read_text() + "\nnodes: {lidar_detector: {max_range: 45.0}}\n")
+    graph = nodes(GraphOptions(), path)
+    assert {graph[f"/{pole}/lidar_detector"].parameters["max_range"] for pole in ("pole_01", "pole_02")} == {45.0}
+
+
+def test_an_unknown_platform_is_refused() -> None:
+    with pytest.raises(ConfigError, match="pole_07: no such platform; district Sangmu crossing has pole_01, pole_02"):
+        build_graph(DISTRICT, GraphOptions(platforms=("pole_07",)))
+
+
+def test_lockstep_replay_runs_the_nodes_that_the_processes_run() -> None:
+    replayed = {node.full_name for node in nodes_for_replay(DISTRICT, PACKETS)}
+    assert replayed == set(nodes(GraphOptions(provided=PACKETS)))
+
+
+def test_the_drawing_names_nodes_and_topics() -> None:
+    drawing = mermaid(build_graph(DISTRICT, GraphOptions()))
+    assert "district_merger -- /district/objects --> district_tracker" in drawing
+
+
+def test_a_replay_ends_with_its_player_and_plays_only_what_its_platforms_take(tmp_path: Path) -> None:
+    bag = str(ROOT / "bags/crossing")
+    jobs = replay_jobs(ReplayOptions(bag=bag, platforms="pole_01", foxglove_port=0), tmp_path)
+    assert [job.name for job in jobs] == ["district", "pole_01", "player"]
+    assert [job.name for job in jobs if job.ends_all] == ["player"]
+    topics = jobs[-1].arguments[jobs[-1].arguments.index("--topics") + 1 :]
+    assert topics == ("/pole_01/lidar/packets",)
+
+
+def test_options_are_read_from_text() -> None:
+    options = options_from_text(ReplayOptions, {"rate": "2", "loop": "true", "foxglove_port": "0"}, "launch replay")
+    assert (options.rate, options.loop, options.foxglove_port) == (2.0, True, 0)
+    with pytest.raises(ConfigError, match="loop:=perhaps; expected bool"):
+        options_from_text(ReplayOptions, {"loop": "perhaps"}, "launch replay")
