@@ -30,8 +30,16 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 def test_each_platform_is_a_process_and_the_district_comes_first() -> None:
     processes = build_graph(DISTRICT, GraphOptions())
     assert [process.name for process in processes] == ["district", "pole_01", "pole_02"]
-    only = build_graph(DISTRICT, GraphOptions(platforms=("pole_02",), with_district=False))
+    only = build_graph(DISTRICT, GraphOptions(here=("pole_02",), with_district=False))
     assert [process.name for process in only] == ["pole_02"]
+
+
+def test_a_district_hears_the_poles_that_run_on_other_computers() -> None:
+    district = nodes(GraphOptions(here=()))
+    assert district["/district/merger"].parameters["platforms"] == ("pole_01", "pole_02")
+    assert district["/district/merger"].remappings["~/input/objects/pole_02"] == "/pole_02/objects"
+    pole = nodes(GraphOptions(here=("pole_02",), with_district=False))
+    assert pole["/pole_02/fusion"].parameters["platforms"] == ("pole_01", "pole_02")
 
 
 def test_every_input_but_a_sensors_has_a_node_that_makes_it() -> None:

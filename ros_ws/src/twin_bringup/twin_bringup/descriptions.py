@@ -67,7 +67,8 @@ def _recorder_job(folder: str, *, use_sim_time: bool) -> list[Job]:
     return [Job("recorder", "twin_replay", "recorder", "twin_replay.recorder_node", tuple(arguments))]
 
 
-def _names(platforms: str) -> tuple[str, ...] | None:
+def names_of(platforms: str) -> tuple[str, ...] | None:
+    """Return the platforms named in an option; None: all."""
     if platforms == "all":
         return None
     return () if platforms == "none" else tuple(name.strip() for name in platforms.split(","))
@@ -76,7 +77,7 @@ def _names(platforms: str) -> tuple[str, ...] | None:
 def district_jobs(options: DistrictOptions, folder: Path) -> list[Job]:
     """Return the jobs of a live district."""
     path = find(options.district, "a district file")
-    graph = build_graph(path, GraphOptions(platforms=_names(options.platforms), history=options.history))
+    graph = build_graph(path, GraphOptions(here=names_of(options.platforms), history=options.history))
     jobs = _foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=False)
     jobs += [container_job(process, folder) for process in graph if process.nodes]
     return jobs + _recorder_job(options.record, use_sim_time=False)
@@ -85,7 +86,7 @@ def district_jobs(options: DistrictOptions, folder: Path) -> list[Job]:
 def platform_jobs(options: PlatformOptions, folder: Path) -> list[Job]:
     """Return the jobs of one platform."""
     path = find(options.district, "a district file")
-    graph = build_graph(path, GraphOptions(platforms=(options.platform,), with_district=False))
+    graph = build_graph(path, GraphOptions(here=(options.platform,), with_district=False))
     return [container_job(process, folder) for process in graph]
 
 
@@ -120,7 +121,9 @@ def replay_jobs(options: ReplayOptions, folder: Path) -> list[Job]:
         )
     graph = build_graph(
         path,
-        GraphOptions(use_sim_time=True, provided=played, platforms=_names(options.platforms), history=options.history),
+        GraphOptions(
+            use_sim_time=True, provided=played, platforms=names_of(options.platforms), history=options.history
+        ),
     )
     needed = {topic for process in graph for node in process.nodes for topic in node.remappings.values()}
     jobs = _foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=True)

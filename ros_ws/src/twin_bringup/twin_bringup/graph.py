@@ -57,12 +57,13 @@ class GraphOptions:
     """What varies between runs of one district.
 
     ``provided`` names topics that a recording plays: the drivers that would make them are left out.
-    ``None`` for ``platforms`` means all of them.
+    ``platforms`` take part (None: all of the district); of these, ``here`` run on this computer (None: all).
     """
 
     use_sim_time: bool = False
     provided: frozenset[str] = frozenset()
     platforms: tuple[str, ...] | None = None
+    here: tuple[str, ...] | None = None
     with_district: bool = True
     history: str = ""
 
@@ -76,7 +77,7 @@ def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec
     """
     district = load_district(district_path)
     chosen = [p.name for p in district.platforms] if options.platforms is None else list(options.platforms)
-    platforms = [district.platform(name) for name in chosen]
+    platforms = [district.platform(name) for name in (chosen if options.here is None else options.here)]
     _check_overrides(district, district_path)
     processes = []
     if options.with_district:

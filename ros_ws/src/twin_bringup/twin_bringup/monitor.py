@@ -43,7 +43,10 @@ class NodeFigures:
         for key, text in values.items():
             if not key.endswith((".published", ".received", ".missed", ".dropped", ".late")) and "count." not in key:
                 continue
-            now, before = int(text), int(self.values.get(key, "0"))
+            before_text = self.values.get(key, "0")
+            if not (text.isdigit() and before_text.isdigit()):  # of a node that is not ours
+                continue
+            now, before = int(text), int(before_text)
             self.totals[key] += now - before if now >= before else now
         self.level, self.message, self.values = level, message, values
 
@@ -109,7 +112,7 @@ class Monitor:
         tracks: np.ndarray = self._decode_tracks(buffer)["tracks"]
         sure = tracks[tracks["state"] != Track.STATE_TENTATIVE]
         with self.lock:
-            names = [CLASS_NAMES[int(label)] for label in sure["classification"]]
+            names = [CLASS_NAMES.get(int(label), "unknown") for label in sure["classification"]]
             self.picture.objects = Counter(names)
             self.picture.seen.update(zip(map(int, sure["track_id"]), names, strict=True))
 

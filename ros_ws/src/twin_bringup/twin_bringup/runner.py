@@ -19,6 +19,7 @@ from twin_bringup.jobs import ENVIRONMENT, Job
 from twin_common.config import Config, setting
 
 BAD_INPUT = 2
+LONGEST_LINE = 2**20  # bytes
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,6 +44,7 @@ class Outcome:
     exit_code: int = 0
     reason: str = ""
     restarts: int = 0
+    interrupted: bool = False
 
 
 class Runner:
@@ -72,6 +74,11 @@ class Runner:
             self.outcome.exit_code, self.outcome.reason = exit_code, reason
             self._stopping.set()
 
+    def interrupt(self) -> None:
+        """End all jobs because a person asked for it."""
+        self.outcome.interrupted = True
+        self.stop()
+
     async def run(self) -> Outcome:
         """Start the jobs in order, keep them running, end them in reverse order."""
         watchers = []
@@ -80,7 +87,7 @@ class Runner:
                 if self._stopping.is_set():
                     break
                 ready = asyncio.Event()
-                watchers.append(asyncio.create_task(self._keep_running(job, ready)))
+                watchers.append(asyncio.create_task(self._watch(job, ready)))
                 await self._wait_ready(job, ready)
             await self._stopping.wait()
         finally:
@@ -100,6 +107,14 @@ class Runner:
             task.cancel()
         if not done:
             self.stop(1, f"{job.name}: not ready after {self._config.ready_timeout:g} s")
+
+    async def _watch(self, job: Job, ready: asyncio.Event) -> None:
+        """Keep a job running; what goes wrong in that ends all instead of being lost in a task."""
+        try:
+            await self._keep_running(job, ready)
+        except Exception as error:
+            self.stop(1, f"{job.name}: {type(error).__name__}: {error}")
+            ready.set()
 
     async def _keep_running(self, job: Job, ready: asyncio.Event) -> None:
         """Start a job, and again after each crash with a growing pause."""
@@ -132,10 +147,12 @@ class Runner:
                 *job.command(), env={**self._environment, "TWIN_READY_FD": str(write_end)},
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(write_end,), start_new_session=True, preexec_fn=_prepare_child,
+                limit=LONGEST_LINE,
             )  # fmt: skip
         finally:
             os.close(write_end)
         self._processes[job.name] = process
+        ending = asyncio.create_task(self._end(job.name)) if self._stopping.is_set() else None
         loop = asyncio.get_running_loop()
         if job.reports_ready:
             loop.add_reader(read_end, lambda: self._note_ready(job, ready, read_end))
@@ -147,6 +164,8 @@ class Runner:
             self._write(job.name, line.decode(errors="replace").rstrip())
         code = await process.wait()
         self._ready.discard(job.name)
+        if ending is not None:
+            await ending
         loop.remove_reader(read_end)
         os.close(read_end)
         ready.set()
@@ -197,7 +216,7 @@ def run_until_signal(runner: Runner, also: Callable[[], None] | None = None) -> 
         def asked() -> None:
             if also is not None:
                 also()
-            runner.stop()
+            runner.interrupt()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked)

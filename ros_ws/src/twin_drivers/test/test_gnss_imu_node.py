@@ -2,6 +2,7 @@ import contextlib
 import os
 import pty
 import socket
+import termios
 import threading
 import time
 import tty
@@ -34,7 +35,8 @@ def test_serial_line(drive):
     receiver, line = pty.openpty()
     tty.setraw(line)
     driver = drive(NODE, {"platform": "car", "device": os.ttyname(line), "baud": 9600})
-    wait(driver, lambda: driver.runtime.problem is None)
+    wait(driver, lambda: termios.tcgetattr(line)[4] == termios.B9600)  # the driver has opened it
+    time.sleep(0.2)  # and dropped what was waiting there
     os.write(receiver, BURST)
     wait(driver, lambda: driver.of("imu"))
     assert [name for name, _ in driver.published] == ["gnss_fix", "gnss_velocity", "imu"]
