@@ -204,22 +204,13 @@ def _write_prefixed(name: str, line: str) -> None:
     print(f"[{name}] {line}", file=sys.stderr, flush=True)
 
 
-def run_until_signal(runner: Runner, also: Callable[[], None] | None = None) -> Outcome:
-    """Run from the main thread; Ctrl-C or SIGTERM ends all jobs in order.
-
-    ``also`` is called when a signal asks for the end.
-    """
+def run_until_signal(runner: Runner) -> Outcome:
+    """Run from the main thread; Ctrl-C or SIGTERM ends all jobs in order."""
 
     async def main() -> Outcome:
         loop = asyncio.get_running_loop()
-
-        def asked() -> None:
-            if also is not None:
-                also()
-            runner.interrupt()
-
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, asked)
+            loop.add_signal_handler(number, runner.interrupt)
         return await runner.run()
 
     return asyncio.run(main())

@@ -19,9 +19,9 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from twin_common.config import ConfigError
+from twin_common.ros_host import FOREVER
 from twin_replay.core.mcap_file import BagError
 
-FOREVER = 1e8  # seconds
 #: Fast DDS gives a process 0.5 MB of shared memory to send from; a scan of 3 MB that does not fit is sent in
 #: pieces, and a reader that misses one loses the scan. Measured with such scans at 10 Hz: 60 to 80% lost with
 #: the default, none with this.
