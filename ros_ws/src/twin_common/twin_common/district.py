@@ -73,6 +73,7 @@ class ZoneConfig(Config):
     name: str = setting(doc="for people")
     kind: str = setting(doc="what it is", choices=ZONE_KINDS)
     polygon: tuple[tuple[float, float], ...] = setting(unit="m", doc="corners, map frame, at least three")
+    height: float = setting(0.0, "m", "of what stands on it; 0: not known", low=0, high=900)
 
     def __post_init__(self) -> None:
         """Check the corners."""

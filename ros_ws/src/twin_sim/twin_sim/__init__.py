@@ -1,0 +1,1 @@
+"""The simulated district: world, actors, accidents, sensors and ground truth."""

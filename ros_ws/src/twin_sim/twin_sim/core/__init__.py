@@ -1,0 +1,1 @@
+"""Algorithms of the simulator: NumPy and SciPy and the engines, no ROS."""

@@ -1,0 +1,161 @@
+"""Triangle meshes with a material per triangle, and the solids that actors and scenery are made of.
+
+A local frame is x forward, y left, z up, with its origin on the ground below the centre; metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a surface sends back: reflectivity (0..255, Lambertian up to 100) and how often nothing returns."""
+
+    reflectivity: int
+    dropout: float = 0.01
+
+
+MATERIALS: dict[str, Material] = {
+    "asphalt": Material(12),
+    "marking": Material(70),
+    "paving": Material(28),
+    "concrete": Material(38),
+    "brick": Material(24),
+    "glass": Material(6, 0.65),
+    "metal": Material(55),
+    "bark": Material(18),
+    "leaves": Material(42, 0.10),
+    "paint_light": Material(60),
+    "paint_mid": Material(34),
+    "paint_dark": Material(9, 0.05),
+    "rubber": Material(5, 0.05),
+    "skin": Material(40),
+    "cloth_light": Material(45),
+    "cloth_dark": Material(14),
+}
+MATERIAL_NAMES = tuple(MATERIALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Triangles: ``vertices`` (V, 3) float64, ``triangles`` (T, 3) int, ``materials`` (T,) index in MATERIAL_NAMES."""
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    materials: np.ndarray
+
+    def placed(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, yaw: float = 0.0, pitch: float = 0.0) -> Mesh:
+        """Return the mesh pitched about y (nose down positive), turned about z and moved."""
+        cp, sp, cy, sy = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw)
+        about_y = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+        about_z = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+        return Mesh(self.vertices @ (about_z @ about_y).T + (x, y, z), self.triangles, self.materials)
+
+
+def joined(parts: Sequence[Mesh]) -> Mesh:
+    """Return one mesh of several; none gives an empty mesh."""
+    if not parts:
+        return Mesh(np.zeros((0, 3)), np.zeros((0, 3), int), np.zeros(0, int))
+    starts = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
+    return Mesh(
+        np.concatenate([part.vertices for part in parts]),
+        np.concatenate([part.triangles + start for part, start in zip(parts, starts, strict=True)]),
+        np.concatenate([part.materials for part in parts]),
+    )
+
+
+def _mesh(vertices: np.ndarray, triangles: Sequence[Sequence[int]], materials: Sequence[str]) -> Mesh:
+    return Mesh(
+        np.asarray(vertices, float),
+        np.asarray(triangles, int),
+        np.array([MATERIAL_NAMES.index(name) for name in materials], int),
+    )
+
+
+def extrusion(outline: Sequence[tuple[float, float]], width: float, side: str, rim: Sequence[str]) -> Mesh:
+    """Return a convex (x, z) outline swept across y, centred; ``rim[i]`` covers the edge from corner i to the next."""
+    count = len(outline)
+    corners = np.array(outline, float)
+    vertices = np.concatenate(
+        [np.column_stack([corners[:, 0], np.full(count, sign * width / 2), corners[:, 1]]) for sign in (-1, 1)]
+    )
+    triangles: list[tuple[int, int, int]] = []
+    materials: list[str] = []
+    for i in range(1, count - 1):
+        triangles += [(0, i, i + 1), (count, count + i + 1, count + i)]
+        materials += [side, side]
+    for i in range(count):
+        j = (i + 1) % count
+        triangles += [(i, count + i, count + j), (i, count + j, j)]
+        materials += [rim[i], rim[i]]
+    return _mesh(vertices, triangles, materials)
+
+
+def box(length: float, width: float, height: float, material: str) -> Mesh:
+    """Return a box that stands on z = 0."""
+    outline = [(-length / 2, 0.0), (length / 2, 0.0), (length / 2, height), (-length / 2, height)]
+    return extrusion(outline, width, material, [material] * 4)
+
+
+def cylinder(radius_x: float, radius_y: float, height: float, material: str, sides: int = 8) -> Mesh:
+    """Return an upright elliptic prism that stands on z = 0."""
+    angles = 2 * np.pi * np.arange(sides) / sides
+    ring = np.column_stack([radius_x * np.cos(angles), radius_y * np.sin(angles)])
+    vertices = np.concatenate(
+        [np.column_stack([ring, np.zeros(sides)]), np.column_stack([ring, np.full(sides, height)]),
+         [(0, 0, 0), (0, 0, height)]]
+    )  # fmt: skip
+    triangles = []
+    for i in range(sides):
+        j = (i + 1) % sides
+        triangles += [
+            (i, j, sides + j),
+            (i, sides + j, sides + i),
+            (2 * sides, j, i),
+            (2 * sides + 1, sides + i, sides + j),
+        ]
+    return _mesh(vertices, triangles, [material] * len(triangles))
+
+
+def ball(radius: float, material: str, rings: int = 4, sides: int = 8) -> Mesh:
+    """Return a sphere that stands on z = 0."""
+    polar = np.pi * np.arange(1, rings) / rings
+    around = 2 * np.pi * np.arange(sides) / sides
+    rows = [
+        np.column_stack(
+            [
+                radius * np.sin(p) * np.cos(around),
+                radius * np.sin(p) * np.sin(around),
+                np.full(sides, radius * np.cos(p)),
+            ]
+        )
+        for p in polar
+    ]
+    vertices = np.concatenate([*rows, [(0, 0, radius), (0, 0, -radius)]])
+    vertices[:, 2] += radius
+    top, bottom = len(vertices) - 2, len(vertices) - 1
+    triangles: list[tuple[int, int, int]] = []
+    for i in range(sides):
+        j = (i + 1) % sides
+        triangles += [(top, i, j), (bottom, (rings - 2) * sides + j, (rings - 2) * sides + i)]
+        for k in range(rings - 2):
+            a, b = k * sides, (k + 1) * sides
+            triangles += [(a + i, b + i, b + j), (a + i, b + j, a + j)]
+    return _mesh(vertices, triangles, [material] * len(triangles))
+
+
+def limb(length: float, thickness: float, swing: float, material: str) -> Mesh:
+    """Return an arm or leg that hangs from z = 0, swung forwards by an angle."""
+    hanging = box(thickness, thickness, length, material).placed(z=-length)
+    return hanging.placed(pitch=-swing)
+
+
+def wheel(radius: float, width: float, material: str = "rubber", sides: int = 10) -> Mesh:
+    """Return a wheel that rolls along x and stands on z = 0."""
+    angles = 2 * np.pi * np.arange(sides) / sides
+    outline = [(radius * float(np.cos(a)), radius + radius * float(np.sin(a))) for a in angles]
+    return extrusion(outline, width, material, [material] * sides)
