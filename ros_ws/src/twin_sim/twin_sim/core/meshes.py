@@ -13,29 +13,43 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a surface sends back: reflectivity (0..255, Lambertian up to 100) and how often nothing returns."""
+    """What a surface sends back.
+
+    Args:
+        reflectivity: to a LiDAR, 0..255, Lambertian up to 100.
+        dropout: how often a LiDAR pulse gets no return.
+        colour: red, green, blue as a display shows it in full light (sRGB), 0..1.
+        roughness: 0 a mirror, 1 matt.
+        emission: light given off at night, in units of the light that a white wall gets under a street lamp.
+        texture: of the camera's textures (core/camera_textures.py); unknown ones are plain.
+
+    """
 
     reflectivity: int
     dropout: float = 0.01
+    colour: tuple[float, float, float] = (0.55, 0.55, 0.55)
+    roughness: float = 0.9
+    emission: float = 0.0
+    texture: str = "plain"
 
 
 MATERIALS: dict[str, Material] = {
-    "asphalt": Material(12),
-    "marking": Material(70),
-    "paving": Material(28),
-    "concrete": Material(38),
-    "brick": Material(24),
-    "glass": Material(6, 0.65),
-    "metal": Material(55),
-    "bark": Material(18),
-    "leaves": Material(42, 0.10),
-    "paint_light": Material(60),
-    "paint_mid": Material(34),
-    "paint_dark": Material(9, 0.05),
-    "rubber": Material(5, 0.05),
-    "skin": Material(40),
-    "cloth_light": Material(45),
-    "cloth_dark": Material(14),
+    "asphalt": Material(12, colour=(0.36, 0.36, 0.37), texture="asphalt"),
+    "marking": Material(70, colour=(0.90, 0.90, 0.88), texture="asphalt"),
+    "paving": Material(28, colour=(0.63, 0.60, 0.56), texture="paving"),
+    "concrete": Material(38, colour=(0.68, 0.67, 0.64), texture="concrete"),
+    "brick": Material(24, colour=(0.60, 0.36, 0.28), texture="brick"),
+    "glass": Material(6, 0.65, colour=(0.16, 0.20, 0.23), roughness=0.08, texture="glass"),
+    "metal": Material(55, colour=(0.58, 0.59, 0.60), roughness=0.4),
+    "bark": Material(18, colour=(0.36, 0.28, 0.21), texture="bark"),
+    "leaves": Material(42, 0.10, colour=(0.25, 0.40, 0.15), texture="leaves"),
+    "paint_light": Material(60, colour=(0.86, 0.87, 0.88), roughness=0.25, texture="paint"),
+    "paint_mid": Material(34, colour=(0.55, 0.12, 0.12), roughness=0.25, texture="paint"),
+    "paint_dark": Material(9, 0.05, colour=(0.07, 0.08, 0.10), roughness=0.2, texture="paint"),
+    "rubber": Material(5, 0.05, colour=(0.09, 0.09, 0.09)),
+    "skin": Material(40, colour=(0.84, 0.64, 0.52)),
+    "cloth_light": Material(45, colour=(0.78, 0.75, 0.72), texture="cloth"),
+    "cloth_dark": Material(14, colour=(0.16, 0.17, 0.22), texture="cloth"),
 }
 MATERIAL_NAMES = tuple(MATERIALS)
 
