@@ -74,7 +74,7 @@ def _time_peer() -> float:
 
 def _peer(xyz: np.ndarray) -> list[object]:
     """Do what the usual short script does: thin out, remove the plane, DBSCAN, oriented boxes."""
-    import open3d
+    from twin_common.open3d_core import open3d
 
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(xyz.astype(np.float64)))
     cloud = cloud.voxel_down_sample(0.15)

@@ -26,7 +26,7 @@ class DbscanDetector:
 
     def detect(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return boxes (B, 7) x, y, z, length, width, height, yaw, and their numbers of points (B,)."""
-        import open3d
+        from twin_common.open3d_core import open3d
 
         open3d.utility.random.seed(0)
         near = xyz[(np.hypot(xyz[:, 0], xyz[:, 1]) < self.max_range) & (np.abs(xyz).sum(axis=1) > 2.5)]
