@@ -5,6 +5,7 @@ Map frame, metres; right-hand traffic. Streets 1 to 5 run north, the south stree
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -18,12 +19,16 @@ BOUNDS = (-300.0, -200.0, 300.0, 200.0)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One direction of a street, from the middle outwards: driving lanes, cycle lane, parking lane, sidewalk; metres."""
+    """One direction of a street, from the middle outwards: driving, cycle and parking lanes, verge, sidewalk; metres.
+
+    The verge lies behind the kerb and bears trees, lamps and poles; nobody walks there.
+    """
 
     lanes: int
     lane: float
     cycle: float
     parking: float
+    verge: float
     sidewalk: float
     speed: float
     priority: int
@@ -36,12 +41,12 @@ class Profile:
     @property
     def half(self) -> float:
         """From the middle of the street to the building line."""
-        return self.kerb + self.sidewalk
+        return self.kerb + self.verge + self.sidewalk
 
 
-AVENUE = Profile(3, 3.25, 1.6, 0.0, 5.0, 50 / 3.6, 9)
-STREET = Profile(2, 3.2, 0.0, 0.0, 4.0, 40 / 3.6, 7)
-BACK = Profile(1, 3.3, 0.0, 2.2, 3.2, 30 / 3.6, 4)
+AVENUE = Profile(3, 3.25, 1.6, 0.0, 1.4, 4.0, 50 / 3.6, 9)
+STREET = Profile(2, 3.2, 0.0, 0.0, 1.2, 3.4, 40 / 3.6, 7)
+BACK = Profile(1, 3.3, 0.0, 2.2, 0.0, 3.2, 30 / 3.6, 4)
 
 #: Streets that run east, each a row of nodes; ``w`` and ``e`` are where they leave the district.
 EAST = {"south": STREET, "avenue": AVENUE, "north": BACK}
@@ -102,30 +107,25 @@ def edges() -> list[Edge]:
     """Return every edge; ``avenue_street1_street2`` runs along the avenue, ``street1_avenue_north`` along street 1."""
     found = []
     for row, profile in EAST.items():
-        for a, b in zip(COLUMNS, COLUMNS[1:], strict=False):
+        for a, b in itertools.pairwise(COLUMNS):
             found += [Edge(f"{row}_{p}_{q}", (p, row), (q, row), profile) for p, q in ((a, b), (b, a))]
     for column, profile in NORTH.items():
-        for a, b in zip(ROWS, ROWS[1:], strict=False):
+        for a, b in itertools.pairwise(ROWS):
             found += [Edge(f"{column}_{p}_{q}", (column, p), (column, q), profile) for p, q in ((a, b), (b, a))]
     return found
 
 
 def _lanes(profile: Profile) -> list[str]:
-    lanes = [("pedestrian", profile.sidewalk)]
+    """Return the lanes of an edge, from the sidewalk inwards."""
+    parts = [('allow="pedestrian"', profile.sidewalk)]
+    if profile.verge:
+        parts.append(('disallow="all" type="verge"', profile.verge))
     if profile.parking:
-        lanes.append(("", profile.parking))
+        parts.append(('disallow="all" type="parking"', profile.parking))
     if profile.cycle:
-        lanes.append(("bicycle", profile.cycle))
-    rows = [
-        f'<lane index="{i}" width="{width}" ' + (f'allow="{who}"/>' if who else 'disallow="all"/>')
-        for i, (who, width) in enumerate(lanes)
-    ]
-    first = len(rows)
-    rows += [
-        f'<lane index="{first + i}" width="{profile.lane}" disallow="pedestrian tram rail"/>'
-        for i in range(profile.lanes)
-    ]
-    return rows
+        parts.append(('allow="bicycle"', profile.cycle))
+    parts += [('disallow="pedestrian tram rail"', profile.lane)] * profile.lanes
+    return [f'<lane index="{i}" width="{width}" {users}/>' for i, (users, width) in enumerate(parts)]
 
 
 def _node_rows() -> list[str]:
@@ -196,6 +196,6 @@ def write_network(target: Path) -> None:
         if run.stderr.strip():
             print(run.stderr.strip())
         text = (folder / "net.net.xml").read_text()
-        # What netconvert says about itself holds a date and the folder: leave it out, so that the file is always the same.
+        # netconvert's own remarks hold a date and a folder: without them the file is always the same.
         start, end = text.find("<!--"), text.find("-->")
         target.write_text(text[:start] + text[end + 3 :].lstrip() if start >= 0 else text)

@@ -20,11 +20,13 @@ from twin_common.config import ConfigError
 #: Corners of zones are kept to the centimetre; pieces below this area (m²) are dropped.
 DECIMALS, LEAST_AREA = 2, 0.5
 KERB = 0.15
+#: Lanes of these users lie on the raised ground.
+BEHIND_KERB = ("foot", "verge")
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A lane: its middle line ``shape`` (N, 2) in the direction of travel, ``users`` one of all, foot, cycle, none."""
+    """A lane: its middle line ``shape`` (N, 2) along the travel; ``users``: all, foot, cycle, verge or none."""
 
     name: str
     shape: np.ndarray
@@ -101,13 +103,13 @@ class GroundZone:
 
 def _points(text: str | None, offset: np.ndarray) -> np.ndarray:
     rows = [row.split(",")[:2] for row in (text or "").split()]
-    return np.array(rows, float).reshape(-1, 2) - offset
+    return np.asarray(np.array(rows, float).reshape(-1, 2) - offset)
 
 
 def _users(lane: ElementTree.Element) -> str:
     allowed = lane.get("allow")
     if lane.get("disallow") == "all":
-        return "none"
+        return "verge" if lane.get("type") == "verge" else "none"
     if allowed is None:
         return "all"
     names = set(allowed.split())
@@ -210,7 +212,7 @@ def carriageway(network: Network) -> dict[str, shapely.Geometry]:
     walks = shapely.union_all([outline(area) for area in network.walking_areas.values()])
     found: dict[str, shapely.Geometry] = {}
     for edge in network.edges:
-        lanes = [lane.area() for lane in edge.lanes if lane.users != "foot"]
+        lanes = [lane.area() for lane in edge.lanes if lane.users not in BEHIND_KERB]
         if lanes:
             found[edge.name] = _joined(lanes)
     for junction in network.junctions:
@@ -238,9 +240,11 @@ def ground_zones(network: Network, bounds: tuple[float, float, float, float] | N
 
 
 def _sidewalks(network: Network) -> dict[str, shapely.Geometry]:
-    found: dict[str, shapely.Geometry] = {
-        f"sidewalk {edge.name}": edge.walk.area() for edge in network.edges if edge.walk is not None
-    }
+    found: dict[str, shapely.Geometry] = {}
+    for edge in network.edges:
+        lanes = [lane.area() for lane in edge.lanes if lane.users in BEHIND_KERB]
+        if lanes:
+            found[f"sidewalk {edge.name}"] = _joined(lanes)
     for name, corners in network.walking_areas.items():
         ground = outline(corners)
         if ground.area >= LEAST_AREA:
