@@ -52,6 +52,7 @@ class SensorConfig(Config):
 
     mount: PoseConfig = setting(doc="sensor in base_link", factory=PoseConfig)
     driver: dict[str, Any] = setting(doc="parameters of the driver node", factory=dict)
+    simulated: dict[str, Any] = setting(doc="how the simulator models it: keys of twin_sim.sensor_config", factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from twin_incidents.core.book import IncidentBook
 from twin_incidents.core.footprints import Boxes, box_gap, depth, encounter_probability
 from twin_incidents.core.place_names import Gazetteer
 from twin_incidents.core.places import local_density
-from twin_incidents.core.scene import CLASS_NAMES, Finding
+from twin_incidents.core.scene import Finding
 from twin_incidents.table import load_table
-from twin_msgs.msg import ObjectClass
 
 SECOND = 1_000_000_000
 BOX = st.tuples(st.floats(-8, 8), st.floats(-8, 8), st.floats(-4, 4), st.floats(0.2, 6), st.floats(0.2, 3))
@@ -81,13 +80,6 @@ def test_local_density_of_an_even_crowd(density):
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     middle = np.linalg.norm(grid - 6.0, axis=1) < 2.0
     assert local_density(grid, 1.0)[0][middle] == pytest.approx(density, rel=0.02)
-
-
-def test_class_names_follow_the_message():
-    names = [name for name in dir(ObjectClass) if name.isupper() and isinstance(getattr(ObjectClass, name), int)]
-    for name in set(names) - {"UNKNOWN", "COUNT"}:
-        assert CLASS_NAMES[getattr(ObjectClass, name)] == name.lower()
-    assert len(CLASS_NAMES) == ObjectClass.COUNT
 
 
 def finding(tracks=(1, 2), kind="predicted_collision", severity=3, position=(0.0, 0.0), time=1.5):

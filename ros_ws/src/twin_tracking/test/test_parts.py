@@ -5,20 +5,13 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 
-from twin_common.cdr import message_class
 from twin_common.config import ConfigError, from_mapping
-from twin_tracking.config import CLASS_COUNT, TrackerConfig
-from twin_tracking.core import classes, existence, heading, identity
+from twin_tracking.config import TrackerConfig
+from twin_tracking.core import existence, heading, identity
 from twin_tracking.core.association import Associator, Pairs, assign
 from twin_tracking.core.motion import Moments
 from twin_tracking.core.neighbours import near_pairs
 from twin_tracking.core.overlap import inside_boxes
-
-
-def test_class_names_are_those_of_the_messages() -> None:
-    labels = message_class("twin_msgs/msg/ObjectClass")
-    assert classes.COUNT == CLASS_COUNT == labels.COUNT
-    assert [getattr(labels, name.upper()) for name in classes.NAMES] == list(range(classes.COUNT))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -4,6 +4,7 @@ import viz_wire as wire
 from viz_client import make_tracks
 
 from twin_common import cdr
+from twin_common.core.object_class import CLASS_NAMES
 from twin_viz.config import FoxgloveConfig
 from twin_viz.core import palette, scene, scene_update
 
@@ -41,7 +42,7 @@ def test_what_is_only_extrapolated_is_fainter() -> None:
 
 def test_every_class_has_a_color_of_its_own() -> None:
     colors = {tuple(row[:3]) for row in palette.CLASS_COLORS}
-    assert len(colors) == len(palette.CLASS_NAMES) == 10
+    assert len(colors) == len(CLASS_NAMES) == 10
     np.testing.assert_array_equal(palette.class_colors(np.array([250])), palette.CLASS_COLORS[:1])
 
 

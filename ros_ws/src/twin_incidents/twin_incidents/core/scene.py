@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twin_common.core.names import short_track_id
+from twin_common.core.object_class import CLASS_NAMES
 
-CLASS_NAMES = (
-    "object", "car", "truck", "bus", "motorcycle", "scooter", "bicycle", "pedestrian", "animal", "debris",
-)  # fmt: skip
+CALLED = ("object", *CLASS_NAMES[1:])  # by ObjectClass, in sentences
 VEHICLES = (1, 2, 3, 4)
 RIDERS = (5, 6)
 PEDESTRIAN, ANIMAL = 7, 8
@@ -44,7 +43,7 @@ class TrackTable:
 
     def name(self, index: int) -> str:
         """Return a track's name for a person, e.g. "car #0012"."""
-        return f"{CLASS_NAMES[int(self.classification[index])]} {short_track_id(self.track_id[index])}"
+        return f"{CALLED[int(self.classification[index])]} {short_track_id(self.track_id[index])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-
-class ObjectClass(IntEnum):
-    """Classes of objects, as in twin_msgs/ObjectClass."""
-
-    UNKNOWN = 0
-    CAR = 1
-    TRUCK = 2
-    BUS = 3
-    MOTORCYCLE = 4
-    SCOOTER = 5
-    BICYCLE = 6
-    PEDESTRIAN = 7
-    ANIMAL = 8
-    DEBRIS = 9
+from twin_common.core.object_class import ObjectClass
 
 
 class Activity(IntEnum):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-NAMES = ("unknown", "car", "truck", "bus", "motorcycle", "scooter", "bicycle", "pedestrian", "animal", "debris")
-COUNT = len(NAMES)
-UNKNOWN, CAR, TRUCK, BUS, MOTORCYCLE, SCOOTER, BICYCLE, PEDESTRIAN, ANIMAL, DEBRIS = range(COUNT)
+from twin_common.core.object_class import ObjectClass
+
+COUNT = len(ObjectClass)
+UNKNOWN, CAR, TRUCK, BUS, MOTORCYCLE, SCOOTER, BICYCLE, PEDESTRIAN, ANIMAL, DEBRIS = ObjectClass
 
 _OTHER = 0.02
 _SIMILAR = (

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_common.core.object_class import CLASS_NAMES
+
 #: By ObjectClass.
-CLASS_NAMES = (
-    "unknown", "car", "truck", "bus", "motorcycle", "scooter", "bicycle", "pedestrian", "animal", "debris",
-)  # fmt: skip
 CLASS_COLORS = np.array(
     [
         (0.62, 0.65, 0.70, 0.80),
