@@ -6,6 +6,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 
 from twin_common.config import ConfigError, from_mapping
+from twin_common.core.object_class import ObjectClass
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import existence, heading, identity
 from twin_tracking.core.association import Associator, Pairs, assign
@@ -37,7 +38,7 @@ def test_gates_find_the_same_pairs_as_all_against_all() -> None:
     mean = np.column_stack([rng.uniform(0, 30, (count, 2)), rng.normal(0, 8, (count, 2)), np.zeros(count)])
     position, tau = rng.uniform(0, 30, (seen, 2)), rng.uniform(-0.1, 0, seen)
     noise = rng.uniform(0.01, 0.5, seen)[:, None, None] * np.eye(2)
-    same = np.tile(np.eye(10)[classes.CAR], (max(count, seen), 1))
+    same = np.tile(np.eye(10)[ObjectClass.CAR], (max(count, seen), 1))
     pairs = Associator(config).pairs(Moments(mean, covariance), same[:count], position, noise, tau, same[:seen])
     found = set(zip(pairs.track.tolist(), pairs.detection.tolist(), strict=True))
     expected, far = set(), set()
@@ -63,11 +64,11 @@ def test_a_car_does_not_take_a_pedestrians_detection() -> None:
     mean, covariance = np.zeros((1, 5)), np.tile(0.1 * np.eye(5), (1, 1, 1))
     label = np.eye(10)
     arguments = np.zeros((1, 2)), 0.01 * np.eye(2)[None], np.zeros(1)
-    for detected, count in ((classes.PEDESTRIAN, 0), (classes.TRUCK, 1), (classes.UNKNOWN, 1)):
+    for detected, count in ((ObjectClass.PEDESTRIAN, 0), (ObjectClass.TRUCK, 1), (ObjectClass.UNKNOWN, 1)):
         pairs = Associator(TrackerConfig()).pairs(
-            Moments(mean, covariance), label[[classes.CAR]], *arguments, label[[detected]]
+            Moments(mean, covariance), label[[ObjectClass.CAR]], *arguments, label[[detected]]
         )
-        assert len(pairs.track) == count, classes.NAMES[detected]
+        assert len(pairs.track) == count, detected
 
 
 def test_pseudonyms_are_unique() -> None:
