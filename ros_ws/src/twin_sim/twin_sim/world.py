@@ -15,9 +15,12 @@ from twin_common.district import DistrictConfig, load_district
 
 @dataclass(frozen=True, slots=True)
 class ThingConfig(Config):
-    """A thing that stands still: tree, lamp, bollard, bench, cabinet, bin, awning, stall."""
+    """A thing that stands still; a lamp's arm and the front of a bench or stall point along its yaw."""
 
-    kind: str = setting(doc="what it is", choices=("tree", "lamp", "bollard", "bench", "cabinet", "bin", "stall"))
+    kind: str = setting(
+        doc="what it is",
+        choices=("tree", "lamp", "bollard", "bench", "cabinet", "bin", "stall", "planter", "fountain"),
+    )
     x: float = setting(unit="m")
     y: float = setting(unit="m")
     yaw_deg: float = setting(0.0, "deg")
@@ -139,7 +142,9 @@ def load_world(folder: Path) -> World:
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; expected a district with district.yaml and world.yaml")
     path = folder / "world.yaml"
-    world = World(folder, load_district(folder / "district.yaml"), from_mapping(WorldConfig, load_yaml(path), str(path)))
+    world = World(
+        folder, load_district(folder / "district.yaml"), from_mapping(WorldConfig, load_yaml(path), str(path))
+    )
     if not world.network.is_file():
         raise ConfigError(f"{path}: network: {world.network}: no such file; expected a SUMO network")
     return world
