@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_common.core.object_class import ObjectClass
 from twin_sim.core import prop_bodies, two_wheeler_bodies, vehicle_bodies
 from twin_sim.core.body_palettes import palettes, scattered
 from twin_sim.core.body_parts import Geometry
-from twin_sim.core.frame import TWO_WHEELERS, Activity, ObjectClass, Shape
-from twin_sim.core.person_body import BUILDS, OUTFITS, STATURE, person
+from twin_sim.core.frame import TWO_WHEELERS, Activity, Shape
+from twin_sim.core.person_body import OUTFITS, STATURE, person
 from twin_sim.core.person_poses import LYING, STANDING, pose_of
 
 FALL_TIME = 1.0  # a fall takes this long, seconds
@@ -53,13 +54,15 @@ class Posed:
     """A posed mesh in its local frame, the size it was made for, and the number it is known by.
 
     ``size``: (3,) metres, length, width, height of its box; ``stature``: of the person, 0 for what is stretched to
-    its box.
+    its box; ``corners``: (V, 4) float32, the vertices with a one behind; ``slots``: those of the mesh, as indices.
     """
 
     number: int
     mesh: Geometry
     size: np.ndarray
     stature: float
+    corners: np.ndarray
+    slots: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class PlacedBodies:
     """All bodies in one mesh, map frame.
 
     ``vertices``: (V, 3) float32, metres; ``triangles``: (T, 3) int32, outward by the right hand; ``materials``: (T,)
-    index in MATERIAL_NAMES; ``owners``: (T,) index of the actor.
+    int32, index in MATERIAL_NAMES; ``owners``: (T,) int32, index of the actor.
     """
 
     vertices: np.ndarray
@@ -116,19 +119,18 @@ class Bodies:
         points = np.array([len(item.mesh.vertices) for item in posed], int)
         faces = np.array([len(item.mesh.triangles) for item in posed], int)
         starts = np.concatenate([[0], np.cumsum(points)])
+        ends = np.concatenate([[0], np.cumsum(faces)])
         vertices = np.empty((starts[-1], 3), np.float32)
-        turn, shift = matrix.astype(np.float32).transpose(0, 2, 1), offset.astype(np.float32)
+        triangles = np.empty((ends[-1], 3), np.int32)
+        materials, owners = np.empty(ends[-1], np.int32), np.empty(ends[-1], np.int32)
+        turn = np.concatenate([matrix.transpose(0, 2, 1), offset[:, None]], axis=1).astype(np.float32)
         for i, item in enumerate(posed):
-            target = vertices[starts[i] : starts[i + 1]]
-            np.matmul(item.mesh.vertices, turn[i], out=target)
-            target += shift[i]
-        owners = np.repeat(np.arange(len(actors), dtype=np.int32), faces)
-        if not len(posed):
-            return PlacedBodies(vertices, np.zeros((0, 3), np.int32), np.zeros(0, int), owners)
-        triangles = np.concatenate([item.mesh.triangles for item in posed])
-        triangles += np.repeat(starts[:-1].astype(np.int32), faces)[:, None]
-        slots = np.concatenate([item.mesh.slots for item in posed])
-        return PlacedBodies(vertices, triangles, table[owners, slots], owners)
+            np.dot(item.corners, turn[i], out=vertices[starts[i] : starts[i + 1]])
+            own = slice(ends[i], ends[i + 1])
+            np.add(item.mesh.triangles, np.int32(starts[i]), out=triangles[own])
+            np.take(table[i], item.slots, out=materials[own], mode="clip")
+            owners[own] = i
+        return PlacedBodies(vertices, triangles, materials, owners)
 
     def _get(self, key: Key) -> Posed:
         found = self._posed.get(key)
@@ -140,7 +142,8 @@ class Bodies:
                 size = np.array(key[1][1:4], float) / 100
             elif key[0] in ("motorcycle", "bicycle", "scooter", "person"):
                 size = _natural_size(key, low, high)
-            found = Posed(len(self.meshes), mesh, size, stature)
+            corners = np.column_stack([mesh.vertices, np.ones(len(mesh.vertices), np.float32)])
+            found = Posed(len(self.meshes), mesh, size, stature, corners, mesh.slots.astype(np.intp))
             self._posed[key] = found
             self.meshes.append(found)
         return found
@@ -165,7 +168,7 @@ class Bodies:
 
 
 def _chosen(actors: np.ndarray, stream: int, choices: tuple[int, ...]) -> np.ndarray:
-    return np.array(choices)[scattered(actors["appearance"], stream) % len(choices)]
+    return np.asarray(np.array(choices)[scattered(actors["appearance"], stream) % len(choices)])
 
 
 def _bucket(phase: float, count: int) -> int:
@@ -271,7 +274,7 @@ def _turns(actors: np.ndarray) -> np.ndarray:
         [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
         [-sp, cp * sr, cp * cr],
     ]
-    return np.moveaxis(np.array(rows), 2, 0) if len(actors) else np.zeros((0, 3, 3))
+    return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))
 
 
 def _loose(actors: np.ndarray) -> np.ndarray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_common.core.object_class import ObjectClass
 from twin_sim.core.body_parts import SLOT, SLOTS
-from twin_sim.core.frame import Activity, Light, ObjectClass, Shape
+from twin_sim.core.frame import Activity, Light, Shape
 from twin_sim.core.meshes import MATERIAL_NAMES
 
 #: Material of each slot where nothing else is said.
@@ -16,7 +17,8 @@ _USUAL = {
     "right_lamp": "lamp_amber", "plate": "plate", "roof_sign": "roof_sign", "frame": "trim", "concrete": "concrete",
     "steel": "metal", "board": "sign_board", "box": "paint_light",
 }  # fmt: skip
-#: Paints of cars as often as on Korean roads (about two thirds white, grey or black; Axalta, Color Popularity Report 2022).
+#: Paints of cars about as often as on the road: three quarters white, grey, black or silver (Axalta, Global
+#: Automotive Color Popularity Report 2022).
 PAINTS = ("paint_light",) * 5 + ("paint_grey",) * 4 + ("paint_dark",) * 4 + ("paint_silver",) * 3 + (
     "paint_blue", "paint_blue", "paint_mid", "paint_green")  # fmt: skip
 TOPS = (
@@ -45,8 +47,9 @@ def _index(names: tuple[str, ...]) -> np.ndarray:
 
 _BASE = _index(tuple(_USUAL[name] for name in SLOTS))
 _CHOICES = {
-    "paint": _index(PAINTS), "top": _index(TOPS), "bottom": _index(BOTTOMS), "hair": _index(HAIR), "shoes": _index(SHOES),
-    "bag": _index(BAGS), "umbrella": _index(UMBRELLAS), "box": _index(BOXES), "board": _index(SIGNS),
+    "paint": _index(PAINTS), "top": _index(TOPS), "bottom": _index(BOTTOMS), "hair": _index(HAIR),
+    "shoes": _index(SHOES), "bag": _index(BAGS), "umbrella": _index(UMBRELLAS), "box": _index(BOXES),
+    "board": _index(SIGNS),
 }  # fmt: skip
 
 
@@ -62,7 +65,7 @@ def scattered(appearance: np.ndarray, stream: int) -> np.ndarray:
 
 def palettes(actors: np.ndarray) -> np.ndarray:
     """Return the material of each slot of each actor, (N, len(SLOTS)) index in MATERIAL_NAMES."""
-    table = np.tile(_BASE, (len(actors), 1))
+    table = np.tile(_BASE, (len(actors), 1)).astype(np.int32)
     if not len(actors):
         return table
     for stream, (name, choices) in enumerate(_CHOICES.items()):

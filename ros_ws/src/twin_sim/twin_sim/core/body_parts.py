@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 #: What a triangle of a body is made of.
 SLOTS = (
@@ -106,23 +107,23 @@ def _perpendicular(direction: np.ndarray) -> np.ndarray:
 
 
 def tubes(
-    starts: np.ndarray, ends: np.ndarray, start_radii: np.ndarray, end_radii: np.ndarray, slot: int, sides: int = 6
+    starts: ArrayLike, ends: ArrayLike, start_radii: ArrayLike, end_radii: ArrayLike, slot: int, sides: int = 6
 ) -> Geometry:
     """Return tapered tubes with blunt ends between points (n, 3) with radii (n,), metres."""
-    starts, ends = np.asarray(starts, float).reshape(-1, 3), np.asarray(ends, float).reshape(-1, 3)
-    start_radii, end_radii = (np.broadcast_to(np.asarray(r, float), len(starts)) for r in (start_radii, end_radii))
-    along = ends - starts
+    first, last = np.asarray(starts, float).reshape(-1, 3), np.asarray(ends, float).reshape(-1, 3)
+    thick, thin = (np.broadcast_to(np.asarray(r, float), len(first)) for r in (start_radii, end_radii))
+    along = last - first
     along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     across = _perpendicular(along)
     third = np.cross(along, across)
     angles = 2 * np.pi * (np.arange(sides) + 0.5) / sides
     circle = across[:, None] * np.cos(angles)[:, None] + third[:, None] * np.sin(angles)[:, None]
     parts = []
-    for i in range(len(starts)):
-        rings = np.stack([starts[i] + circle[i] * start_radii[i], ends[i] + circle[i] * end_radii[i]])
+    for i in range(len(first)):
+        rings = np.stack([first[i] + circle[i] * thick[i], last[i] + circle[i] * thin[i]])
         tube = loft(rings, slot)
-        tube.vertices[-2] -= (0.5 * start_radii[i] * along[i]).astype(np.float32)
-        tube.vertices[-1] += (0.5 * end_radii[i] * along[i]).astype(np.float32)
+        tube.vertices[-2] -= (0.5 * thick[i] * along[i]).astype(np.float32)
+        tube.vertices[-1] += (0.5 * thin[i] * along[i]).astype(np.float32)
         parts.append(tube)
     return merged(parts)
 

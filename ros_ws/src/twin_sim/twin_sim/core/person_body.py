@@ -54,7 +54,7 @@ def _hanging(angle: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 def skeleton(pose: Pose) -> Skeleton:
     """Return the joints of a pose, with the hips' middle at the origin."""
-    root = rotation(pitch=pose.root_pitch, roll=pose.root_roll)
+    root = rotation(pitch=pose.root_pitch) @ rotation(yaw=pose.root_turn)
     trunk = root @ rotation(pitch=pose.lean, yaw=pose.twist, roll=pose.bend)
     skull = trunk @ rotation(pitch=pose.nod, yaw=pose.gaze)
     pelvis = np.zeros(3)
@@ -154,12 +154,13 @@ def _bag(bones: Skeleton, *, on_back: bool) -> Geometry:
     back, left, up = bones.trunk.T
     if on_back:
         rings = [
-            [bones.pelvis + z * up - (0.10 + d) * back + y * left for d, y in ((0.0, 0.14), (0.0, -0.14), (t, -0.12), (t, 0.12))]
-            for z, t in ((0.08, 0.12), (0.15, 0.17), (0.34, 0.15), (0.44, 0.06))
+            [bones.pelvis + z * up - x * back + y * left for x, y in ((0.1, 0.14), (0.1, -0.14), (t, -0.12), (t, 0.12))]
+            for z, t in ((0.08, 0.22), (0.15, 0.27), (0.34, 0.25), (0.44, 0.16))
         ]  # fmt: skip
         return loft(np.array(rings)[:, ::-1], SLOT["bag"])
+    corners = ((-0.16, 0.17), (0.14, 0.17), (0.12, 0.27), (-0.14, 0.27))
     rings = [
-        [bones.pelvis + z * up + x * back - y * left for x, y in ((-0.16, 0.17), (0.14, 0.17), (0.12, 0.27), (-0.14, 0.27))]
+        [bones.pelvis + z * up + x * back - y * left for x, y in corners]
         for z in (-0.16, 0.06)
     ]  # fmt: skip
     return loft(np.array(rings)[:, ::-1], SLOT["bag"])

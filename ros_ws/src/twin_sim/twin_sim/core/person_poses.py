@@ -19,7 +19,7 @@ TURN = 2 * np.pi
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How the joints of a person stand; the root turns the whole body about the hips."""
+    """How the joints of a person stand; the root turns the whole body about its own axis, then pitches it."""
 
     hip: Pair = (0.0, 0.0)
     knee: Pair = (0.05, 0.05)
@@ -34,7 +34,7 @@ class Pose:
     nod: float = 0.0
     gaze: float = 0.0
     root_pitch: float = 0.0
-    root_roll: float = 0.0
+    root_turn: float = 0.0
 
 
 def blended(first: Pose, second: Pose, share: float) -> Pose:
@@ -108,7 +108,7 @@ _SUPINE = Pose(
     shoulder=(0.0, -0.1), elbow=(0.25, 0.9), lift=(0.95, 0.45), gaze=0.4,
 )  # fmt: skip
 _SIDEWAYS = Pose(
-    root_pitch=1.45, root_roll=1.25, hip=(0.65, 0.25), knee=(1.0, 0.45), spread=(0.06, 0.02), ankle=(-0.5, -0.5),
+    root_pitch=1.45, root_turn=1.25, hip=(0.65, 0.25), knee=(1.0, 0.45), spread=(0.06, 0.02), ankle=(-0.5, -0.5),
     shoulder=(0.75, 1.5), elbow=(0.9, 0.8), lift=(0.10, 0.10), lean=0.15,
 )  # fmt: skip
 LYING = (_PRONE, _SUPINE, _SIDEWAYS)
@@ -117,7 +117,7 @@ _STUMBLE = (
          lift=(0.35, 0.45), lean=0.25),
     Pose(root_pitch=-0.50, hip=(0.75, 0.45), knee=(0.55, 0.35), shoulder=(1.0, 0.4), elbow=(0.5, 0.4),
          lift=(0.75, 0.85), lean=0.15),
-    Pose(root_pitch=0.35, root_roll=0.35, hip=(0.9, 0.6), knee=(1.5, 1.3), shoulder=(0.5, 0.5), elbow=(0.7, 0.7),
+    Pose(root_pitch=0.35, root_turn=0.35, hip=(0.9, 0.6), knee=(1.5, 1.3), shoulder=(0.5, 0.5), elbow=(0.7, 0.7),
          lift=(0.35, 0.30), lean=0.35),
 )  # fmt: skip
 _GUARD = Pose(

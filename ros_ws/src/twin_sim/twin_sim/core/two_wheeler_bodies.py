@@ -41,7 +41,10 @@ def _seated(pose: Pose, pelvis: tuple[float, float, float], feet: np.ndarray, ha
     ankles = knees + (feet - knees) * np.minimum(1, _SHANK / np.linalg.norm(feet - knees, axis=1))[:, None]
     down = np.array([-0.3, 0.0, -1.0])
     elbows = np.stack(
-        [reached(bones.shoulders[i], hands[i], _UPPER_ARM, _FOREARM, down + elbows_out * (1 - 2 * i) * side) for i in (0, 1)]
+        [
+            reached(bones.shoulders[i], hands[i], _UPPER_ARM, _FOREARM, down + elbows_out * (1 - 2 * i) * side)
+            for i in (0, 1)
+        ]
     )  # fmt: skip
     wrists = elbows + (hands - elbows) * np.minimum(1, _FOREARM / np.linalg.norm(hands - elbows, axis=1))[:, None]
     toes = ankles + 0.75 * _FOOT * np.array([np.cos(foot_pitch), 0.0, np.sin(foot_pitch)])
@@ -56,7 +59,7 @@ def _bars(points: list[tuple[tuple[float, float, float], tuple[float, float, flo
 
 def _helmet(bones: Skeleton) -> Geometry:
     return ellipsoid(
-        bones.head + (0.0, 0.0, 0.015), (0.145, 0.125, 0.145), SLOT["bag"], axes=bones.skull, rings=6
+        bones.head + np.array((0.0, 0.0, 0.015)), (0.145, 0.125, 0.145), SLOT["bag"], axes=bones.skull, rings=6
     )  # fmt: skip
 
 
@@ -65,8 +68,8 @@ def _bicycle_machine(phase: float) -> list[Geometry]:
     rear, front, bracket = (-half + 0.34, 0.0, 0.34), (half - 0.34, 0.0, 0.34), (_PEDALS_AT[0], 0.0, _PEDALS_AT[1])
     saddle, head, foot = (-0.24, 0.0, 0.92), (0.38, 0.0, 0.86), (0.43, 0.0, 0.72)
     stem = (0.34, 0.0, 1.02)
-    frame = [(bracket, saddle), (bracket, foot), ((-0.20, 0.0, 0.80), head), (rear, bracket), (rear, (-0.20, 0.0, 0.78)),
-             (foot, front), (head, stem)]  # fmt: skip
+    frame = [(bracket, saddle), (bracket, foot), ((-0.20, 0.0, 0.80), head), (rear, bracket),
+             (rear, (-0.20, 0.0, 0.78)), (foot, front), (head, stem)]  # fmt: skip
     grips = [((0.34, 0.0, 1.03), (0.32, 0.27, 1.05)), ((0.34, 0.0, 1.03), (0.32, -0.27, 1.05)),
              ((0.32, 0.27, 1.05), (0.22, 0.29, 1.03)), ((0.32, -0.27, 1.05), (0.22, -0.29, 1.03))]  # fmt: skip
     turn = np.array([np.cos(phase), -np.sin(phase)]) * _CRANK
@@ -75,7 +78,8 @@ def _bicycle_machine(phase: float) -> list[Geometry]:
     return [
         hoop(0.34, 0.045, rear[:2], SLOT["tyre"]), hoop(0.34, 0.045, front[:2], SLOT["tyre"]),
         _bars(frame, 0.019, "paint"), _bars(grips, 0.014, "frame", 4), _bars(cranks, 0.015, "frame", 4),
-        block(0.26, 0.14, 0.05, SLOT["trim"], (-0.25, 0, 0.92)), block(0.30, 0.13, 0.02, SLOT["frame"], (-0.60, 0, 0.74)),
+        block(0.26, 0.14, 0.05, SLOT["trim"], (-0.25, 0, 0.92)),
+        block(0.30, 0.13, 0.02, SLOT["frame"], (-0.60, 0, 0.74)),
         block(0.28, 0.26, 0.20, SLOT["trim"], (0.55, 0, 0.82), taper=1.15),
         block(0.03, 0.06, 0.06, SLOT["tail_lamp"], (-half + 0.06, 0, 0.62)),
     ]  # fmt: skip

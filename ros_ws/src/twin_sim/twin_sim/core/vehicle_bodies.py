@@ -5,6 +5,7 @@ Profiles follow common cars of each segment (mid-size saloon, compact hatchback,
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,8 @@ class Profile:
 PROFILES = {
     "saloon": Profile(((0.0, 0.55), (0.02, 0.66), (0.16, 0.69), (0.30, 0.64), (0.66, 0.62), (0.92, 0.54), (0.985, 0.47),
                        (1.0, 0.38)), 0.12, 0.28, 0.54, 0.73, (0.20, 0.80), 0.325, 0.17, 0.66, (0.31, 0.45)),
-    "hatchback": Profile(((0.0, 0.52), (0.02, 0.62), (0.15, 0.63), (0.70, 0.61), (0.93, 0.53), (0.985, 0.46), (1.0, 0.38)),
-                         0.02, 0.10, 0.56, 0.76, (0.18, 0.80), 0.315, 0.17, 0.70, (0.20, 0.43)),
+    "hatchback": Profile(((0.0, 0.52), (0.02, 0.62), (0.15, 0.63), (0.70, 0.61), (0.93, 0.53), (0.985, 0.46),
+                          (1.0, 0.38)), 0.02, 0.10, 0.56, 0.76, (0.18, 0.80), 0.315, 0.17, 0.70, (0.20, 0.43)),
     "suv": Profile(((0.0, 0.50), (0.015, 0.61), (0.15, 0.62), (0.70, 0.61), (0.94, 0.57), (0.985, 0.52), (1.0, 0.40)),
                    0.02, 0.09, 0.56, 0.73, (0.19, 0.80), 0.36, 0.21, 0.74, (0.20, 0.43)),
     "van": Profile(((0.0, 0.50), (0.01, 0.56), (0.70, 0.55), (0.88, 0.50), (0.985, 0.42), (1.0, 0.30)),
@@ -49,7 +50,7 @@ def _stations(profile: Profile, length: float, arch: float) -> np.ndarray:
     ends = length * (np.array([0.0, 0.012, 0.04, 0.10, 0.30, 0.45, 0.60, 0.70, 0.92, 0.96, 0.988, 1.0]) - 0.5)
     inside = [x for x in ends if all(abs(x - axle) > 1.05 * arch for axle in axles)]
     found = np.array(sorted({*inside, *(float(axle + a) for axle in axles for a in around)}))
-    return found[np.abs(found) <= length / 2]
+    return np.asarray(found[np.abs(found) <= length / 2])
 
 
 def _shell(profile: Profile, length: float, width: float, height: float) -> Geometry:
@@ -58,7 +59,7 @@ def _shell(profile: Profile, length: float, width: float, height: float) -> Geom
     rings, names = [], []
     for x in _stations(profile, length, arch):
         share = x / length + 0.5
-        deck = float(np.interp(share, *zip(*profile.deck, strict=True))) * height
+        deck = float(np.interp(share, *np.array(profile.deck).T)) * height
         end = min(share, 1 - share)
         half = width / 2 * (0.80 + 0.20 * float(np.sqrt(min(end / 0.10, 1.0))))
         bottom = profile.clearance + 0.10 * max(0.0, 1 - end / 0.04)
@@ -68,8 +69,8 @@ def _shell(profile: Profile, length: float, width: float, height: float) -> Geom
                 bottom = max(bottom, profile.wheel_radius + float(np.sqrt(arch**2 - away**2)))
         sill = min(bottom + 0.10, deck - 0.06)
         waist = max(0.72 * deck, sill + 0.02)
-        side = [(0.90 * half, bottom), (half * 0.985, sill), (half, min(waist, deck - 0.03)), (0.955 * half, deck - 0.02),
-                (0.86 * half, deck)]  # fmt: skip
+        side = [(0.90 * half, bottom), (half * 0.985, sill), (half, min(waist, deck - 0.03)),
+                (0.955 * half, deck - 0.02), (0.86 * half, deck)]  # fmt: skip
         corners = [*side, (0.0, deck + 0.015), *[(-y, z) for y, z in side[::-1]], (0.0, bottom)]
         rings.append([(x, y, z) for y, z in corners])
         names.append([_TRIM, *[_PAINT] * 8, _TRIM, _TRIM, _TRIM])
@@ -80,15 +81,15 @@ def _greenhouse(profile: Profile, length: float, width: float, height: float) ->
     """Return windscreen, side and rear windows between pillars, and the roof."""
 
     def section(share: float, rise: float) -> list[tuple[float, float, float]]:
-        deck = float(np.interp(share, *zip(*profile.deck, strict=True))) * height - 0.02
+        deck = float(np.interp(share, *np.array(profile.deck).T)) * height - 0.02
         x, base = (share - 0.5) * length, 0.45 * width
         top = base + (profile.roof_width * width / 2 - base) * rise
         z = deck + (height - deck) * rise
         rail = max(z - 0.05 * rise, deck)
         low = deck + 0.10 * (rail - deck)
         out = base + (top + 0.03 - base) * 0.10 * rise
-        return [(x, base, deck), (x, out, low), (x, top + 0.03 * rise, rail), (x, top - 0.07 * rise, z), (x, -top + 0.07 * rise, z),
-                (x, -top - 0.03 * rise, rail), (x, -out, low), (x, -base, deck)]  # fmt: skip
+        right = [(x, base, deck), (x, out, low), (x, top + 0.03 * rise, rail), (x, top - 0.07 * rise, z)]
+        return [*right, *((x, -y, z) for x, y, z in right[::-1])]
 
     half_pillar = 0.045 / length
     cuts = sorted(
@@ -159,7 +160,8 @@ def car(shape: str, length: float, width: float, height: float) -> Geometry:
     if shape == "sensor_vehicle":
         x = middle * length
         parts += [
-            block(0.9, 1.0, 0.05, _TRIM, (x, 0, body - 0.01)), block(0.14, 0.14, height - body - 0.10, _TRIM, (x, 0, body)),
+            block(0.9, 1.0, 0.05, _TRIM, (x, 0, body - 0.01)),
+            block(0.14, 0.14, height - body - 0.10, _TRIM, (x, 0, body)),
             block(0.11, 0.11, 0.09, SLOT["steel"], (x, 0, height - 0.10)),
         ]  # fmt: skip
     return merged(parts)
@@ -173,8 +175,8 @@ def _cab(length: float, width: float, height: float, front: float, floor: float)
     """Return the cab of a truck whose front is at x = ``front``: slanted windscreen, doors with windows."""
     sill, top, half = floor + 0.42 * (height - floor), height, width / 2
     sections = [
-        [(front - length, floor), (front - 0.02, floor), (front, floor + 0.3), (front - 0.04, sill), (front - 0.28, top - 0.1),
-         (front - 0.40, top), (front - length, top)]
+        [(front - length, floor), (front - 0.02, floor), (front, floor + 0.3), (front - 0.04, sill),
+         (front - 0.28, top - 0.1), (front - 0.40, top), (front - length, top)]
     ]  # fmt: skip
     outline = np.array(sections[0])[::-1]
     rings = np.stack(
@@ -251,7 +253,7 @@ def bus(length: float, width: float, height: float) -> Geometry:
         narrow = 0.92 if abs(x) > half - 0.01 else 1.0
         y, z = outline[:, 0] * wide * narrow, floor + outline[:, 1] * (height - floor)
         rings.append(np.column_stack([np.full(len(outline), x), y, z]))
-    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+    for a, b in itertools.pairwise(cuts):
         window = min(abs((a + b) / 2 - p) for p in posts) > 0.06 and abs((a + b) / 2) < half - 0.3
         side = _GLASS if window else _PAINT
         names.append([_PAINT, _PAINT, side, _PAINT, _PAINT, _PAINT, _PAINT, _PAINT, side, _PAINT, _PAINT, _TRIM])
@@ -265,7 +267,8 @@ def bus(length: float, width: float, height: float) -> Geometry:
         block(0.04, 0.86 * width, 0.46 * (height - floor), _GLASS, (half, 0, floor + 0.34 * (height - floor))),
         block(0.04, 0.70 * width, 0.30 * (height - floor), _GLASS, (-half, 0, floor + 0.48 * (height - floor))),
         block(0.06, 0.60 * width, 0.22, SLOT["roof_sign"], (half + 0.01, 0, height - 0.42)),
-        block(0.02, 0.52, 0.14, SLOT["plate"], (-half - 0.01, 0, 0.55)), block(0.02, 0.52, 0.14, SLOT["plate"], (half + 0.01, 0, 0.45)),
+        block(0.02, 0.52, 0.14, SLOT["plate"], (-half - 0.01, 0, 0.55)),
+        block(0.02, 0.52, 0.14, SLOT["plate"], (half + 0.01, 0, 0.45)),
         block(2.2, 1.4, 0.14, SLOT["steel"], (-0.15 * length, 0, height - 0.02)),
     ]  # fmt: skip
     for x in (half - 0.9, 0.02 * length):
