@@ -1,0 +1,90 @@
+"""All that stands still in a district, as one mesh for every sensor; what scenarios can move is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_sim.core import facades, furniture, ground_mesh
+from twin_sim.core.frame import ACTOR, Activity, ObjectClass, Shape
+from twin_sim.core.meshes import Mesh, joined
+from twin_sim.core.network_zones import KERB, read_network
+from twin_sim.core.signals import signal_heads
+from twin_sim.core.surfaces import Surfaces
+from twin_sim.world import ParkedConfig, World
+
+PUBLIC = ("carriageway", "crosswalk", "sidewalk", "plaza")
+#: Class, body, length, width and height of parked vehicles, metres.
+PARKED: dict[str, tuple[ObjectClass, Shape, float, float, float]] = {
+    "saloon": (ObjectClass.CAR, Shape.SALOON, 4.85, 1.86, 1.45),
+    "hatchback": (ObjectClass.CAR, Shape.HATCHBACK, 4.1, 1.75, 1.48),
+    "suv": (ObjectClass.CAR, Shape.SUV, 4.7, 1.9, 1.7),
+    "van": (ObjectClass.CAR, Shape.VAN, 5.15, 1.95, 1.95),
+    "taxi": (ObjectClass.CAR, Shape.TAXI, 4.9, 1.86, 1.48),
+    "truck": (ObjectClass.TRUCK, Shape.BY_CLASS, 5.1, 1.74, 1.97),
+    "motorcycle": (ObjectClass.MOTORCYCLE, Shape.BY_CLASS, 2.0, 0.75, 1.15),
+}
+
+
+def parked_actors(parked: tuple[ParkedConfig, ...]) -> np.ndarray:
+    """Return parked vehicles as actors, (N,) ACTOR, at rest and without lights; their ids are 0."""
+    actors = np.zeros(len(parked), ACTOR)
+    for row, item in zip(actors, parked, strict=True):
+        kind, shape, length, width, height = PARKED[item.shape]
+        row["x"], row["y"], row["yaw"] = item.x, item.y, np.radians(item.yaw_deg)
+        row["length"], row["width"], row["height"] = length, width, height
+        row["classification"], row["shape"], row["activity"] = kind, shape, Activity.PARKED
+        row["appearance"] = item.appearance
+    return actors
+
+
+def scenery(world: World) -> Mesh:
+    """Return the ground, kerbs, markings, buildings, things, signals, poles, sites, cranes and parked vehicles."""
+    zones, config, network = world.district.zones, world.config, read_network(world.network)
+    out = Surfaces()
+    ground_mesh.build(out, zones, config.bounds)
+    ground_mesh.markings(out, network)
+    public = ground_mesh.shapes(zones, *PUBLIC)
+    _buildings(out, world, public)
+    furniture.add_things(out, config.things)
+    furniture.add_signals(out, signal_heads(world.network))
+    furniture.add_poles(out, world.district.platforms)
+    for zone in zones:
+        if zone.kind == "site":
+            furniture.add_site(out, zone, public, config.cranes)
+    for crane in config.cranes:
+        out.mesh(furniture.crane(crane))
+    out.mesh(_parked(world))
+    return out.finished()
+
+
+def _buildings(out: Surfaces, world: World, public: object) -> None:
+    """Add the buildings; those whose height is not known get three storeys."""
+    buildings = [zone for zone in world.district.zones if zone.kind == "building"]
+    facing = facades.facing([zone.corners() for zone in buildings], public)
+    for seed, zone in enumerate(buildings):
+        facades.build(out, zone.corners(), zone.height or 11.9, KERB, facing, seed)
+
+
+def _parked(world: World) -> Mesh:
+    from twin_sim.core.bodies import Bodies
+
+    actors = parked_actors(world.config.parked)
+    if not len(actors):
+        return joined([])
+    bodies = Bodies().placed(actors)
+    return Mesh(bodies.vertices.astype(float), bodies.triangles.astype(int), bodies.materials.astype(int))
+
+
+def local_scenery(world: World, centre: tuple[float, float], radius: float) -> Mesh:
+    """Return the part of the scenery whose triangles come within ``radius`` of a point (x, y), metres."""
+    return near(scenery(world), centre, radius)
+
+
+def near(mesh: Mesh, centre: tuple[float, float], radius: float) -> Mesh:
+    """Return the triangles of a mesh whose boxes come within ``radius`` of a point (x, y), metres."""
+    flat = mesh.vertices[:, :2][mesh.triangles]
+    gap = np.maximum(np.maximum(flat.min(axis=1) - centre, centre - flat.max(axis=1)), 0.0)
+    triangles = mesh.triangles[np.hypot(*gap.T) <= radius]
+    keep = np.hypot(*gap.T) <= radius
+    used, triangles = np.unique(mesh.triangles[keep], return_inverse=True)
+    return Mesh(mesh.vertices[used], triangles.reshape(-1, 3), mesh.materials[keep])
