@@ -62,7 +62,7 @@ MATERIALS: dict[str, Material] = {
     "window": Material(8, 0.55, colour=(0.14, 0.18, 0.22), roughness=0.08, texture="glass"),
     "window_lit": Material(8, 0.55, colour=(0.30, 0.28, 0.22), roughness=0.08, emission=0.7, texture="glass"),
     "shop_glass": Material(7, 0.6, colour=(0.26, 0.26, 0.25), roughness=0.08, emission=1.0, texture="glass"),
-    "sign_face": Material(58, colour=(0.85, 0.30, 0.25), roughness=0.4, emission=1.6),
+    "sign_face": Material(58, colour=(0.85, 0.30, 0.25), roughness=0.4, emission=1.6, texture="sign"),
     "awning": Material(44, colour=(0.55, 0.22, 0.20), texture="cloth"),
     "lamp_glass": Material(40, 0.2, colour=(0.95, 0.92, 0.82), roughness=0.3, emission=4.0),
     "pole_paint": Material(36, colour=(0.30, 0.33, 0.35), roughness=0.5),
@@ -97,9 +97,12 @@ MATERIALS: dict[str, Material] = {
     "lamp_amber_on": Material(90, 0.05, colour=(1.0, 0.60, 0.10), roughness=0.2, emission=12.0),
     "roof_sign": Material(40, colour=(0.80, 0.80, 0.70), roughness=0.4),
     "roof_sign_on": Material(40, colour=(1.0, 0.95, 0.75), roughness=0.4, emission=4.0),
-    "sign_board": Material(48, colour=(0.92, 0.90, 0.80), roughness=0.5, emission=2.0),
-    "sign_red": Material(44, colour=(0.80, 0.12, 0.16), roughness=0.5, emission=2.0),
-    "sign_blue": Material(40, colour=(0.10, 0.28, 0.66), roughness=0.5, emission=2.0),
+    "sign_board": Material(48, colour=(0.92, 0.90, 0.80), roughness=0.5, emission=2.0, texture="sign"),
+    "sign_red": Material(44, colour=(0.80, 0.12, 0.16), roughness=0.5, emission=2.0, texture="sign"),
+    "sign_blue": Material(40, colour=(0.10, 0.28, 0.66), roughness=0.5, emission=2.0, texture="sign"),
+    "signal_red": Material(60, colour=(1.0, 0.16, 0.12), emission=8.0),
+    "signal_yellow": Material(60, colour=(1.0, 0.76, 0.16), emission=8.0),
+    "signal_green": Material(60, colour=(0.20, 1.0, 0.62), emission=8.0),
 }
 MATERIAL_NAMES = tuple(MATERIALS)
 
