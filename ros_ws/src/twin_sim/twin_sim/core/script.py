@@ -1,0 +1,252 @@
+"""The script of a scenario: its actors and falling things, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from twin_common.core.object_class import ObjectClass
+from twin_sim.core.acts import ScriptConfig
+from twin_sim.core.contacts import SHOCK, SHOCK_BRAKING, Contact, Contacts, advance_slide
+from twin_sim.core.frame import Activity, Light, no_actors
+from twin_sim.core.hazards import FacadeFall, Fact, Hazard, load_drop, panel_row, sign_fall
+from twin_sim.core.performer import Performer, adopted, look_of
+from twin_sim.core.stage import Stage, condition_holds
+from twin_sim.core.steps import advance_step, begin_step, drive_way, way_of
+from twin_sim.world import WorldConfig
+
+#: Scripted actors have ids from here on, in the order of the scenario.
+SCRIPTED_ID = 1_000_001
+SUBSTEPS = 5
+#: The population is looked at within this of a scripted actor, metres.
+REACH = 14.0
+KERB_CLIMB = 1.5  # m/s, up and down kerbs
+
+
+class Script:
+    """Plays a scenario's script."""
+
+    def __init__(
+        self, config: ScriptConfig, world: WorldConfig, stage: Stage, seed: int, *, night: bool = False
+    ) -> None:
+        """Put everything at its beginning.
+
+        Raises:
+            ConfigError: a point, edge, panel or crane that the district does not have.
+
+        """
+        self._config, self._stage, self._night = config, stage, night
+        #: Takes an actor out of the population, for the script to move; False if it is not there.
+        self.take_over: Callable[[int], bool] = lambda actor_id: False
+        self._contacts = Contacts()
+        self.now = 0.0
+        for i, actor in enumerate(config.actors):
+            rng = np.random.default_rng([seed, 1, i])
+            drawn = int(rng.integers(2**31))
+            seed_of_look = actor.appearance if actor.appearance is not None else drawn
+            x, y = stage.point(actor.start) if actor.start is not None else (0.0, 0.0)
+            stage.performers[actor.name] = Performer(actor, SCRIPTED_ID + i, look_of(actor, seed_of_look), x, y)
+        stage.trails.update({step.chase: [] for actor in config.actors for step in actor.do if step.chase})
+        self.performers = list(stage.performers.values())
+        self._entries = [self._entry(performer) for performer in self.performers]
+        self.hazards, self._still = self._things(config, world, seed)
+
+    def _things(self, config: ScriptConfig, world: WorldConfig, seed: int) -> tuple[list[Hazard], np.ndarray]:
+        """Return what comes down, and the rows of the panels and signs that hold."""
+        panels = {panel.name: (i, panel) for i, panel in enumerate(world.panels)}
+        cranes = {crane.name: crane for crane in world.cranes}
+        ground = self._stage.zones.ground
+        hazards: list[Hazard] = []
+        for facade in config.facades:
+            i, panel = panels[facade.panel]
+            hazards.append(FacadeFall(facade, panel, i, ground, np.random.default_rng([seed, 2, i])))
+        for sign in config.signs:
+            i, panel = panels[sign.panel]
+            hazards.append(sign_fall(sign, panel, i, ground))
+        for i, load in enumerate(config.loads):
+            hazards.append(load_drop(load, cranes[load.crane], i, ground))
+        falling = {facade.panel for facade in config.facades} | {sign.panel for sign in config.signs}
+        rows = [panel_row(panel, i) for name, (i, panel) in panels.items() if name not in falling]
+        return hazards, np.concatenate(rows) if rows else no_actors()
+
+    def _entry(self, performer: Performer) -> tuple[float, float]:
+        """Return when an actor appears and how far along its first way; puts it there, seen from its first way."""
+        config, stage = performer.config, self._stage
+        first = config.do[0] if config.do else None
+        appears, begin = config.appears, 0.0
+        if first is not None and (first.go is not None or first.drive is not None):
+            if config.start is None:
+                whole = drive_way(first, stage)
+                performer.x, performer.y = whole.position(0.0)
+            way = way_of(first, performer, stage)
+            if first.arrive is not None and first.speed is not None:
+                lead = way.length / first.speed
+                begin = max(way.length - first.speed * (first.arrive - appears), 0.0)
+                appears = max(first.arrive - lead, appears)
+            performer.yaw = way.heading(begin, 0.5)
+        if config.yaw_deg is not None:
+            performer.yaw = float(np.radians(config.yaw_deg))
+        return appears, begin
+
+    @property
+    def contacts(self) -> Sequence[Contact]:
+        """All contacts so far."""
+        return self._contacts.found
+
+    def facts(self) -> list[Fact]:
+        """Return what falling things have done so far, in a fixed order."""
+        return [fact for hazard in self.hazards for fact in hazard.facts()]
+
+    def step(self, now: float, others: np.ndarray, signals: np.ndarray) -> np.ndarray:
+        """Play on up to ``now`` seconds; returns everything scripted, (N,) ACTOR, sorted by actor_id.
+
+        ``others`` (M,) ACTOR and ``signals`` (S,) SIGNAL are those of the last frame.
+        """
+        stage = self._stage
+        stage.others, stage.signals = others, signals
+        start, span = self.now, now - self.now
+        before = {item.actor_id: item.velocity.copy() for item in self.performers}
+        if span <= 0:
+            self._enter(now)
+        for i in range(SUBSTEPS if span > 0 else 0):
+            self.now = start + span * (i + 1) / SUBSTEPS
+            self._substep(others, self.now - start, span / SUBSTEPS)
+        self.now = now
+        self._note_signals()
+        return self._rows(now, before, span)
+
+    def _substep(self, others: np.ndarray, lead: float, interval: float) -> None:
+        now, stage = self.now, self._stage
+        self._enter(now)
+        present = [item for item in self.performers if item.present]
+        for performer in present:
+            if performer.rigid is not None:
+                advance_slide(performer, now, interval)
+                continue
+            self._next(performer, now)
+            advance_step(performer, stage, now, interval)
+            if not performer.down:
+                performer.z += float(np.clip(stage.zones.ground(performer.x, performer.y) - performer.z,
+                                             -KERB_CLIMB * interval, KERB_CLIMB * interval))  # fmt: skip
+            self._finish(performer)
+        present = [item for item in present if item.present]
+        near = _near(others, present)
+        self._adopt(self._contacts.swept(present, near, lead), lead, now)
+        self._contacts.step([item for item in self.performers if item.present], near, lead, now)
+        self._drop_things(others, lead, now, interval)
+        stage.record_trails()
+
+    def _drop_things(self, others: np.ndarray, lead: float, now: float, interval: float) -> None:
+        """Let things fall, and strike whom they fall on."""
+        for hazard in self.hazards:
+            hazard.step(now, interval)
+            flying = hazard.falling(now)
+            if not len(flying):
+                continue
+            people = others[others["classification"] == ObjectClass.PEDESTRIAN]
+            self._adopt(self._contacts.under(flying, people), lead, now)
+            self._contacts.pieces([item for item in self.performers if item.present], flying, now)
+
+    def _adopt(self, rows: np.ndarray, lead: float, now: float) -> None:
+        """Take actors of the population, (N,) ACTOR, into the script: something has happened to them."""
+        for row in rows:
+            number = int(row["actor_id"])
+            if any(item.actor_id == number for item in self.performers) or not self.take_over(number):
+                continue
+            performer = adopted(row, lead, now)
+            self._stage.performers[performer.config.name] = performer
+            self.performers.append(performer)
+            self._entries.append((now, 0.0))
+
+    def _enter(self, now: float) -> None:
+        """Let actors appear whose time has come."""
+        for performer, (appears, begin) in zip(self.performers, self._entries, strict=True):
+            if performer.present or performer.gone or now < appears - 1e-9:
+                continue
+            performer.present, performer.begun = True, now
+            performer.z = self._stage.zones.ground(performer.x, performer.y)
+            performer.light(Light.HEAD, self._night and not performer.person)
+            first = performer.config.do[0] if performer.config.do else None
+            performer.carry_on(now)
+            if first is not None and first.at is None and first.when is None:
+                begin_step(performer, self._stage, now)
+                if first.arrive is not None and first.speed is not None and performer.way is not None:
+                    performer.along, performer.speed = begin, first.speed
+                    performer.x, performer.y = performer.way.position(begin)
+                    performer.velocity = first.speed * np.array([np.cos(performer.yaw), np.sin(performer.yaw), 0.0])
+                    performer.z = self._stage.zones.ground(performer.x, performer.y)
+                    performer.carry_on(now)
+                elif (
+                    first.moves and not performer.person and first.drive is not None and performer.config.start is None
+                ):
+                    performer.speed = first.speed or 0.0  # it comes from outside, at speed
+                    performer.carry_on(now)
+
+    def _next(self, performer: Performer, now: float) -> None:
+        """Go on to the next step where its time has come."""
+        following = performer.config.do[performer.step + 1 : performer.step + 2]
+        if not following or (performer.fall is not None and performer.fall.thrown):
+            self._brake_in_shock(performer, now)
+            return
+        step = following[0]
+        if step.at is not None:
+            due = now >= step.at - 1e-9
+        elif step.when is not None:
+            if performer.due is None and condition_holds(self._stage, performer):
+                performer.due = now + step.delay
+            due = performer.due is not None and now >= performer.due - 1e-9
+        else:
+            due = performer.step_done and not performer.down
+        if due:
+            begin_step(performer, self._stage, now)
+        else:
+            self._brake_in_shock(performer, now)
+
+    def _brake_in_shock(self, performer: Performer, now: float) -> None:
+        """Let a driver who has hit somebody brake, unless the scenario says what follows the blow."""
+        if performer.touched is None or performer.person or performer.rigid is not None or performer.way is None:
+            return
+        upcoming = performer.config.do[performer.step + 1 :]
+        if any(step.when is not None and step.when.touched for step in upcoming):
+            return
+        current = performer.config.do[performer.step]
+        if now > performer.touched + SHOCK and current.brake is None:
+            performer.speed = max(performer.speed - SHOCK_BRAKING * 0.02, 0.0)
+
+    @staticmethod
+    def _finish(performer: Performer) -> None:
+        """Let an actor go whose last way has ended, or who leaves."""
+        last = performer.step == len(performer.config.do) - 1 and performer.step >= 0
+        if performer.gone or (last and performer.step_done and performer.config.do[performer.step].moves):
+            performer.gone, performer.present = True, False
+
+    def _note_signals(self) -> None:
+        stage = self._stage
+        for performer in self.performers:
+            for step in performer.config.do:
+                if step.when is not None and step.when.red_at is not None:
+                    stage.red_before[step.when.red_at] = stage.red(step.when.red_at)
+
+    def _rows(self, now: float, before: dict[int, np.ndarray], span: float) -> np.ndarray:
+        present = [item for item in self.performers if item.present]
+        rows = no_actors(len(present))
+        for row, performer in zip(rows, present, strict=True):
+            if span > 0:
+                along = np.array([np.cos(performer.yaw), np.sin(performer.yaw), 0.0])
+                change = (performer.velocity - before.get(performer.actor_id, performer.velocity)) @ along / span
+                performer.acceleration = float(np.clip(change, -80.0, 80.0))
+            performer.row(row, now)
+        things = [hazard.rows(now) for hazard in self.hazards]
+        everything = np.concatenate([rows, self._still, *things])
+        return np.asarray(everything[np.argsort(everything["actor_id"], kind="stable")])
+
+
+def _near(others: np.ndarray, present: list[Performer]) -> np.ndarray:
+    """Return the actors of the population that may touch a scripted one soon."""
+    if not len(others) or not present:
+        return others[:0]
+    places = np.array([(item.x, item.y) for item in present])
+    off = np.hypot(others["x"][:, None] - places[:, 0], others["y"][:, None] - places[:, 1])
+    moving = others["activity"] != Activity.PARKED
+    return np.asarray(others[(off.min(axis=1) < REACH) & moving])
