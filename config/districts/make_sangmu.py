@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import sangmu_blocks as blocks
 import sangmu_furniture as furniture
+import shapely
 from sangmu_streets import BOUNDS, write_network
 
 from twin_common.district import DatumConfig, DistrictConfig, ZoneConfig
-from twin_sim.core.network_zones import Network, ground_zones, read_network
+from twin_sim.core.network_zones import Network, ground_zones, outline, read_network, simple
 from twin_sim.district_files import write_district
 from twin_sim.world import WorldConfig
 
@@ -26,20 +28,31 @@ def _zone(name: str, kind: str, corners: object, height: float = 0.0) -> ZoneCon
     return ZoneConfig(name, kind, rows, height)
 
 
+def _clear(corners: np.ndarray, network: Network) -> np.ndarray:
+    """Return an outline without the ground on which people walk round the corner of a crossing."""
+    walks = shapely.union_all([outline(area) for area in network.walking_areas.values()])
+    shape = shapely.Polygon(corners)
+    if shape.intersection(walks).area < 0.05:
+        return corners
+    return max(
+        simple(shape.difference(walks.buffer(0.3, join_style="mitre"))), key=lambda ring: shapely.Polygon(ring).area
+    )
+
+
 def district(network: Network) -> DistrictConfig:
     """Return what district.yaml says."""
     zones = [_zone(zone.name, zone.kind, zone.corners) for zone in ground_zones(network, BOUNDS)]
-    zones.append(_zone("plaza", "plaza", blocks.plaza()))
+    zones.append(_zone("plaza", "plaza", blocks.plaza_outline()))
     zones.append(_zone("alley", "plaza", blocks.alley()))
     zones += [_zone(name, "site", corners) for name, corners in blocks.sites().items()]
-    zones += [_zone(item.name, "building", item.corners, item.height) for item in blocks.buildings()]
+    zones += [_zone(item.name, "building", _clear(item.corners, network), item.height) for item in blocks.buildings()]
     datum = DatumConfig(35.1525, 126.8510, 30.0)
     return DistrictConfig("Sangmu", datum, furniture.platforms(), tuple(zones))
 
 
 def world(network: Network) -> WorldConfig:
     """Return what world.yaml says."""
-    poles = [(item.pose.x, item.pose.y) for item in furniture.platforms() if item.kind == "pole"]
+    poles = [item for item in furniture.platforms() if item.kind == "pole"]
     return WorldConfig(
         NETWORK, BOUNDS, furniture.things(network, poles), furniture.parked(network), furniture.panels(),
         furniture.cranes(), furniture.crowd_areas(network), furniture.places(), furniture.routes(),

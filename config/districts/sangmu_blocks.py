@@ -34,6 +34,7 @@ ALLEY_EAST = -37.8  # x of the wall along its east side
 #: Of each stretch of the alley from south to north: y where it ends, and x of the wall along its west side.
 ALLEY_WEST = ((42.0, -42.0), (67.0, -41.5), (BACK.half, -42.7))
 PLAZA_SIZE = (50.0, 40.0)
+CORNER = 5.3  # of the plaza, cut off by the pavement of the main crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,12 @@ def plaza() -> np.ndarray:
     """Return the plaza north-east of the main crossing, (4, 2)."""
     x, y = STREET.half, AVENUE.half
     return np.array([(x, y), (x + PLAZA_SIZE[0], y), (x + PLAZA_SIZE[0], y + PLAZA_SIZE[1]), (x, y + PLAZA_SIZE[1])])
+
+
+def plaza_outline() -> np.ndarray:
+    """Return the plaza without the corner that belongs to the main crossing, (5, 2)."""
+    x, y = STREET.half, AVENUE.half
+    return np.vstack([(x, y + CORNER), (x + CORNER, y), plaza()[1:]])
 
 
 def _plaza_block(rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:

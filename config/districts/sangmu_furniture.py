@@ -45,7 +45,17 @@ def _lane(edge: Edge, users: str) -> LineString | None:
     return next((LineString(lane.shape) for lane in edge.lanes if lane.users == users), None)
 
 
-def _verges(network: Network, rng: np.random.Generator, poles: list[tuple[float, float]]) -> list[ThingConfig]:
+def _hides(x: float, y: float, poles: list[PlatformConfig]) -> bool:
+    """Return whether a tree would stand close to a sensor pole, or before it."""
+    for pole in poles:
+        dx, dy = x - pole.pose.x, y - pole.pose.y
+        off = np.degrees(np.arctan2(dy, dx)) - pole.pose.yaw_deg
+        if np.hypot(dx, dy) < 7.0 or (np.hypot(dx, dy) < 17.0 and np.cos(np.radians(off)) > 0.5):
+            return True
+    return False
+
+
+def _verges(network: Network, rng: np.random.Generator, poles: list[PlatformConfig]) -> list[ThingConfig]:
     """Return trees, lamps and what else stands on the verges, clear of sensor poles."""
     found = []
     small = ("bench", "bin", "cabinet", "bollard")
@@ -55,9 +65,11 @@ def _verges(network: Network, rng: np.random.Generator, poles: list[tuple[float,
             continue
         for i, distance in enumerate(np.arange(5.0, line.length - 4.0, 7.0)):
             x, y, heading = _along(line, float(distance + rng.uniform(-0.8, 0.8)))
-            if any(np.hypot(x - px, y - py) < 3.0 for px, py in poles) or not _inside(x, y):
+            if any(np.hypot(x - pole.pose.x, y - pole.pose.y) < 3.0 for pole in poles) or not _inside(x, y):
                 continue
             kind = "lamp" if i % 4 == 1 else "tree" if i % 2 == 0 else str(rng.choice(small))
+            if kind == "tree" and _hides(x, y, poles):
+                continue
             size = round(float(rng.uniform(0.8, 1.25)), 2) if kind == "tree" else 1.0
             # A lamp's arm and a bench's front point to the left of travel: over the street.
             found.append(ThingConfig(kind, round(x, 2), round(y, 2), round(heading + 90.0, 1), size))
@@ -86,8 +98,7 @@ def _back_street_lamps(network: Network) -> list[ThingConfig]:
 
 def _area_things(rng: np.random.Generator) -> list[ThingConfig]:
     """Return what stands on the plaza and in the alley; obstacles of the crowd areas are the same things."""
-    x0, y0 = PLAZA[0]
-    x1, y1 = PLAZA[2]
+    (x0, y0), (x1, y1) = PLAZA[0], PLAZA[2]
     found = [ThingConfig("fountain", float(MIDDLE[0]), float(MIDDLE[1]))]
     found += [ThingConfig("planter", float(MIDDLE[0] + x), float(MIDDLE[1] + y)) for x, y in PLANTERS]
     found += [
@@ -108,7 +119,7 @@ def _area_things(rng: np.random.Generator) -> list[ThingConfig]:
     return found
 
 
-def things(network: Network, poles: list[tuple[float, float]]) -> tuple[ThingConfig, ...]:
+def things(network: Network, poles: list[PlatformConfig]) -> tuple[ThingConfig, ...]:
     """Return everything of ThingConfig's kinds."""
     rng = np.random.default_rng((SEED, 1))
     return (*_verges(network, rng, poles), *_back_street_lamps(network), *_area_things(rng))
@@ -123,7 +134,7 @@ def parked(network: Network) -> tuple[ParkedConfig, ...]:
         if line is None:
             continue
         for distance in np.arange(8.0, line.length - 8.0, 6.4):
-            free, shape = rng.random() > 0.72, str(rng.choice(PARKED_SHAPES, p=PARKED_SHARES))
+            free, shape = rng.random() > 0.55, str(rng.choice(PARKED_SHAPES, p=PARKED_SHARES))
             x, y, heading = _along(line, float(distance + rng.normal(0.0, 0.25)))
             aside, turn, seed = rng.normal(0.0, 0.08), rng.normal(0.0, 0.8), int(rng.integers(0, 2**31))
             x, y = x - aside * np.sin(np.radians(heading)), y + aside * np.cos(np.radians(heading))
@@ -149,7 +160,7 @@ def panels() -> tuple[PanelConfig, ...]:
         PanelConfig("alley_mouth_sign", "sign", -37.8 + 1.6, south - 0.62, 4.6, 0.0, 1.1, 3.2, 0.3),
         PanelConfig("alley_middle_sign", "sign", east - 0.6, 48.0, 3.6, 90.0, 1.0, 2.2, 0.25),
         PanelConfig("alley_north_sign", "sign", -42.7 + 0.6, 78.0, 3.8, 90.0, 1.0, 2.4, 0.25),
-        PanelConfig("corner_sign", "sign", -16.0, south - 0.62, 4.4, 0.0, 1.1, 2.6, 0.3),
+        PanelConfig("corner_sign", "sign", -18.0, south - 0.62, 4.4, 0.0, 1.1, 2.6, 0.3),
         PanelConfig("avenue_west_sign", "sign", -56.0, south - 0.1, 4.4, -90.0, 5.0, 1.1, 0.15),
     )
 
@@ -214,7 +225,7 @@ def crowd_areas(network: Network) -> tuple[CrowdAreaConfig, ...]:
         _gate("alley_north", (west[-1][1], north), (east, north), network, "north_street2_street3"),
     )
     return (
-        CrowdAreaConfig("plaza", _ring(PLAZA), (fountain, *planters, *stalls), plaza_gates(network)),
+        CrowdAreaConfig("plaza", _ring(blocks.plaza_outline()), (fountain, *planters, *stalls), plaza_gates(network)),
         CrowdAreaConfig("alley", _ring(alley), small, gates),
     )
 

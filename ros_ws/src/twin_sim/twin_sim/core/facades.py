@@ -18,8 +18,10 @@ from twin_sim.core.surfaces import Surfaces, Wall, walls_of
 
 STOREY, GROUND_STOREY, PARAPET = 3.3, 4.4, 0.9
 STREET, YARD, PARTY = "street", "yard", "party"  # what a wall faces: people, a yard, or the wall next door
-DETAILED_STOREYS = 5  # above these, piers have no sides of their own
+DETAILED_STOREYS = 3  # above these, windows lie flush with the wall
 SETBACK_FROM, SETBACK = 30.0, 2.6  # buildings higher than this stand back above 45% of their height, by so much
+JAMB = 0.06  # width of a door's frame
+PROUD = 0.01  # of windows before the wall where they are not built into it
 LIT = 0.35  # share of windows with light at night
 
 
@@ -41,7 +43,7 @@ STYLES = (
     Style("plaster", 3.4, 1.5, 0.95, 2.55, 0.18),
     Style("brick", 3.0, 1.3, 0.9, 2.5, 0.2),
     Style("concrete", 3.6, 0.4, 0.95, 2.5, 0.12),
-    Style("cladding", 2.4, 0.14, 0.3, 3.0, 0.06, 0.06),
+    Style("cladding", 2.8, 0.16, 0.3, 3.0, 0.06, 0.06),
     Style("stone", 4.2, 0.9, 0.6, 2.7, 0.2, 0.2),
     Style("plaster", 4.0, 1.0, 0.3, 2.4, 0.2, 0.0, True),
 )
@@ -93,7 +95,7 @@ def build(
 def _floors(part: Volume, roof: float) -> np.ndarray:
     """Return the levels of the floors above the ground storey, and of the roof."""
     first = part.low + (min(GROUND_STOREY, roof - part.low) if part.shops else 0.0)
-    count = int(round((roof - first) / STOREY))
+    count = round((roof - first) / STOREY)
     return np.linspace(first, roof, count + 1) if count > 0 else np.array([first])
 
 
@@ -105,34 +107,54 @@ def _lit(count: int, rng: np.random.Generator) -> np.ndarray:
 def _storeys(
     out: Surfaces, wall: Wall, floors: np.ndarray, top: float, style: Style, kind: str, rng: np.random.Generator
 ) -> None:
-    """Add the storeys above the ground: walls between rows of windows, glass, and piers between windows."""
-    if len(floors) < 2:
-        out.quads(wall.front(0, wall.length, floors[-1], top), style.wall)
+    """Add the storeys above the ground: windows behind the wall in the lower ones, on it above and towards yards."""
+    detailed = DETAILED_STOREYS if kind == STREET and wall.length >= style.bay else 0
+    low = floors[: detailed + 1]
+    if len(low) > 1:
+        _deep_storeys(out, wall, low, style, rng)
+    out.quads(wall.front(0, wall.length, low[-1], top), style.wall)
+    high = floors[len(low) - 1 :]
+    if len(high) < 2:
         return
+    rise = (high[1] - high[0]) / STOREY
+    sills, heads = high[:-1] + style.sill * rise, high[:-1] + style.head * rise
+    if detailed:
+        s0, s1 = _piers(wall, style)
+        glass = wall.front(s1[:-1][None], s0[1:][None], sills[:, None], heads[:, None], PROUD)
+        out.quads(glass, _lit(len(glass), rng))
+        if style.balconies:
+            _balconies(out, wall, s1[:-1] - 0.2, s0[1:] + 0.2, high[:-1])
+    else:
+        margin = min(0.4, wall.length / 4)
+        out.quads(wall.front(margin, wall.length - margin, sills, heads, PROUD), "window")
+
+
+def _piers(wall: Wall, style: Style) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the piers between windows begin and end along a wall."""
+    bays = max(round((wall.length - style.pier) / style.bay), 1)
+    middles = np.linspace(style.pier / 2, wall.length - style.pier / 2, bays + 1)
+    return np.maximum(middles - style.pier / 2, 0.0), np.minimum(middles + style.pier / 2, wall.length)
+
+
+def _deep_storeys(out: Surfaces, wall: Wall, floors: np.ndarray, style: Style, rng: np.random.Generator) -> None:
+    """Add storeys with glass behind the wall, and piers between the windows."""
     rise = (floors[1] - floors[0]) / STOREY
     sills, heads = floors[:-1] + style.sill * rise, floors[:-1] + style.head * rise
-    lows, highs = np.concatenate([floors[:1], heads]), np.concatenate([sills, [top]])
+    deep, (s0, s1) = -style.depth, _piers(wall, style)
+    lows, highs = np.concatenate([floors[:1], heads]), np.concatenate([sills, floors[-1:]])
     out.quads(wall.front(0, wall.length, lows, highs), style.wall)
-    deep = -style.depth
-    if kind != STREET or wall.length < style.bay:
-        out.quads(wall.front(0, wall.length, sills, heads, -0.02), "window")
-        return
-    bays = max(int(round((wall.length - style.pier) / style.bay)), 1)
-    middles = np.linspace(style.pier / 2, wall.length - style.pier / 2, bays + 1)
-    s0, s1 = np.maximum(middles - style.pier / 2, 0.0), np.minimum(middles + style.pier / 2, wall.length)
     out.quads(wall.shelf(0, wall.length, deep, 0.0, sills, True), style.wall)
     out.quads(wall.shelf(0, wall.length, deep, 0.0, heads, False), style.wall)
     glass = wall.front(s1[:-1][None], s0[1:][None], sills[:, None], heads[:, None], deep)
     out.quads(glass, _lit(len(glass), rng))
+    for s, forward in ((s0[1:], False), (s1[:-1], True)):
+        out.quads(wall.side(s[None], deep, 0.0, sills[:, None], heads[:, None], forward), style.wall)
     if style.ridge:
-        out.quads(wall.front(s0, s1, floors[0], top, style.ridge), style.wall)
+        out.quads(wall.front(s0, s1, floors[0], floors[-1], style.ridge), style.wall)
         for s, forward in ((s0, False), (s1, True)):
-            out.quads(wall.side(s, 0.0, style.ridge, floors[0], top, forward), style.wall)
+            out.quads(wall.side(s, 0.0, style.ridge, floors[0], floors[-1], forward), style.wall)
     else:
         out.quads(wall.front(s0[None], s1[None], sills[:, None], heads[:, None]), style.wall)
-    low = slice(0, DETAILED_STOREYS)
-    for s, forward in ((s0[1:], False), (s1[:-1], True)):
-        out.quads(wall.side(s[None], deep, 0.0, sills[low, None], heads[low, None], forward), style.wall)
     if style.balconies:
         _balconies(out, wall, s1[:-1] - 0.2, s0[1:] + 0.2, floors[:-1])
 
@@ -145,9 +167,7 @@ def _balconies(out: Surfaces, wall: Wall, s0: np.ndarray, s1: np.ndarray, floors
     out.quads(wall.front(s1, s0, floors[None], floors[None] + 1.0, 0.95), "metal")
 
 
-def _plain_ground(
-    out: Surfaces, wall: Wall, low: float, high: float, style: Style, rng: np.random.Generator
-) -> None:
+def _plain_ground(out: Surfaces, wall: Wall, low: float, high: float, style: Style, rng: np.random.Generator) -> None:
     """Add the ground storey of a wall towards a yard: a door and a few windows, flush."""
     out.quads(wall.front(0, wall.length, low, high), style.wall)
     if wall.length > 5.0:
@@ -175,6 +195,8 @@ def _shops(out: Surfaces, wall: Wall, low: float, high: float, style: Style, rng
     for s, forward in ((s0, True), (s1, False)):
         out.quads(wall.side(s, 2.5 * deep, 0.0, low, lintel, forward), style.wall)
     out.quads(wall.side(a[doors], 2.5 * deep, -0.05, low, lintel, True), "cladding")
+    out.quads(wall.side(a[doors] - JAMB, deep, -0.05, low, lintel, False), "cladding")
+    out.quads(wall.front(a[doors] - JAMB, a[doors], low, lintel, -0.05), "cladding")
     out.quads(wall.front(a[doors], s1[doors], low, lintel, 2.5 * deep), "shop_glass")
     wide = np.linspace(s0 + 0.05, a - 0.05, 3)[1]  # a bar in the middle of each window
     out.quads(wall.front(wide - 0.04, wide + 0.04, sill, lintel, deep + 0.05), "cladding")
@@ -186,12 +208,10 @@ def _shops(out: Surfaces, wall: Wall, low: float, high: float, style: Style, rng
     shaded = ~signs | (rng.random(count) < 0.3)
     a, b = s0[shaded], s1[shaded]
     out.quads(wall.ramp(a, b, 0.0, lintel + 0.1, 1.1, lintel - 0.45), "awning")
-    out.quads(wall.ramp(a, b, 0.0, lintel + 0.08, 1.1, lintel - 0.47)[:, ::-1], "awning")
+    out.quads(wall.ramp(a, b, 0.0, lintel + 0.095, 1.1, lintel - 0.455)[:, ::-1], "awning")
 
 
-def _roof(
-    out: Surfaces, part: Volume, roof: float, style: Style, rng: np.random.Generator, *, cluttered: bool
-) -> None:
+def _roof(out: Surfaces, part: Volume, roof: float, style: Style, rng: np.random.Generator, *, cluttered: bool) -> None:
     """Add the roof with the inside and the top of its parapet, and what stands on it."""
     shape = Polygon(part.ring)
     inner = shape.buffer(-0.25, join_style="mitre")

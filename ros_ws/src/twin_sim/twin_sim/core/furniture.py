@@ -5,6 +5,7 @@ Local frames: x forward, origin on the ground; metres. Heights count from the pa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,10 +13,10 @@ import shapely
 from shapely.geometry import LineString
 
 from twin_common.district import PlatformConfig, ZoneConfig
-from twin_sim.core.meshes import Mesh, ball, box, cylinder, joined
+from twin_sim.core.meshes import MATERIAL_NAMES, Mesh, ball, box, cylinder, joined
 from twin_sim.core.network_zones import KERB
 from twin_sim.core.signals import USERS_VEHICLES, SignalHead
-from twin_sim.core.surfaces import Surfaces
+from twin_sim.core.surfaces import Surfaces, level
 from twin_sim.world import CraneConfig, ThingConfig
 
 TREES = 6  # different trees
@@ -39,19 +40,20 @@ def tree(seed: int) -> Mesh:
     """Return a street tree of usual size, 6 to 7 m: a trunk that forks into a crown of uneven clumps."""
     rng = np.random.default_rng((seed, 72))
     fork = float(rng.uniform(2.2, 2.8))
-    parts = [cylinder(0.13, 0.13, fork, "bark", 6)]
-    for i in range(5):
-        angle = 2 * np.pi * i / 5 + rng.uniform(-0.4, 0.4)
-        reach, rise = rng.uniform(0.6, 1.1), rng.uniform(0.9, 2.2)
+    parts = [cylinder(0.13, 0.13, fork, "bark", 5)]
+    for i in range(4):
+        angle = 2 * np.pi * i / 4 + rng.uniform(-0.4, 0.4)
+        reach, rise = rng.uniform(0.6, 1.0), rng.uniform(0.9, 2.2)
         x, y, z = float(reach * np.cos(angle)), float(reach * np.sin(angle)), fork + float(rise)
-        parts.append(bar((0, 0, fork - 0.1), (0.7 * x, 0.7 * y, z), 0.08, "bark"))
-        parts.append(_clump(rng, float(rng.uniform(0.8, 1.15))).placed(x, y, z - 0.75))
+        if i % 2:
+            parts.append(bar((0, 0, fork - 0.1), (0.7 * x, 0.7 * y, z), 0.08, "bark"))
+        parts.append(_clump(rng, float(rng.uniform(0.95, 1.25))).placed(x, y, z - 0.75))
     parts.append(_clump(rng, 1.2).placed(z=fork + 1.6))
     return joined(parts)
 
 
 def _clump(rng: np.random.Generator, radius: float) -> Mesh:
-    mesh = ball(radius, "leaves", 5, 7)
+    mesh = ball(radius, "leaves", 4, 6)
     middle = mesh.vertices.mean(axis=0)
     rough = rng.uniform(0.72, 1.15, (len(mesh.vertices), 1)) * (1.0, 1.0, 0.8)
     return Mesh(middle + (mesh.vertices - middle) * rough, mesh.triangles, mesh.materials)
@@ -63,7 +65,7 @@ def lamp() -> Mesh:
     glass = box(0.6, 0.22, 0.04, "lamp_glass").placed(x=LAMP_ARM, z=LAMP_HEIGHT - 0.04)
     arm = bar((0, 0, LAMP_HEIGHT - 0.5), (LAMP_ARM - 0.2, 0, LAMP_HEIGHT + 0.05), 0.08, "pole_paint")
     return joined([
-        cylinder(0.16, 0.16, 0.9, "pole_paint", 8), cylinder(0.085, 0.085, LAMP_HEIGHT - 0.45, "pole_paint", 6), arm,
+        box(0.28, 0.28, 0.9, "pole_paint"), cylinder(0.085, 0.085, LAMP_HEIGHT - 0.45, "pole_paint", 6), arm,
         head, glass,
     ])  # fmt: skip
 
@@ -106,10 +108,12 @@ def small_things() -> dict[str, Mesh]:
     """Return the meshes of ThingConfig's kinds, but for trees."""
     return {
         "lamp": lamp(),
-        "bollard": joined([cylinder(0.09, 0.09, 0.85, "metal", 8), cylinder(0.11, 0.11, 0.08, "metal", 8).placed(z=0.8)]),
+        "bollard": cylinder(0.09, 0.09, 0.88, "metal", 8),
         "bench": bench(),
         "cabinet": joined([box(0.5, 0.9, 1.3, "pole_paint"), box(0.54, 0.94, 0.06, "metal").placed(z=1.3)]),
-        "bin": joined([cylinder(0.26, 0.26, 0.85, "pole_paint", 8), cylinder(0.3, 0.3, 0.1, "metal", 8).placed(z=0.85)]),
+        "bin": joined(
+            [cylinder(0.26, 0.26, 0.85, "pole_paint", 8), cylinder(0.3, 0.3, 0.1, "metal", 8).placed(z=0.85)]
+        ),
         "stall": stall(),
         "planter": planter(),
         "fountain": fountain(),
@@ -128,16 +132,24 @@ def add_things(out: Surfaces, things: Iterable[ThingConfig]) -> None:
         out.copies(meshes[name], np.array(rows))
 
 
+def _disc(radius: float, material: str) -> Mesh:
+    """Return a disc of six triangles that faces forward."""
+    angles = 2 * np.pi * np.arange(6) / 6
+    rim = np.column_stack([np.zeros(6), radius * np.cos(angles), radius * np.sin(angles)])
+    triangles = np.array([(6, i, (i + 1) % 6) for i in range(6)])
+    return Mesh(np.vstack([rim, (0, 0, 0)]), triangles, np.full(6, MATERIAL_NAMES.index(material)))
+
+
 def add_signals(out: Surfaces, heads: Iterable[SignalHead]) -> None:
     """Add signal heads with their posts; what they show is not part of the scenery."""
-    lenses = [cylinder(0.11, 0.11, 0.05, "glass", 8).placed(pitch=np.pi / 2) for _ in range(3)]
+    lenses = [_disc(0.11, "glass") for _ in range(3)]
     vehicles = joined([
         box(0.22, 0.34, 1.05, "signal_case").placed(z=-0.52),
-        *(lens.placed(x=0.11, z=z) for lens, z in zip(lenses, (-0.34, 0.0, 0.34), strict=True)),
+        *(lens.placed(x=0.115, z=z) for lens, z in zip(lenses, (-0.34, 0.0, 0.34), strict=True)),
     ])  # fmt: skip
     walkers = joined([
         box(0.2, 0.3, 0.62, "signal_case").placed(z=-0.31),
-        *(lens.placed(x=0.1, z=z) for lens, z in zip(lenses[:2], (-0.15, 0.15), strict=True)),
+        *(lens.placed(x=0.105, z=z) for lens, z in zip(lenses[:2], (-0.15, 0.15), strict=True)),
     ])  # fmt: skip
     posts: set[tuple[float, float, float]] = set()
     for head in heads:
@@ -198,7 +210,7 @@ def add_site(out: Surfaces, zone: ZoneConfig, public: shapely.Geometry, cranes: 
     ring = ring if shapely.is_ccw(shapely.LinearRing(ring)) else ring[::-1]
     middles = (ring[:-1] + ring[1:]) / 2
     street = int(np.argmin(shapely.distance(shapely.points(middles), public)))
-    for i, (a, b) in enumerate(zip(ring[:-1], ring[1:], strict=True)):
+    for i, (a, b) in enumerate(itertools.pairwise(ring)):
         side = LineString([a, b])
         gap = (side.length / 2 - GATE / 2, side.length / 2 + GATE / 2) if i == street else (0.0, 0.0)
         for start, end in ((0.0, gap[0]), (gap[1], side.length)):
@@ -234,10 +246,9 @@ def _skeleton(out: Surfaces, shape: shapely.Geometry, height: float) -> None:
     levels = np.arange(1, max(int(height // FLOOR), 1) + 1) * FLOOR + KERB
     for z in levels:
         out.area(shape, float(z), "concrete")
+        out.triangles(level(shape, float(z) - 0.25)[:, ::-1], "concrete")
         ring = np.asarray(shapely.orient_polygons(shape).exterior.coords)
         out.fences(ring, float(z) - 0.25, float(z), "concrete")
-        corners = np.asarray(shapely.constrained_delaunay_triangles(shape).geoms[0].exterior.coords)
-        del corners
     x0, y0, x1, y1 = shape.bounds
     inner = shape.buffer(-0.4)
     for x in np.arange(x0 + 0.6, x1, COLUMN_SPACING):

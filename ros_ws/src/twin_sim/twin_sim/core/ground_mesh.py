@@ -6,6 +6,7 @@ Dashes, stop lines and zebra stripes have the usual sizes in towns: dashes of 3 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -101,7 +102,7 @@ def _strip(line: LineString, start: float, end: float, width: float) -> np.ndarr
 def _lane_lines(out: Surfaces, edge: Edge) -> None:
     """Add dashes between lanes of vehicles, a solid line at cycle and parking lanes, and the middle line."""
     inner = [lane for lane in edge.lanes if lane.users in ("all", "cycle", "none")]
-    for lane, neighbour in zip(inner, inner[1:], strict=False):
+    for lane, neighbour in itertools.pairwise(inner):
         line = LineString(lane.shape).parallel_offset(lane.width / 2, "left")
         if line.is_empty or line.geom_type != "LineString":
             continue

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from open3d.geometry import TriangleMesh
+from open3d.utility import Vector3dVector, Vector3iVector
 
+from twin_common.core.object_class import ObjectClass
 from twin_sim.core import facades, furniture, ground_mesh
-from twin_sim.core.frame import ACTOR, Activity, ObjectClass, Shape
+from twin_sim.core.bodies import Bodies
+from twin_sim.core.body_palettes import palettes
+from twin_sim.core.body_parts import SLOTS, Geometry
+from twin_sim.core.frame import ACTOR, Activity, Shape
 from twin_sim.core.meshes import Mesh, joined
 from twin_sim.core.network_zones import KERB, read_network
 from twin_sim.core.signals import signal_heads
@@ -13,6 +19,8 @@ from twin_sim.core.surfaces import Surfaces
 from twin_sim.world import ParkedConfig, World
 
 PUBLIC = ("carriageway", "crosswalk", "sidewalk", "plaza")
+#: Share of the triangles that parts of a parked vehicle keep, by slot; no part gets below LEAST.
+KEPT, LEAST = {"paint": 0.7, "glass": 1.0, "plate": 1.0, "other": 0.35}, 12
 #: Class, body, length, width and height of parked vehicles, metres.
 PARKED: dict[str, tuple[ObjectClass, Shape, float, float, float]] = {
     "saloon": (ObjectClass.CAR, Shape.SALOON, 4.85, 1.86, 1.45),
@@ -66,13 +74,38 @@ def _buildings(out: Surfaces, world: World, public: object) -> None:
 
 
 def _parked(world: World) -> Mesh:
-    from twin_sim.core.bodies import Bodies
-
+    """Return the parked vehicles, with fewer triangles than those that move."""
     actors = parked_actors(world.config.parked)
     if not len(actors):
         return joined([])
-    bodies = Bodies().placed(actors)
-    return Mesh(bodies.vertices.astype(float), bodies.triangles.astype(int), bodies.materials.astype(int))
+    bodies = Bodies()
+    posed = bodies.posed(actors)
+    matrix, offset = bodies.transforms(actors, posed)
+    coarse = {number: _coarser(mesh) for number, mesh in {item.number: item.mesh for item in posed}.items()}
+    parts = []
+    for i, (item, palette) in enumerate(zip(posed, palettes(actors), strict=True)):
+        mesh = coarse[item.number]
+        parts.append(Mesh(mesh.vertices @ matrix[i].T + offset[i], mesh.triangles, palette[mesh.materials]))
+    return joined(parts)
+
+
+def _coarser(mesh: Geometry) -> Mesh:
+    """Return a mesh with a share of its triangles (quadric error metric, Garland and Heckbert 1997), slot by slot.
+
+    The materials of what it returns are slots.
+    """
+    parts = []
+    for slot in np.unique(mesh.slots):
+        used, index = np.unique(mesh.triangles[mesh.slots == slot], return_inverse=True)
+        part = TriangleMesh(Vector3dVector(mesh.vertices[used].astype(float)), Vector3iVector(index.reshape(-1, 3)))
+        part.merge_close_vertices(1e-4)
+        faces = len(index) // 3
+        count = int(KEPT.get(SLOTS[slot], KEPT["other"]) * faces)
+        if LEAST <= count < faces:
+            part = part.simplify_quadric_decimation(count, boundary_weight=3.0)
+        kept = np.asarray(part.triangles).copy()
+        parts.append(Mesh(np.asarray(part.vertices).copy(), kept, np.full(len(kept), int(slot))))
+    return joined(parts)
 
 
 def local_scenery(world: World, centre: tuple[float, float], radius: float) -> Mesh:
@@ -84,7 +117,6 @@ def near(mesh: Mesh, centre: tuple[float, float], radius: float) -> Mesh:
     """Return the triangles of a mesh whose boxes come within ``radius`` of a point (x, y), metres."""
     flat = mesh.vertices[:, :2][mesh.triangles]
     gap = np.maximum(np.maximum(flat.min(axis=1) - centre, centre - flat.max(axis=1)), 0.0)
-    triangles = mesh.triangles[np.hypot(*gap.T) <= radius]
     keep = np.hypot(*gap.T) <= radius
     used, triangles = np.unique(mesh.triangles[keep], return_inverse=True)
     return Mesh(mesh.vertices[used], triangles.reshape(-1, 3), mesh.materials[keep])

@@ -92,67 +92,61 @@ def level(shape: shapely.Geometry, z: float) -> np.ndarray:
     return np.concatenate([flat, np.full((len(flat), 3, 1), z)], axis=2)
 
 
+Values = np.ndarray | float
+
+
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """An upright wall from ``start`` to ``end`` (x, y), its outside to the right; a point on it is (s, o, z).
+    """An upright wall, its outside to the right of the way from its start; a point on it is (s, o, z), metres.
 
-    s runs along the wall, o outwards, z up; metres.
+    s runs ``along`` the wall from ``start`` (x, y) to ``length``, o ``outwards``, z up.
     """
 
     start: np.ndarray
-    end: np.ndarray
+    along: np.ndarray
+    outwards: np.ndarray
+    length: float
 
-    @property
-    def length(self) -> float:
-        """Its length."""
-        return float(np.hypot(*(self.end - self.start)))
-
-    @property
-    def along(self) -> np.ndarray:
-        """Direction from start to end."""
-        return (self.end - self.start) / self.length
-
-    @property
-    def outwards(self) -> np.ndarray:
-        """Direction of its outside."""
-        x, y = self.along
-        return np.array([y, -x])
-
-    def points(self, s: np.ndarray | float, o: np.ndarray | float, z: np.ndarray | float) -> np.ndarray:
+    def points(self, s: Values, o: Values, z: Values) -> np.ndarray:
         """Return points in the map frame, (..., 3)."""
-        s, o, z = np.broadcast_arrays(np.asarray(s, float), np.asarray(o, float), np.asarray(z, float))
-        flat = self.start + s[..., None] * self.along + o[..., None] * self.outwards
-        return np.concatenate([flat, z[..., None]], axis=-1)
+        s, o, z = np.asarray(s, float), np.asarray(o, float), np.asarray(z, float)
+        found = np.empty((*np.broadcast_shapes(s.shape, o.shape, z.shape), 3))
+        found[..., 0] = self.start[0] + s * self.along[0] + o * self.outwards[0]
+        found[..., 1] = self.start[1] + s * self.along[1] + o * self.outwards[1]
+        found[..., 2] = z
+        return found
 
-    def _patch(self, *corners: tuple[np.ndarray | float, np.ndarray | float, np.ndarray | float]) -> np.ndarray:
-        flat = np.broadcast_arrays(*(np.asarray(value, float) for corner in corners for value in corner))
-        points = [self.points(*flat[3 * i : 3 * i + 3]) for i in range(4)]
-        return np.stack(points, axis=-2).reshape(-1, 4, 3)
+    def _patch(self, *corners: tuple[Values, Values, Values]) -> np.ndarray:
+        shape = np.broadcast_shapes(*(np.shape(value) for corner in corners for value in corner))
+        found = np.empty((*shape, 4, 3))
+        for i, corner in enumerate(corners):
+            found[..., i, :] = self.points(*corner)
+        return found.reshape(-1, 4, 3)
 
-    def front(self, s0: np.ndarray | float, s1: np.ndarray | float, z0: np.ndarray | float, z1: np.ndarray | float,
-              o: np.ndarray | float = 0.0) -> np.ndarray:  # fmt: skip
+    def front(self, s0: Values, s1: Values, z0: Values, z1: Values,
+              o: Values = 0.0) -> np.ndarray:  # fmt: skip
         """Return rectangles that face outwards, (N, 4, 3)."""
         return self._patch((s0, o, z0), (s1, o, z0), (s1, o, z1), (s0, o, z1))
 
-    def side(self, s: np.ndarray | float, o0: np.ndarray | float, o1: np.ndarray | float, z0: np.ndarray | float,
-             z1: np.ndarray | float, forward: bool) -> np.ndarray:  # fmt: skip
+    def side(self, s: Values, o0: Values, o1: Values, z0: Values,
+             z1: Values, forward: bool) -> np.ndarray:  # fmt: skip
         """Return upright rectangles across the wall from o0 to o1 > o0 that face along it, or back."""
         a, b = (o1, o0) if forward else (o0, o1)
         return self._patch((s, a, z0), (s, b, z0), (s, b, z1), (s, a, z1))
 
-    def shelf(self, s0: np.ndarray | float, s1: np.ndarray | float, o0: np.ndarray | float, o1: np.ndarray | float,
-              z: np.ndarray | float, up: bool) -> np.ndarray:  # fmt: skip
+    def shelf(self, s0: Values, s1: Values, o0: Values, o1: Values,
+              z: Values, up: bool) -> np.ndarray:  # fmt: skip
         """Return level rectangles from o0 to o1 > o0 that face up, or down."""
         a, b = (o1, o0) if up else (o0, o1)
         return self._patch((s0, a, z), (s1, a, z), (s1, b, z), (s0, b, z))
 
-    def ramp(self, s0: np.ndarray | float, s1: np.ndarray | float, o0: float, z0: np.ndarray | float, o1: float,
-             z1: np.ndarray | float) -> np.ndarray:  # fmt: skip
+    def ramp(self, s0: Values, s1: Values, o0: float, z0: Values, o1: float,
+             z1: Values) -> np.ndarray:  # fmt: skip
         """Return sloping rectangles from (o0, z0) at the wall down to (o1, z1) that face up and outwards."""
         return self._patch((s0, o1, z1), (s1, o1, z1), (s1, o0, z0), (s0, o0, z0))
 
-    def block(self, s0: np.ndarray | float, s1: np.ndarray | float, o0: float, o1: float, z0: np.ndarray | float,
-              z1: np.ndarray | float) -> np.ndarray:  # fmt: skip
+    def block(self, s0: Values, s1: Values, o0: float, o1: float, z0: Values,
+              z1: Values) -> np.ndarray:  # fmt: skip
         """Return the five outer faces of boxes on the wall."""
         return np.concatenate([
             self.front(s0, s1, z0, z1, o1), self.side(s0, o0, o1, z0, z1, False), self.side(s1, o0, o1, z0, z1, True),
@@ -160,8 +154,15 @@ class Wall:
         ])  # fmt: skip
 
 
+def wall(start: np.ndarray, end: np.ndarray) -> Wall:
+    """Return the wall from one point (x, y) to another."""
+    length = float(np.hypot(*(end - start)))
+    along = (end - start) / length
+    return Wall(start, along, np.array([along[1], -along[0]]), length)
+
+
 def walls_of(ring: np.ndarray, shortest: float = 0.05) -> list[Wall]:
     """Return the walls of an outline (N, 2), counter-clockwise: their outsides are the outline's."""
     after = np.roll(ring, -1, axis=0)
     keep = np.hypot(*(after - ring).T) > shortest
-    return [Wall(a, b) for a, b in zip(ring[keep], after[keep], strict=True)]
+    return [wall(a, b) for a, b in zip(ring[keep], after[keep], strict=True)]
