@@ -6,13 +6,12 @@ Map frame, metres; right-hand traffic. Streets 1 to 5 run north, the south stree
 from __future__ import annotations
 
 import itertools
-import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
+
+from twin_sim.netconvert import netconvert
 
 BOUNDS = (-300.0, -200.0, 300.0, 200.0)
 
@@ -168,10 +167,9 @@ def write_network(target: Path) -> None:
     """Make the SUMO network with netconvert; its coordinates are those of the map frame.
 
     Raises:
-        RuntimeError: netconvert refuses the description.
+        ConfigError: netconvert refuses the description.
 
     """
-    tool = shutil.which("netconvert") or str(Path(sys.executable).parent / "netconvert")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parts = {
@@ -181,21 +179,12 @@ def write_network(target: Path) -> None:
         }
         for ending, (tag, rows) in parts.items():
             (folder / f"net.{ending}.xml").write_text(f"<{tag}>\n" + "\n".join(rows) + f"\n</{tag}>\n")
-        run = subprocess.run(
-            [
-                tool, "-n", "net.nod.xml", "-e", "net.edg.xml", "-x", "net.con.xml", "-o", "net.net.xml",
-                "--no-turnarounds", "true", "--offset.disable-normalization", "true", "--walkingareas", "true",
-                "--junctions.corner-detail", "5", "--tls.crossing-clearance.time", "6", "--tls.crossing-min.time", "6",
-                "--tls.cycle.time", "90", "--default.junctions.radius", "5", "--junctions.internal-link-detail", "8",
-                "--no-internal-links", "false", "--check-lane-foes.all", "true", "--rectangular-lane-cut", "true",
-            ],
-            cwd=folder, capture_output=True, text=True, check=False,
+        arguments = (
+            "-n", "net.nod.xml", "-e", "net.edg.xml", "-x", "net.con.xml",
+            "--no-turnarounds", "true", "--offset.disable-normalization", "true", "--walkingareas", "true",
+            "--junctions.corner-detail", "5", "--tls.crossing-clearance.time", "6", "--tls.crossing-min.time", "6",
+            "--tls.cycle.time", "90", "--default.junctions.radius", "5", "--junctions.internal-link-detail", "8",
+            "--check-lane-foes.all", "true", "--rectangular-lane-cut", "true",
         )  # fmt: skip
-        if run.returncode:
-            raise RuntimeError(f"netconvert: {run.stderr.strip() or run.stdout.strip()}")
-        if run.stderr.strip():
-            print(run.stderr.strip())
-        text = (folder / "net.net.xml").read_text()
-        # netconvert's own remarks hold a date and a folder: without them the file is always the same.
-        start, end = text.find("<!--"), text.find("-->")
-        target.write_text(text[:start] + text[end + 3 :].lstrip() if start >= 0 else text)
+        for warning in netconvert(arguments, folder, target):
+            print(warning)
