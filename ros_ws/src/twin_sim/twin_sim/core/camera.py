@@ -47,6 +47,7 @@ class Picture:
         ids: (H, W) int32, index in the frame's actors; -1: none.
         map_from_camera: (4, 4), where the optical frame was.
         model: the camera.
+        bodies: what could be seen; the labels' third column is the index in the frame's actors.
 
     """
 
@@ -56,6 +57,7 @@ class Picture:
     ids: np.ndarray
     map_from_camera: np.ndarray
     model: CameraModel
+    bodies: Movers
 
 
 class View:
@@ -141,7 +143,7 @@ class CameraRenderer:
             self._add_glow(view, clip @ turned, eye, frame, light)
             rgb = self._developed(view, frame.stamp_ns, light)
             depth, ids = buffers.geometry(NEAR, self.settings.reach)
-        return Picture(frame.stamp_ns, rgb, depth, ids, map_from_camera.copy(), view.model)
+        return Picture(frame.stamp_ns, rgb, depth, ids, map_from_camera.copy(), view.model, bodies)
 
     def _placed(self, actors: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray) -> Movers:
         """Return the bodies that a view, or the shadows in it, may show."""
@@ -165,11 +167,14 @@ class CameraRenderer:
                 buffer.orphan(2 * values.nbytes)
             buffer.write(np.ascontiguousarray(values))
 
-    def _draw_moving(self, program: Any, moving: Movers) -> None:
-        """Draw bodies; those of a camera's pictures are seen mirrored, their backs by the left hand."""
+    def _draw_moving(self, program: Any, moving: Movers, front: str) -> None:
+        """Draw the sides of bodies that face the viewer; ``front``: which way round these go on the screen."""
+        self._studio.context.enable(moderngl.CULL_FACE)
+        self._studio.context.front_face = front
         array = self._studio.context.vertex_array(program, [(self._moving, "3f4", "in_position")], self._moving_index)
         array.render(moderngl.TRIANGLES, moving.triangles.size)
         array.release()
+        self._studio.context.disable(moderngl.CULL_FACE)
 
     def _draw(self, program: Any, buffer: Any, count: int, index: Any = None) -> None:
         """Draw ``count`` corners of triangles."""
@@ -201,7 +206,7 @@ class CameraRenderer:
         view.buffers.moving_shadow.buffer.clear(depth=1.0)
         if len(moving.triangles):
             self._upload(moving)
-            self._draw_moving(program, moving)
+            self._draw_moving(program, moving, "ccw")
 
     def _draw_surfaces(
         self, view: View, clip_from_away: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray, light: Lighting,
@@ -235,7 +240,7 @@ class CameraRenderer:
             set_uniforms(program, **uniforms)
             self._labels.bind_to_storage_buffer(0)
             buffers.seen.buffer.use()
-            self._draw_moving(program, moving)
+            self._draw_moving(program, moving, "cw")  # a picture's rows go down, so all is mirrored
 
     def _full_screen(self, program: Any) -> None:
         array = self._studio.context.vertex_array(program, [(self._studio.screen, "2f4", "in_corner")])

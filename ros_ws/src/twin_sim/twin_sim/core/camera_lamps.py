@@ -7,7 +7,7 @@ import numpy as np
 from twin_sim.core.camera_light import Lighting
 from twin_sim.core.camera_scene import Movers, movers
 from twin_sim.core.camera_shaders import HEADS, LAMPS
-from twin_sim.core.frame import TWO_WHEELERS, Frame, Light, SignalState
+from twin_sim.core.frame import TWO_WHEELERS, Frame, Light, ObjectClass, SignalState
 from twin_sim.core.furniture import LAMP_ARM, LAMP_HEIGHT
 from twin_sim.core.meshes import MATERIAL_NAMES
 from twin_sim.core.signals import USERS_PEDESTRIANS
@@ -15,7 +15,7 @@ from twin_sim.world import World
 
 LENS_RADIUS, LENS_FORWARD = 0.12, 0.17  # of a signal's lens; before the middle of its head, metres
 LAMP_REACH = 90.0  # metres
-HEADLIGHT = 9.0  # light of a pair of headlights near by, in units of a street lamp's
+HEADLIGHT = 4.5  # light of a pair of headlights near by, in units of a street lamp's
 _WHITE, _RED, _AMBER = (1.0, 0.97, 0.88), (1.0, 0.08, 0.05), (1.0, 0.55, 0.06)
 _LAMP = (1.0, 0.84, 0.60)
 _SIGNAL_COLOURS = {SignalState.RED: (1.0, 0.10, 0.06), SignalState.YELLOW: (1.0, 0.72, 0.10),
@@ -96,6 +96,7 @@ def _seen_from(
 
 
 def _vehicle_lights(actors: np.ndarray, eye: np.ndarray, night: bool) -> list[np.ndarray]:
+    actors = actors[actors["classification"] != ObjectClass.PEDESTRIAN]
     narrow = np.isin(actors["classification"], TWO_WHEELERS)
     lights = actors["lights"]
     found = []

@@ -64,11 +64,11 @@ def lighting(weather: Weather) -> Lighting:
     sun = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
     shining = 0.0 if closed or weather.sun_elevation < 0.02 else day
     tint = np.array([1.0, 0.95 - 0.18 * low, 0.86 - 0.34 * low])
-    sun_colour = 2.1 * shining * tint * (1 - 0.3 * low)
+    sun_colour = 2.3 * shining * tint * (1 - 0.3 * low)
     dusk = np.array([0.012, 0.016, 0.030])
-    blue, grey = np.array([0.24, 0.30, 0.40]), np.array([0.40, 0.41, 0.43])
+    blue, grey = np.array([0.36, 0.42, 0.52]), np.array([0.40, 0.41, 0.43])
     sky_light = dusk + day * (grey if closed else blue) * 1.05
-    ground_light = 0.6 * dusk + day * (0.20 * np.ones(3) if closed else np.array([0.24, 0.22, 0.19]))
+    ground_light = 0.6 * dusk + day * (0.20 * np.ones(3) if closed else np.array([0.30, 0.28, 0.25]))
     soft = 0.75 * day * np.array([0.96, 0.98, 1.0]) if shining == 0 else sun_colour
     lit = weather.night
     zenith = dusk + day * (np.array([0.75, 0.77, 0.80]) if closed else np.array([0.17, 0.34, 0.72]))

@@ -20,7 +20,7 @@ class CameraModel(Config):
 
     width: int = setting(640, "px", "of the image", low=16, high=4096)
     height: int = setting(360, "px", "of the image", low=16, high=4096)
-    field_of_view_deg: float = setting(90.0, "deg", "horizontal, without the lens' distortion", low=10.0, high=140.0)
+    field_of_view_deg: float = setting(70.0, "deg", "horizontal, without the lens' distortion", low=10.0, high=140.0)
     fx: float = setting(0.0, "px", "focal length; 0: from the field of view", low=0.0, high=1e5)
     fy: float = setting(0.0, "px", "focal length; 0: as fx", low=0.0, high=1e5)
     cx: float | None = setting(None, "px", "principal point; none: the middle", low=-1e5, high=1e5)

@@ -72,7 +72,7 @@ def _plain() -> np.ndarray:
 
 
 def _asphalt() -> np.ndarray:
-    return _grey(1 + 0.10 * _noise(1, 20, 128) + 0.05 * _noise(2, 1, 6) - 0.25 * (np.abs(_noise(3, 2, 12)) < 0.02))
+    return _grey(1 + 0.10 * _noise(1, 20, 128) + 0.05 * _noise(2, 1, 6))
 
 
 def _concrete() -> np.ndarray:

@@ -34,7 +34,7 @@ class Material:
 
 
 MATERIALS: dict[str, Material] = {
-    "asphalt": Material(12, colour=(0.36, 0.36, 0.37), texture="asphalt"),
+    "asphalt": Material(12, colour=(0.42, 0.42, 0.43), texture="asphalt"),
     "marking": Material(70, colour=(0.90, 0.90, 0.88), texture="asphalt"),
     "marking_yellow": Material(62, colour=(0.86, 0.68, 0.18), texture="asphalt"),
     "paving": Material(28, colour=(0.63, 0.60, 0.56), texture="paving"),

@@ -1,0 +1,139 @@
+"""How well a detector trained on photographs finds cars and persons in the camera's pictures.
+
+The detector is YOLOX-Nano (Ge et al. 2021) trained on COCO, run by OpenCV. What it finds in a picture is compared
+with the boxes of what is visible there: the share found tells how far pictures are from photographs to a detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twin_common.config import ConfigError
+from twin_sim.core.camera import Picture
+from twin_sim.core.camera_truth import seen
+from twin_sim.core.frame import TWO_WHEELERS, VEHICLES, ObjectClass
+
+SIDE = 416  # of the detector's input, px
+STRIDES = (8, 16, 32)
+PERSON, BICYCLE, CAR, MOTORCYCLE, BUS, TRUCK = 0, 1, 2, 3, 5, 7  # COCO, in the detector's order
+#: What counts as found, by class of actor; a rider may be found as a person or as the machine.
+ACCEPTED = {
+    **{kind: (CAR, BUS, TRUCK) for kind in VEHICLES},
+    **{kind: (PERSON, BICYCLE, MOTORCYCLE) for kind in TWO_WHEELERS},
+    ObjectClass.PEDESTRIAN: (PERSON,),
+}
+GROUPS = {"cars": VEHICLES, "two-wheelers": TWO_WHEELERS, "persons": (ObjectClass.PEDESTRIAN,)}
+
+
+class Detector:
+    """YOLOX-Nano on COCO.
+
+    Raises:
+        ConfigError: the model is missing.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the model."""
+        import cv2
+
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file; expected YOLOX-Nano as ONNX")
+        self._net: Any = cv2.dnn.readNetFromONNX(str(path))
+
+    def find(self, rgb: np.ndarray, threshold: float = 0.25) -> np.ndarray:
+        """Return what is found in an image (H, W, 3) uint8: rows of u0, v0, u1, v1 (px), score, class."""
+        import cv2
+
+        scale = SIDE / max(rgb.shape[:2])
+        size = round(rgb.shape[1] * scale), round(rgb.shape[0] * scale)
+        boxed = np.full((SIDE, SIDE, 3), 114, np.uint8)
+        boxed[: size[1], : size[0]] = cv2.resize(rgb[..., ::-1], size, interpolation=cv2.INTER_LINEAR)
+        self._net.setInput(boxed.transpose(2, 0, 1)[None].astype(np.float32))
+        found = _decoded(self._net.forward().reshape(-1, 85))
+        scores = found[:, 4:5] * found[:, 5:]
+        kinds = scores.argmax(axis=1)
+        best = scores[np.arange(len(scores)), kinds]
+        keep = best > threshold
+        boxes, best, kinds = found[keep, :4] / scale, best[keep], kinds[keep]
+        shifted = boxes + kinds[:, None] * 10_000.0  # so that classes do not suppress each other
+        spans = np.hstack([shifted[:, :2], shifted[:, 2:] - shifted[:, :2]])
+        kept = np.array(cv2.dnn.NMSBoxes(spans.tolist(), best.tolist(), threshold, 0.45), int).reshape(-1)
+        return np.column_stack([boxes, best, kinds])[kept]
+
+
+def _decoded(raw: np.ndarray) -> np.ndarray:
+    """Return YOLOX's output (N, 85) with corners in pixels of its input in the first four columns."""
+    steps = [(SIDE // stride, stride) for stride in STRIDES]
+    grid = np.concatenate([np.stack(np.meshgrid(range(n), range(n)), axis=2).reshape(-1, 2) for n, _ in steps])
+    stride = np.concatenate([np.full((n * n, 1), s) for n, s in steps])
+    middle, half = (raw[:, :2] + grid) * stride, np.exp(raw[:, 2:4]) * stride / 2
+    return np.hstack([middle - half, middle + half, raw[:, 4:]])
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of boxes (N, 4) and (M, 4), (N, M)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
+    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many of a group of actors were there, how many were found, and what was found where no such actor is."""
+
+    group: str
+    present: int
+    found: int
+    spurious: int
+
+    @property
+    def share(self) -> float:
+        """Found of those present; NaN if there were none."""
+        return self.found / self.present if self.present else float("nan")
+
+
+def detection(
+    pictures: Iterable[tuple[Picture, np.ndarray]], detector: Detector, min_height: float = 24.0, overlap: float = 0.4
+) -> list[Found]:
+    """Return, by group, how many actors a detector finds.
+
+    Args:
+        pictures: pictures with the actors of their frames, (A,) ACTOR.
+        detector: finds.
+        min_height: of an actor's visible box, px; smaller ones, and those more than half hidden, do not count.
+        overlap: intersection over union from which on an actor is found.
+
+    """
+    present, hits, spurious = ({name: 0 for name in GROUPS} for _ in range(3))
+    for picture, actors in pictures:
+        truth = seen(picture, actors, min_pixels=12)
+        found = detector.find(picture.rgb)
+        share = overlaps(truth["visible"], found)
+        clear = _clear(truth, min_height)
+        for name, kinds in GROUPS.items():
+            codes = sorted({code for kind in kinds for code in ACCEPTED[kind]})
+            right = np.isin(found[:, 5], codes)
+            wanted = np.isin(truth["classification"], kinds)
+            matched = (share[:, right] >= overlap).any(axis=1) if right.any() else np.zeros(len(truth), bool)
+            present[name] += int((wanted & clear).sum())
+            hits[name] += int((wanted & clear & matched).sum())
+            if name == "persons":
+                spurious[name] += int((~(share[:, right] > 0.1).any(axis=0)).sum()) if len(truth) else int(right.sum())
+    return [Found(name, present[name], hits[name], spurious[name]) for name in GROUPS]
+
+
+def _clear(truth: np.ndarray, min_height: float) -> np.ndarray:
+    """Return which actors are large enough, and not more than half hidden."""
+    visible, full = truth["visible"], truth["full"]
+    tall = visible[:, 3] - visible[:, 1]
+    area = (visible[:, 2:] - visible[:, :2]).prod(axis=1)
+    whole = (full[:, 2:] - full[:, :2]).prod(axis=1)
+    return np.asarray((tall >= min_height) & (area >= 0.5 * whole))
