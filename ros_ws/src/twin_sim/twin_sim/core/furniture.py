@@ -14,7 +14,7 @@ from shapely.geometry import LineString
 
 from twin_common.district import PlatformConfig, ZoneConfig
 from twin_sim.core.meshes import MATERIAL_NAMES, Mesh, ball, box, cylinder, joined
-from twin_sim.core.network_zones import KERB
+from twin_sim.core.network_zones import KERB, polygons
 from twin_sim.core.signals import USERS_VEHICLES, SignalHead
 from twin_sim.core.surfaces import Surfaces, level
 from twin_sim.world import CraneConfig, ThingConfig
@@ -23,6 +23,7 @@ TREES = 6  # different trees
 LAMP_HEIGHT, LAMP_ARM = 7.6, 1.8
 HOARDING, GATE = 2.2, 7.0  # height of the fence around a site, width of its gate
 FLOOR, COLUMN_SPACING = 3.6, 6.5  # of the building that rises on a site
+LEAST_SKELETON = 60.0  # m², of the floors of such a building
 
 
 def bar(start: tuple[float, float, float], end: tuple[float, float, float], thickness: float, material: str) -> Mesh:
@@ -218,7 +219,10 @@ def add_site(out: Surfaces, zone: ZoneConfig, public: shapely.Geometry, cranes: 
                 _hoarding(out, side, start, end)
     stands = [shapely.Point(item.x, item.y).buffer(4.5) for item in cranes]
     room = shape.buffer(-9.0, join_style="mitre").difference(shapely.union_all(stands))
-    _skeleton(out, max(shapely.get_parts(room), key=lambda part: part.area), zone.height or 4 * FLOOR)
+    largest = max(polygons(room), key=lambda part: part.area, default=None)
+    if largest is None or largest.area < LEAST_SKELETON:
+        return  # too narrow a site for more than its fence
+    _skeleton(out, largest, zone.height or 4 * FLOOR)
     x, y = (float(value) for value in middles[street] * 0.75 + np.asarray(shape.centroid.coords[0]) * 0.25)
     yaw = float(np.arctan2(*(ring[street + 1] - ring[street])[::-1]))
     for offset, material in ((6.0, "hoarding"), (12.5, "crane_steel")):
