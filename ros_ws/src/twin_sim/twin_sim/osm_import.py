@@ -1,4 +1,4 @@
-"""Makes a district of an OpenStreetMap extract: network by SUMO's netconvert, zones, buildings, things, poles, a vehicle.
+"""Makes a district of an OpenStreetMap extract: SUMO network, zones, buildings, things, poles and a vehicle.
 
 The new folder appears only when it is complete.
 """
@@ -19,7 +19,7 @@ import shapely
 from twin_common.config import Config, ConfigError, setting
 from twin_common.district import DatumConfig, DistrictConfig, PlatformConfig, PoseConfig, SensorConfig, ZoneConfig
 from twin_sim.core import siting
-from twin_sim.core.network_zones import KERB, Network, ground_zones, polygons, read_network, simple
+from twin_sim.core.network_zones import KERB, Network, ground_zones, outline, polygons, read_network, simple
 from twin_sim.district_files import write_district
 from twin_sim.netconvert import netconvert
 from twin_sim.osm_extract import Area, Extract, read_extract
@@ -127,7 +127,8 @@ def _network(extract: Extract, options: ImportOptions, folder: Path, target: Pat
         "--sidewalks.guess.min-speed", "1", "--default.sidewalk-width", f"{options.sidewalk:g}",
         "--crossings.guess", "true", "--walkingareas", "true", "--tls.guess-signals", "true",
         "--tls.discard-simple", "true", "--tls.join", "true", "--tls.guess", "true", "--tls.guess.threshold", "110",
-        "--no-turnarounds.except-deadend", "true", "--keep-edges.by-vclass", "passenger", "--remove-edges.isolated", "true",
+        "--no-turnarounds.except-deadend", "true", "--keep-edges.by-vclass", "passenger",
+        "--remove-edges.isolated", "true",
         "--junctions.corner-detail", "5", "--output.street-names", "true", "--rectangular-lane-cut", "true",
     )  # fmt: skip
     return netconvert(arguments, folder, target)
@@ -139,9 +140,7 @@ def _describe(
     """Return what district.yaml and world.yaml say."""
     ground = ground_zones(network)
     shapes = {
-        kind: shapely.union_all(
-            [shapely.make_valid(shapely.Polygon(zone.corners)) for zone in ground if zone.kind == kind]
-        )
+        kind: shapely.union_all([outline(zone.corners) for zone in ground if zone.kind == kind])
         for kind in ("carriageway", "sidewalk")
     }
     street = shapely.union_all(list(shapes.values()))

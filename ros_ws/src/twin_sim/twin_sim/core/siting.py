@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from shapely.geometry import LineString, Point
 
-from twin_sim.core.network_zones import Edge, Junction, Network, outline
+from twin_sim.core.network_zones import Edge, Junction, Network
 
 REACH = 35.0  # how far from a junction's middle a pole may stand
 FREE = 0.6  # of a pole from the kerb and from walls
@@ -59,7 +59,7 @@ def pole_sites(
         count: how many at most.
 
     """
-    found = []
+    found: list[Site] = []
     room = walks.buffer(-FREE).difference(blocked.buffer(FREE))
     for junction in busiest(network):
         if len(found) == count:
@@ -143,14 +143,16 @@ def gates(corners: np.ndarray, network: Network) -> list[Gate]:
         point = Point(*middle)
         near = [(line.distance(point) - width / 2, name, line) for name, line, width in walks]
         gap, name, line = min(near, key=lambda item: (item[0], item[1]), default=(np.inf, "", LineString()))
-        way = shapely.shortest_line(point, line)
-        if gap <= GATE_REACH and not way.intersects(inside):  # else the plaza lies between the gate and the sidewalk
+        if gap <= GATE_REACH and _faces(b - a, point, line, inside):
             start, end = np.round(middle - half, 2), np.round(middle + half, 2)
             place = round(float(line.project(point)), 2)
             found.append(Gate((float(start[0]), float(start[1])), (float(end[0]), float(end[1])), name, place))
     return found
 
 
-def corner_ground(network: Network) -> shapely.Geometry:
-    """Return the ground of all corners where people walk."""
-    return shapely.union_all([outline(area) for area in network.walking_areas.values()])
+def _faces(side: np.ndarray, point: Point, line: LineString, inside: shapely.Geometry) -> bool:
+    """Return whether a line lies before a side of an area, not behind it or aside of it."""
+    way = shapely.shortest_line(point, line)
+    x, y = np.diff(np.asarray(way.coords), axis=0)[0]
+    square = abs(x * side[1] - y * side[0]) >= 0.7 * np.hypot(x, y) * np.hypot(*side)
+    return bool(square) and not way.intersects(inside)
