@@ -88,6 +88,39 @@ def test_tracks_incidents_and_paths_become_a_scene(bridge: Bridge) -> None:
         assert bridge.runtime.problem is None
 
 
+def signals(*states: int) -> cdr.ArrayMessage:
+    records = np.zeros(len(states), cdr.record_dtype("twin_msgs/msg/Signal"))
+    records["signal_id"], records["z"], records["state"] = np.arange(1, len(states) + 1), 4.6, states
+    return cdr.ArrayMessage(START_NS, "map", {"signals": records})
+
+
+def test_signals_are_shown_when_they_change(bridge: Bridge) -> None:
+    with watch(bridge.port) as client:
+        client.subscribe("/scene")
+        client.wait("/scene")
+        for tenths, states in enumerate(((1, 3), (1, 3), (1, 2))):
+            bridge.feed("/district/signals", tenths, signals(*states))
+        shown = [wire.entities(item)["signals"][8] for item in client.wait("/scene", 3)[1:]]
+        colors = [[wire.fields(wire.fields(cube)[3][0]) for cube in cubes] for cubes in shown]
+        assert [len(cubes) for cubes in shown] == [2, 2]
+        red, green, yellow = colors[0][0], colors[0][1], colors[1][1]
+        assert red[1][0] > 0.9 > red[2][0] and green[2][0] > 0.8 > green[1][0] and yellow[2][0] > 0.7 < yellow[1][0]
+
+
+def test_actors_of_a_simulation_are_a_layer_of_their_own(bridge: Bridge) -> None:
+    records = np.zeros(3, cdr.record_dtype("twin_msgs/msg/SimActor"))
+    records["actor_id"], records["classification"] = (1, 2, 3), (1, 7, 9)
+    records["length"], records["width"], records["height"] = 4.5, 1.8, 1.5
+    message = cdr.ArrayMessage(START_NS, "map", {"actors": records})
+    with watch(bridge.port) as client:
+        client.subscribe("/truth")
+        client.read(10, until=lambda: bridge.runtime.component._view.truth.wanted)
+        bridge.feed("/sim/actors", 0, message)
+        cubes = wire.entities(client.wait("/truth")[0])["truth"][8]
+        assert len(cubes) == 3
+        assert wire.fields(wire.fields(wire.fields(cubes[0])[1][0])[1][0])[3][0] == pytest.approx(0.75)
+
+
 def test_no_tracks_give_an_empty_scene(bridge: Bridge) -> None:
     with watch(bridge.port) as client:
         client.subscribe("/scene")

@@ -56,6 +56,15 @@ def test_a_building_has_walls_and_a_roof() -> None:
     assert surface == pytest.approx(4 * 4 * 6 + 16)
 
 
+def test_a_building_is_as_high_as_its_zone_says() -> None:
+    tall, unknown = ground.Area("tower", "building", SQUARE, 61.4), ground.Area("shed", "building", SQUARE + 10)
+    (blocks,) = ground.build_ground((tall, unknown), 6.0).primitives
+    near = blocks.points[blocks.points[..., 0].max(axis=1) < 5]
+    far = blocks.points[blocks.points[..., 0].min(axis=1) > 5]
+    assert near[..., 2].max() == pytest.approx(61.4)
+    assert far[..., 2].max() == 6.0
+
+
 def test_posts_show_the_state_of_their_platform() -> None:
     posts = tuple(ground.Post(f"pole_{i}", (float(i), 0.0, 0.0), 4.0, i) for i in range(4))
     cylinders, labels = ground.build_posts(posts).primitives

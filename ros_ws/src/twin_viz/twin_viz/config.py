@@ -29,5 +29,7 @@ class FoxgloveConfig(Config):
     fade_deviation: float = setting(
         2.0, "m", "standard deviation at which a path has half its opacity", low=0.1, high=50.0
     )
-    building_height: float = setting(6.0, "m", "buildings are drawn this high", low=0.1, high=100.0)
+    building_height: float = setting(
+        6.0, "m", "buildings whose height the district does not tell are drawn this high", low=0.1, high=100.0
+    )
     service_timeout: float = setting(2.0, "s", "the dispatcher must have answered by then", low=0.1, high=30.0)

@@ -57,7 +57,7 @@ def transforms_of(message: Any) -> list[Frame]:
 
 def areas_of(district: DistrictConfig) -> tuple[Area, ...]:
     """Return the zones of a district."""
-    return tuple(Area(zone.name, zone.kind, zone.corners()) for zone in district.zones)
+    return tuple(Area(zone.name, zone.kind, zone.corners(), zone.height) for zone in district.zones)
 
 
 def posts_of(district: DistrictConfig, states: dict[str, int]) -> tuple[Post, ...]:

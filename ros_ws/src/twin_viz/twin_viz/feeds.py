@@ -52,6 +52,7 @@ class OperatorFeeds:
             return server.feed(topic, "protobuf", schemas[kind], **options)
 
         self.scene = feed("/scene", "scene", keep=1)
+        self.truth = feed("/truth", "scene")
         self.transforms = feed("/transforms", "transforms", keep=1)
         self.map = feed("/map", "geojson", keep=1)
         self.map_zones = feed("/map/zones", "geojson", keep=1)
@@ -137,6 +138,10 @@ class OperatorFeeds:
         """Show a moving platform here from the next scene on."""
         place = message.pose.pose.position
         self._vehicles[name] = (place.x, place.y, place.z)
+
+    def send_entity(self, feed: Feed, entity: Entity, stamp_ns: int, time_ns: int) -> None:
+        """Replace one entity of the scene, or of what a simulation tells."""
+        feed.send(scene_update.encode([entity], stamp_ns), time_ns)
 
     def send_scene(self, entities: list[Entity], stamp_ns: int, time_ns: int) -> None:
         """Replace the live part of the scene."""

@@ -18,6 +18,7 @@ from twin_common.ros_host import run_process
 from twin_viz import convert, services
 from twin_viz.config import FoxgloveConfig
 from twin_viz.core.scene import SceneSettings, Zone, build_scene
+from twin_viz.core.truth import build_signals, build_truth
 from twin_viz.feeds import OperatorFeeds
 from twin_viz.ros_topics import CallFailed, RosTopics
 from twin_viz.server import Server
@@ -35,6 +36,8 @@ class FoxgloveBridge(Component):
         Input("alerts", "alerts"),
         Input("platform_status", "platform_status", each_platform=True),
         Input("odometry", "odometry", each_platform=True),
+        Input("signals", "signals"),
+        Input("sim_actors", "sim_actors"),
         Input("tf", "tf"),
         Input("tf_static", "tf_static"),
     )
@@ -53,6 +56,7 @@ class FoxgloveBridge(Component):
         self._paths = np.zeros(0, cdr.record_dtype("twin_msgs/msg/PredictedPath"))
         self._behaviors = np.zeros(0, cdr.record_dtype("twin_msgs/msg/Behavior"))
         self._zones: tuple[Zone, ...] = ()
+        self._signals = np.zeros(0, cdr.record_dtype("twin_msgs/msg/Signal"))
         self._drawn_ns = 0
         self._heard_ns = 0
 
@@ -117,6 +121,7 @@ class FoxgloveBridge(Component):
 
     def _draw(self, stamp_ns: int) -> None:
         entities = build_scene(self._tracks, self._paths, self._behaviors, self._zones, self._settings)
+        entities.append(build_signals(self._signals))
         self._view.send_scene(entities, stamp_ns, self.context.now_ns())
         self.context.count("scenes")
 
@@ -143,6 +148,19 @@ class FoxgloveBridge(Component):
     def on_odometry(self, message: Any, source: str) -> None:
         """Keep where a moving platform is for the next scene."""
         self._view.take_vehicle(source, message)
+
+    def on_signals(self, message: cdr.ArrayMessage, _source: str) -> None:
+        """Show signals as soon as one of them changes; every scene shows them too."""
+        before, self._signals = self._signals, message["signals"]
+        if not np.array_equal(before["state"], self._signals["state"]) and self._view.scene.wanted:
+            entity = build_signals(self._signals)
+            self._view.send_entity(self._view.scene, entity, message.stamp_ns, self.context.now_ns())
+
+    def on_sim_actors(self, message: cdr.ArrayMessage, _source: str) -> None:
+        """Show the actors of a simulation as they are, in a layer of their own, while somebody looks at it."""
+        if self._view.truth.wanted:
+            entity = build_truth(message["actors"])
+            self._view.send_entity(self._view.truth, entity, message.stamp_ns, self.context.now_ns())
 
     def on_tf(self, message: Any, _source: str) -> None:
         """Forward moving frames."""

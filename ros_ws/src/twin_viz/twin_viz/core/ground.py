@@ -15,11 +15,12 @@ _LEVEL = {"site": -0.05, "carriageway": 0.0, "plaza": 0.01, "sidewalk": 0.02, "c
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A zone of the district; ``corners`` (N, 2), metres, map frame."""
+    """A zone of the district; ``corners`` (N, 2), metres, map frame; ``height`` of a building, 0: not known."""
 
     name: str
     kind: str
     corners: np.ndarray
+    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,17 @@ class Post:
 
 
 def build_ground(areas: tuple[Area, ...], building_height: float) -> Entity:
-    """Return the zones as surfaces, buildings as blocks."""
-    surfaces: list[Primitive] = []
+    """Return the zones as one surface a kind, buildings as blocks; those of unknown height get ``building_height``."""
+    points: dict[str, list[np.ndarray]] = {}
     for area in areas:
-        height = building_height if area.kind == "building" else None
-        points = _block(area.corners, height) if height else _flat(area.corners, _LEVEL[area.kind])
-        surfaces.append(Triangles(points, palette.ZONE_COLORS[area.kind]))
+        if area.kind == "building":
+            own = _block(area.corners, area.height or building_height)
+        else:
+            own = _flat(area.corners, _LEVEL[area.kind])
+        points.setdefault(area.kind, []).append(own)
+    surfaces: list[Primitive] = [
+        Triangles(np.concatenate(parts), palette.ZONE_COLORS[kind]) for kind, parts in points.items()
+    ]
     return Entity("ground", tuple(surfaces))
 
 

@@ -1,6 +1,6 @@
 """Colours and names, as data.
 
-Red, orange and amber belong to incidents alone; objects have the cooler colours, people the brightest.
+Red, orange and amber belong to incidents alone, but for signals; objects have the cooler colours, people the brightest.
 Colours are RGBA, 0..1, chosen for a dark ground.
 """
 
@@ -46,8 +46,12 @@ ZONE_COLORS = {
     "plaza": (0.26, 0.28, 0.30, 1.0),
     "sidewalk": (0.33, 0.35, 0.37, 1.0),
     "crosswalk": (0.72, 0.74, 0.76, 1.0),
-    "building": (0.30, 0.33, 0.40, 0.55),
+    "building": (0.30, 0.33, 0.40, 0.40),
 }
+#: By Signal.state: off, red, yellow, green. They look as they do in the street, which is why they are red, too.
+SIGNAL_COLORS = np.array(
+    [(0.30, 0.31, 0.33, 0.9), (0.95, 0.15, 0.15, 0.9), (0.98, 0.80, 0.15, 0.9), (0.15, 0.85, 0.40, 0.9)]
+)
 LABEL_COLOR = (0.95, 0.96, 0.98, 1.0)
 
 
@@ -55,6 +59,12 @@ def class_colors(classification: np.ndarray) -> np.ndarray:
     """Return the colours of ObjectClass values, (N,) to (N, 4); a class unheard of has the colour of unknown."""
     known = np.where(classification < len(CLASS_COLORS), classification, 0)
     colors: np.ndarray = CLASS_COLORS[known]
+    return colors
+
+
+def signal_colors(state: np.ndarray) -> np.ndarray:
+    """Return the colours of Signal.state values, (N,) to (N, 4); a state unheard of is off."""
+    colors: np.ndarray = SIGNAL_COLORS[np.where(state < len(SIGNAL_COLORS), state, 0)]
     return colors
 
 
