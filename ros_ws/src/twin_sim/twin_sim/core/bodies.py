@@ -16,7 +16,7 @@ from twin_sim.core import prop_bodies, two_wheeler_bodies, vehicle_bodies
 from twin_sim.core.body_palettes import palettes, scattered
 from twin_sim.core.body_parts import Geometry
 from twin_sim.core.frame import TWO_WHEELERS, Activity, Shape
-from twin_sim.core.person_body import OUTFITS, STATURE, person
+from twin_sim.core.person_body import LOOKS, STATURE, person
 from twin_sim.core.person_poses import LYING, STANDING, pose_of
 
 FALL_TIME = 1.0  # a fall takes this long, seconds
@@ -88,6 +88,19 @@ class Bodies:
         self._posed: dict[Key, Posed] = {}
         self.meshes: list[Posed] = []
 
+    def prepare(self) -> None:
+        """Make the bodies that are seen most: those who walk, stand, run and ride, in all their phases."""
+        for look in range(len(LOOKS)):
+            for activity in (Activity.WALKING, Activity.RUNNING):
+                for bucket in range(PHASES[activity]):
+                    self._get(("person", (int(activity), bucket, 0, look, 0)))
+            for variant in range(len(STANDING)):
+                self._get(("person", (int(Activity.STANDING), 0, variant, look, 0)))
+            for pedal in range(PEDAL_PHASES):
+                self._get(("bicycle", (1, look, pedal)))
+            self._get(("motorcycle", (1, look)))
+            self._get(("scooter", (1, look)))
+
     def posed(self, actors: np.ndarray) -> list[Posed]:
         """Return the posed mesh of each actor, (N,) ACTOR."""
         return [self._get(key) for key in self._keys(actors)]
@@ -150,8 +163,7 @@ class Bodies:
 
     def _keys(self, actors: np.ndarray) -> list[Key]:
         """Return what determines the mesh of each actor."""
-        build = _chosen(actors, 20, (0, 0, 1, 1, 1, 2))
-        outfit = scattered(actors["appearance"], 21) % OUTFITS
+        look = scattered(actors["appearance"], 21) % len(LOOKS)
         variant = scattered(actors["appearance"], 22)
         umbrella = (scattered(actors["appearance"], 23) % 2 == 0) & self._umbrellas
         phase = np.where(
@@ -161,34 +173,30 @@ class Bodies:
             int
         )
         rows = zip(
-            actors["classification"].tolist(), actors["shape"].tolist(), actors["activity"].tolist(), build.tolist(),
-            outfit.tolist(), variant.tolist(), umbrella.tolist(), phase.tolist(), sizes.tolist(), strict=True,
+            actors["classification"].tolist(), actors["shape"].tolist(), actors["activity"].tolist(), look.tolist(),
+            variant.tolist(), umbrella.tolist(), phase.tolist(), sizes.tolist(), strict=True,
         )  # fmt: skip
         return [_key(*row) for row in rows]
-
-
-def _chosen(actors: np.ndarray, stream: int, choices: tuple[int, ...]) -> np.ndarray:
-    return np.asarray(np.array(choices)[scattered(actors["appearance"], stream) % len(choices)])
 
 
 def _bucket(phase: float, count: int) -> int:
     return int(phase / (2 * np.pi) * count + 0.5) % count
 
 
-def _key(kind: int, shape: int, activity: int, build: int, outfit: int, variant: int, umbrella: bool, phase: float,
+def _key(kind: int, shape: int, activity: int, look: int, variant: int, umbrella: bool, phase: float,
          size: list[int]) -> Key:  # fmt: skip
     rider = int(activity not in (Activity.PARKED, Activity.RESTING))
     if shape in _PROPS:
         return "prop", (shape, variant % 4)
     if kind == ObjectClass.PEDESTRIAN:
-        return _person_key(activity, build, outfit, variant, umbrella, phase)
+        return _person_key(activity, look, variant, umbrella, phase)
     if kind == ObjectClass.BICYCLE:
         pedal = _bucket(phase, PEDAL_PHASES) if rider else 0
-        return "bicycle", (rider, build, outfit, pedal)
+        return "bicycle", (rider, look if rider else 0, pedal)
     if kind == ObjectClass.MOTORCYCLE:
-        return "motorcycle", (rider, build, outfit)
+        return "motorcycle", (rider, look if rider else 0)
     if kind == ObjectClass.SCOOTER:
-        return "scooter", (rider, build, outfit)
+        return "scooter", (rider, look if rider else 0)
     length, width, height = size[0] * 20, size[1] * 10, size[2] * 10
     if kind == ObjectClass.BUS:
         return "vehicle", (-2, length or 1100, width or 250, height or 320)
@@ -202,40 +210,36 @@ def _key(kind: int, shape: int, activity: int, build: int, outfit: int, variant:
     return "prop", (int(Shape.RUBBLE), variant % 4)
 
 
-def _person_key(activity: int, build: int, outfit: int, variant: int, umbrella: bool, phase: float) -> Key:
+def _person_key(activity: int, look: int, variant: int, umbrella: bool, phase: float) -> Key:
     held = int(umbrella and activity in _ON_FOOT)
     if activity == Activity.FALLING:
         count = PHASES[Activity.FALLING]
-        return "person", (
-            activity,
-            min(int(phase / (2 * np.pi) * count + 0.5), count),
-            variant % len(LYING),
-            build,
-            outfit,
-            0,
-        )
+        bucket = min(int(phase / (2 * np.pi) * count + 0.5), count)
+        return "person", (activity, bucket, variant % len(LYING), look, 0)
     if activity in PHASES:
-        return "person", (activity, _bucket(phase, PHASES[Activity(activity)]), 0, build, outfit, held)
-    lies = activity in (Activity.LYING, Activity.FLYING, Activity.RESTING)
-    poses = len(LYING) if lies else 1 if activity == Activity.SITTING else len(STANDING)
-    return "person", (activity, 0, variant % poses, build, outfit, held)
+        return "person", (activity, _bucket(phase, PHASES[Activity(activity)]), 0, look, held)
+    if activity in (Activity.LYING, Activity.FLYING, Activity.RESTING):
+        return "person", (int(Activity.LYING), 0, variant % len(LYING), look, 0)
+    if activity == Activity.SITTING:
+        return "person", (activity, 0, 0, look, 0)
+    return "person", (int(Activity.STANDING), 0, variant % len(STANDING), look, held)
 
 
 def _make(key: Key) -> tuple[Geometry, float]:
     """Return the mesh of a key, and the stature of the person it was made for (0: stretched to its box)."""
     kind, n = key
     if kind == "person":
-        activity, bucket, variant, build, outfit, umbrella = n
+        activity, bucket, variant, look, umbrella = n
         phase = bucket * 2 * np.pi / PHASES.get(Activity(activity), 1)
         centred = activity not in _UPRIGHT
         pose = pose_of(activity, phase, variant)
-        return person(pose, build, outfit, centred=centred, umbrella=bool(umbrella)), STATURE
+        return person(pose, look, centred=centred, umbrella=bool(umbrella)), STATURE
     if kind == "bicycle":
-        return two_wheeler_bodies.bicycle(n[3] * 2 * np.pi / PEDAL_PHASES, n[1], n[2], rider=bool(n[0])), 0.0
+        return two_wheeler_bodies.bicycle(n[2] * 2 * np.pi / PEDAL_PHASES, n[1], rider=bool(n[0])), 0.0
     if kind == "motorcycle":
-        return two_wheeler_bodies.motorcycle(n[1], n[2], rider=bool(n[0])), 0.0
+        return two_wheeler_bodies.motorcycle(n[1], rider=bool(n[0])), 0.0
     if kind == "scooter":
-        return two_wheeler_bodies.kick_scooter(n[1], n[2], rider=bool(n[0])), 0.0
+        return two_wheeler_bodies.kick_scooter(n[1], rider=bool(n[0])), 0.0
     if kind == "vehicle":
         length, width, height = (value / 100 for value in n[1:4])
         if n[0] == -2:
@@ -252,7 +256,7 @@ def _natural_size(key: Key, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the size of the box that lies evenly about the origin; an umbrella does not count."""
     half = np.maximum(np.abs(low[:2]), np.abs(high[:2])).astype(float)
     size = np.array([*(2 * half), float(high[2])])
-    if key[0] == "person" and key[1][5]:
+    if key[0] == "person" and key[1][4]:
         size[:] = (0.6, 0.65, STATURE)
     return size
 

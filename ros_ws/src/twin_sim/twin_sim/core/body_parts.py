@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,12 +72,24 @@ def rotation(pitch: float = 0.0, yaw: float = 0.0, roll: float = 0.0) -> np.ndar
     return np.asarray(about_z @ about_y @ about_x)
 
 
-def _strip(rings: int, sides: int) -> np.ndarray:
-    """Return the triangles between successive closed rings of ``sides`` vertices, outward for left-turning rings."""
+@lru_cache(maxsize=256)
+def _skin(rings: int, sides: int, close: bool) -> np.ndarray:
+    """Return the triangles between successive closed rings of ``sides`` vertices, and of fans over both ends.
+
+    They look outward where rings turn left about the way from one to the next. The fans' middles are the two
+    vertices after those of the rings.
+    """
     ring, side = np.meshgrid(np.arange(rings - 1), np.arange(sides), indexing="ij")
     a = ring * sides + side
     b = ring * sides + (side + 1) % sides
-    return np.stack([np.stack([a, b, b + sides], -1), np.stack([a, b + sides, a + sides], -1)], 2).reshape(-1, 3)
+    quads = np.stack([np.stack([a, b, b + sides], -1), np.stack([a, b + sides, a + sides], -1)], 2).reshape(-1, 3)
+    if not close:
+        return np.asarray(quads, np.int32)
+    around, following = np.arange(sides), (np.arange(sides) + 1) % sides
+    last, middle = (rings - 1) * sides, np.full(sides, rings * sides)
+    low = np.stack([middle, following, around], -1)
+    high = np.stack([middle + 1, last + around, last + following], -1)
+    return np.concatenate([quads, low, high]).astype(np.int32)
 
 
 def loft(rings: np.ndarray, slots: np.ndarray | int, *, close: bool = True) -> Geometry:
@@ -85,18 +98,17 @@ def loft(rings: np.ndarray, slots: np.ndarray | int, *, close: bool = True) -> G
     ``close`` covers both ends with fans about their middles, with the slot of the quads beside them.
     """
     count, sides = rings.shape[:2]
-    table = np.broadcast_to(np.asarray(slots), (count - 1, sides))
-    triangles, names = [_strip(count, sides)], [np.repeat(table.reshape(-1), 2)]
-    vertices = [rings.reshape(-1, 3)]
+    triangles = _skin(count, sides, close)
+    if isinstance(slots, np.ndarray):
+        names = np.repeat(slots.reshape(-1), 2)
+        if close:
+            names = np.concatenate([names, slots[0], slots[-1]])
+    else:
+        names = np.full(len(triangles), slots)
+    vertices = rings.reshape(-1, 3)
     if close:
-        around, following = np.arange(sides), (np.arange(sides) + 1) % sides
-        last = (count - 1) * sides
-        vertices.append(np.stack([rings[0].mean(axis=0), rings[-1].mean(axis=0)]))
-        middle = np.full(sides, count * sides)
-        triangles += [np.stack([middle, following, around], -1),
-                      np.stack([middle + 1, last + around, last + following], -1)]  # fmt: skip
-        names += [table[0], table[-1]]
-    return geometry(np.concatenate(vertices), np.concatenate(triangles), np.concatenate(names))
+        vertices = np.concatenate([vertices, rings[:1].mean(axis=1), rings[-1:].mean(axis=1)])
+    return geometry(vertices, triangles, names)
 
 
 def _perpendicular(direction: np.ndarray) -> np.ndarray:
@@ -118,14 +130,18 @@ def tubes(
     third = np.cross(along, across)
     angles = 2 * np.pi * (np.arange(sides) + 0.5) / sides
     circle = across[:, None] * np.cos(angles)[:, None] + third[:, None] * np.sin(angles)[:, None]
-    parts = []
-    for i in range(len(first)):
-        rings = np.stack([first[i] + circle[i] * thick[i], last[i] + circle[i] * thin[i]])
-        tube = loft(rings, slot)
-        tube.vertices[-2] -= (0.5 * thick[i] * along[i]).astype(np.float32)
-        tube.vertices[-1] += (0.5 * thin[i] * along[i]).astype(np.float32)
-        parts.append(tube)
-    return merged(parts)
+    vertices = np.concatenate(
+        [
+            first[:, None] + circle * thick[:, None, None],
+            last[:, None] + circle * thin[:, None, None],
+            (first - 0.5 * thick[:, None] * along)[:, None],
+            (last + 0.5 * thin[:, None] * along)[:, None],
+        ],
+        axis=1,
+    )
+    skin = _skin(2, sides, True)
+    triangles = skin + (np.arange(len(first), dtype=np.int32) * vertices.shape[1])[:, None, None]
+    return geometry(vertices, triangles, np.full(triangles.size // 3, slot))
 
 
 def ellipsoid(

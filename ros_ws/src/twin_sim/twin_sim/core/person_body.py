@@ -6,8 +6,7 @@ Human Movement (4th ed., 2009), fig. 4.1. Bodies are made for ``STATURE`` and sc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,8 +20,9 @@ _TRUNK, _NECK = 0.288 * STATURE, 0.055 * STATURE
 _HIP_HALF, _SHOULDER_HALF = 0.052 * STATURE, 0.118 * STATURE
 _HEAD = (0.098, 0.078, 0.120)  # half axes, metres
 BUILDS = ((0.92, 0.90), (1.0, 1.0), (1.14, 1.30))  # width and depth of trunk and limbs: slim, middling, stout
-OUTFITS = 6
-_BACKPACK, _SHOULDER_BAG, _COAT, _COAT_AND_BAG, _SHORTS = 1, 2, 3, 4, 5
+_PLAIN, _BACKPACK, _SHOULDER_BAG, _COAT, _COAT_AND_BAG, _SHORTS = range(6)
+#: Build (of BUILDS) and outfit of the persons there are.
+LOOKS = ((1, _PLAIN), (0, _BACKPACK), (1, _SHOULDER_BAG), (2, _COAT), (0, _COAT_AND_BAG), (1, _SHORTS), (2, _PLAIN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,9 @@ def _umbrella(bones: Skeleton) -> list[Geometry]:
     return [loft(np.stack([*under, *rings[::-1]]), SLOT["umbrella"]), stick]
 
 
-def clothed(bones: Skeleton, build: int, outfit: int, *, umbrella: bool = False) -> Geometry:
-    """Return the body around a skeleton; ``build`` of BUILDS, ``outfit`` below OUTFITS."""
+def clothed(bones: Skeleton, look: int, *, umbrella: bool = False) -> Geometry:
+    """Return the body around a skeleton; ``look`` of LOOKS."""
+    build, outfit = LOOKS[look]
     wide, deep = BUILDS[build]
     bare = outfit == _SHORTS
     parts = [
@@ -195,20 +196,18 @@ def clothed(bones: Skeleton, build: int, outfit: int, *, umbrella: bool = False)
     return merged(parts)
 
 
-def person(pose: Pose, build: int, outfit: int, *, centred: bool, umbrella: bool = False) -> Geometry:
+def person(pose: Pose, look: int, *, centred: bool, umbrella: bool = False) -> Geometry:
     """Return a posed person that stands, sits or lies on the ground.
 
     ``centred``: the middle of its box is above the origin; else the hips are.
     """
     if umbrella:
         pose = _with_raised_arm(pose)
-    body = clothed(skeleton(pose), build, outfit, umbrella=umbrella)
+    body = clothed(skeleton(pose), look, umbrella=umbrella)
     low, high = body.extents()
     x, y = -(low + high)[:2] / 2 if centred else (0.0, 0.0)
     return body.moved(x, y, -low[2])
 
 
 def _with_raised_arm(pose: Pose) -> Pose:
-    values: dict[str, Sequence[float] | float] = {name: getattr(pose, name) for name in Pose.__dataclass_fields__}
-    values.update(shoulder=(pose.shoulder[0], 0.45), elbow=(pose.elbow[0], 2.0), lift=(pose.lift[0], 0.05))
-    return Pose(**values)  # type: ignore[arg-type]
+    return replace(pose, shoulder=(pose.shoulder[0], 0.45), elbow=(pose.elbow[0], 2.0), lift=(pose.lift[0], 0.05))

@@ -8,6 +8,7 @@ ed., 2009), appendix: hip about 22° either side of 8°, knee flexed 18° in ear
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Pose:
 
 def blended(first: Pose, second: Pose, share: float) -> Pose:
     """Return the pose ``share`` of the way from the first to the second, joint by joint."""
-    mixed = {}
+    mixed: dict[str, Any] = {}
     for name in Pose.__dataclass_fields__:
         a, b = getattr(first, name), getattr(second, name)
         value = (1 - share) * np.asarray(a) + share * np.asarray(b)

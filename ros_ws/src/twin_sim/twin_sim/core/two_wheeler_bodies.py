@@ -85,7 +85,7 @@ def _bicycle_machine(phase: float) -> list[Geometry]:
     ]  # fmt: skip
 
 
-def bicycle(phase: float, build: int, outfit: int, *, rider: bool = True) -> Geometry:
+def bicycle(phase: float, look: int, *, rider: bool = True) -> Geometry:
     """Return a city bicycle whose left pedal is ahead at phase 0; with a rider who pedals."""
     parts = _bicycle_machine(phase)
     if rider:
@@ -95,8 +95,8 @@ def bicycle(phase: float, build: int, outfit: int, *, rider: bool = True) -> Geo
         )
         hands = np.array([(0.24, 0.28, 1.07), (0.24, -0.28, 1.07)])
         bones = _seated(Pose(lean=0.42, nod=-0.35), (-0.26, 0.0, 1.03), feet, hands, 0.25)
-        parts.append(clothed(bones, build, outfit))
-        if build != 1:
+        parts.append(clothed(bones, look))
+        if look % 2:
             parts.append(_helmet(bones))
     return merged(parts)
 
@@ -128,18 +128,18 @@ def _motorcycle_machine() -> list[Geometry]:
     ]  # fmt: skip
 
 
-def motorcycle(build: int, outfit: int, *, rider: bool = True) -> Geometry:
+def motorcycle(look: int, *, rider: bool = True) -> Geometry:
     """Return a motorcycle with a box behind its seat, as deliverers ride; with a helmeted rider."""
     parts = _motorcycle_machine()
     if rider:
         feet = np.array([(0.02, 0.20, 0.38), (0.02, -0.20, 0.38)])
         hands = np.array([(0.34, 0.34, 1.07), (0.34, -0.34, 1.07)])
         bones = _seated(Pose(lean=0.20, nod=-0.10, spread=(0.3, 0.3)), (-0.28, 0.0, 0.92), feet, hands, 0.5)
-        parts += [clothed(bones, build, 0 if outfit > 3 else outfit), _helmet(bones)]
+        parts += [clothed(bones, 0 if look in (3, 4) else look), _helmet(bones)]
     return merged(parts)
 
 
-def kick_scooter(build: int, outfit: int, *, rider: bool = True) -> Geometry:
+def kick_scooter(look: int, *, rider: bool = True) -> Geometry:
     """Return an electric kick scooter; with a rider standing on it, one foot behind the other."""
     half = SCOOTER_LENGTH / 2
     machine = [
@@ -155,5 +155,5 @@ def kick_scooter(build: int, outfit: int, *, rider: bool = True) -> Geometry:
         feet = np.array([(0.10, 0.05, 0.245), (-0.24, -0.05, 0.245)])
         hands = np.array([(half - 0.36, 0.24, 1.15), (half - 0.36, -0.24, 1.15)])
         bones = _seated(Pose(lean=0.06), (-0.12, 0.0, 1.045), feet, hands, 0.35, foot_pitch=-0.1)
-        machine.append(clothed(bones, build, outfit))
+        machine.append(clothed(bones, look))
     return merged(machine)
