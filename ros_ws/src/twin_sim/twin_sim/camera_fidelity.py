@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from twin_common.config import ConfigError
+from twin_common.core.object_class import ObjectClass
 from twin_sim.core.camera import Picture
 from twin_sim.core.camera_truth import seen
-from twin_sim.core.frame import TWO_WHEELERS, VEHICLES, ObjectClass
+from twin_sim.core.frame import TWO_WHEELERS, VEHICLES
 
 SIDE = 416  # of the detector's input, px
 STRIDES = (8, 16, 32)
@@ -64,7 +65,7 @@ class Detector:
         shifted = boxes + kinds[:, None] * 10_000.0  # so that classes do not suppress each other
         spans = np.hstack([shifted[:, :2], shifted[:, 2:] - shifted[:, :2]])
         kept = np.array(cv2.dnn.NMSBoxes(spans.tolist(), best.tolist(), threshold, 0.45), int).reshape(-1)
-        return np.column_stack([boxes, best, kinds])[kept]
+        return np.asarray(np.column_stack([boxes, best, kinds])[kept])
 
 
 def _decoded(raw: np.ndarray) -> np.ndarray:

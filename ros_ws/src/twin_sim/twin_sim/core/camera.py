@@ -19,7 +19,7 @@ from twin_sim.core.bodies import Bodies
 from twin_sim.core.camera_gl import bind, set_uniforms
 from twin_sim.core.camera_light import Lighting, lighting
 from twin_sim.core.camera_model import NEAR, CameraModel, clip_from_optical
-from twin_sim.core.camera_scene import VERTEX, Movers, StillScene, in_view, movers, still_scene, together
+from twin_sim.core.camera_scene import VERTEX, Movers, TiledScene, in_view, movers, tiled_scene, together
 from twin_sim.core.frame import Frame, Weather
 from twin_sim.core.meshes import Mesh
 from twin_sim.world import World
@@ -87,8 +87,8 @@ class CameraRenderer:
         """Upload what stands still."""
         self.settings = settings or CameraSettings()
         self._seed = seed
-        self._bodies = Bodies()
-        self._scene: StillScene = still_scene(scenery, world)
+        self._bodies, self._rain = Bodies(), 0.0
+        self._scene: TiledScene = tiled_scene(scenery, world)
         self._lamps = camera_lamps.street_lamps(world)
         self._studio = camera_gl.Studio()
         context = self._studio.context
@@ -121,8 +121,21 @@ class CameraRenderer:
         with self._studio.context:
             return View(camera_gl.Buffers(self._studio.context, model, number), model, number)
 
-    def render(self, view: View, map_from_camera: np.ndarray, frame: Frame, weather: Weather) -> Picture:
-        """Return what a camera sees; ``map_from_camera``: (4, 4), of its optical frame."""
+    def render(
+        self, view: View, map_from_camera: np.ndarray, frame: Frame, weather: Weather, own_id: int = 0
+    ) -> Picture:
+        """Return what a camera sees.
+
+        Args:
+            view: of the camera.
+            map_from_camera: (4, 4), of its optical frame.
+            frame: the district.
+            weather: of the run.
+            own_id: actor_id of the vehicle that carries the camera, which it does not see; 0: none.
+
+        """
+        if self._closed:
+            raise ValueError("camera renderer: closed; expected an open one")
         if map_from_camera.shape != (4, 4):
             raise ValueError(f"map_from_camera: expected (4, 4), got {map_from_camera.shape}")
         light = lighting(weather)
@@ -133,7 +146,9 @@ class CameraRenderer:
         eye = map_from_camera[:3, 3]
         turned = optical_from_map.copy()
         turned[:3, 3] = 0.0
-        bodies = self._placed(frame.actors, clip_from_map, eye)
+        if weather.rain != self._rain:
+            self._bodies, self._rain = Bodies(weather.rain), weather.rain
+        bodies = self._placed(frame.actors, clip_from_map, eye, own_id)
         moving = together(bodies, camera_lamps.lenses(frame.signals))
         with self._studio.context as context:
             context.enable_only(moderngl.DEPTH_TEST)
@@ -145,7 +160,7 @@ class CameraRenderer:
             depth, ids = buffers.geometry(NEAR, self.settings.reach)
         return Picture(frame.stamp_ns, rgb, depth, ids, map_from_camera.copy(), view.model, bodies)
 
-    def _placed(self, actors: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray) -> Movers:
+    def _placed(self, actors: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray, own_id: int) -> Movers:
         """Return the bodies that a view, or the shadows in it, may show."""
         places = np.column_stack([actors["x"], actors["y"], actors["z"]])
         half = np.hypot(actors["length"], actors["width"])[:, None] / 2 + 0.3
@@ -153,7 +168,7 @@ class CameraRenderer:
         distance = np.linalg.norm(places - eye, axis=1)
         near = distance < self.settings.actor_reach
         near &= in_view(clip_from_map, places - tall, places + tall) | (distance < 0.5 * self.settings.shadow_reach)
-        chosen = np.flatnonzero(near)
+        chosen = np.flatnonzero(near & ((actors["actor_id"] != own_id) | (own_id == 0)))
         placed = self._bodies.placed(actors[chosen])
         owners = chosen[placed.owners] if len(chosen) else placed.owners
         return movers(placed.vertices, placed.triangles, placed.materials, owners, actors["appearance"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_common.core.object_class import ObjectClass
 from twin_sim.core.camera_light import Lighting
 from twin_sim.core.camera_scene import Movers, movers
 from twin_sim.core.camera_shaders import HEADS, LAMPS
-from twin_sim.core.frame import TWO_WHEELERS, Frame, Light, ObjectClass, SignalState
+from twin_sim.core.frame import TWO_WHEELERS, Frame, Light, SignalState
 from twin_sim.core.furniture import LAMP_ARM, LAMP_HEIGHT
 from twin_sim.core.meshes import MATERIAL_NAMES
 from twin_sim.core.signals import USERS_PEDESTRIANS

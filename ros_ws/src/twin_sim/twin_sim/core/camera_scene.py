@@ -25,7 +25,7 @@ VERTEX = np.dtype([("position", "<f4", 3), ("labels", "<i4", 3)])
 
 
 @dataclass(frozen=True, slots=True)
-class StillScene:
+class TiledScene:
     """``vertices``: (V,) VERTEX; ``triangles``: (T, 3) uint32, tile after tile; tile i has ``starts[i]:starts[i + 1]``.
 
     ``low`` and ``high``: (tiles, 3) corners of what is in a tile, metres, map frame.
@@ -58,7 +58,7 @@ def in_view(clip_from_map: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.
     return np.asarray(~outside)
 
 
-def still_scene(mesh: Mesh, world: World | None = None) -> StillScene:
+def tiled_scene(mesh: Mesh, world: World | None = None) -> TiledScene:
     """Return a mesh arranged for the camera; the ``world`` tells which triangles belong to one house, car or tree."""
     centres = mesh.vertices[mesh.triangles].mean(axis=1)
     labels = np.column_stack([mesh.materials, np.zeros(len(centres), int), np.full(len(centres), -1)])
@@ -77,7 +77,7 @@ def still_scene(mesh: Mesh, world: World | None = None) -> StillScene:
     spans = mesh.vertices[triangles]
     low = np.minimum.reduceat(spans.min(axis=1), new) if len(new) else np.zeros((0, 3))
     high = np.maximum.reduceat(spans.max(axis=1), new) if len(new) else np.zeros((0, 3))
-    return StillScene(vertices, indices, starts, low, high)
+    return TiledScene(vertices, indices, starts, low, high)
 
 
 def _labelled(positions: np.ndarray, triangles: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,9 @@ import numpy as np
 from scipy.ndimage import find_objects
 from scipy.spatial.transform import Rotation
 
+from twin_common.core.object_class import ObjectClass
 from twin_sim.core.camera import Picture
-from twin_sim.core.frame import Activity, ObjectClass, Shape
+from twin_sim.core.frame import Activity, Shape
 
 #: One actor in a picture. ``visible`` and ``full``: u0, v0, u1, v1, pixels, where (0, 0) is the middle of the upper
 #: left pixel: what is seen, and the whole body as if nothing hid it, which may reach beyond the picture. ``centre``
@@ -72,7 +73,7 @@ def boxes(map_from_camera: np.ndarray, actors: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _loose(actors: np.ndarray) -> np.ndarray:
-    """Return which actors turn about the middle of their box, as core/bodies.py places them; others about their foot."""
+    """Return which actors turn about the middle of their box, as core/bodies.py places them."""
     things = np.isin(actors["shape"], _THINGS) | (actors["classification"] == ObjectClass.DEBRIS)
     return np.asarray(things | (actors["activity"] == Activity.FLYING))
 
