@@ -1,7 +1,8 @@
 """Bodies of actors: articulated persons, two-wheelers with riders, vehicles and things, placed in the map.
 
 Posed meshes are made once for each (shape, build, activity, bucket of the phase) and kept; placing an actor turns,
-scales and moves its mesh. Pitch and roll turn a thing about the middle of its box, everything else about its foot.
+scales and moves its mesh. Pitch and roll turn what flies or has come down about the middle of its box, and all else
+about the middle of its foot.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class Bodies:
             scale[persons] = _person_scale(actors[persons], natural[persons], made_for[persons], scale[persons])
         matrix = _turns(actors) * scale[:, None, :]
         offset = np.stack([actors["x"], actors["y"], actors["z"]], axis=1)
-        loose = _loose(actors)
+        loose = loose(actors)
         middle = np.zeros((len(actors), 3))
         middle[:, 2] = np.where(loose, boxes[:, 2] / 2, 0.0)
         turned = np.einsum("nij,nj->ni", _turns(actors), middle)
@@ -281,7 +282,7 @@ def _turns(actors: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))
 
 
-def _loose(actors: np.ndarray) -> np.ndarray:
-    """Return which actors turn about the middle of their box: things, and who flies through the air."""
+def loose(actors: np.ndarray) -> np.ndarray:
+    """Return which actors turn about the middle of their box: what flies through the air, or has come down."""
     things = np.isin(actors["shape"], tuple(_PROPS)) | (actors["classification"] == ObjectClass.DEBRIS)
-    return np.asarray(things | (actors["activity"] == Activity.FLYING))
+    return np.asarray((actors["activity"] == Activity.FLYING) | (things & (actors["activity"] == Activity.RESTING)))

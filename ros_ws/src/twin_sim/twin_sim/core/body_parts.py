@@ -89,7 +89,7 @@ def _skin(rings: int, sides: int, close: bool) -> np.ndarray:
     last, middle = (rings - 1) * sides, np.full(sides, rings * sides)
     low = np.stack([middle, following, around], -1)
     high = np.stack([middle + 1, last + around, last + following], -1)
-    return np.concatenate([quads, low, high]).astype(np.int32)
+    return np.asarray(np.concatenate([quads, low, high]), np.int32)
 
 
 def loft(rings: np.ndarray, slots: np.ndarray | int, *, close: bool = True) -> Geometry:
