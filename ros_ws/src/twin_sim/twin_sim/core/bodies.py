@@ -119,9 +119,9 @@ class Bodies:
             scale[persons] = _person_scale(actors[persons], natural[persons], made_for[persons], scale[persons])
         matrix = _turns(actors) * scale[:, None, :]
         offset = np.stack([actors["x"], actors["y"], actors["z"]], axis=1)
-        loose = loose(actors)
+        about_middle = loose(actors)
         middle = np.zeros((len(actors), 3))
-        middle[:, 2] = np.where(loose, boxes[:, 2] / 2, 0.0)
+        middle[:, 2] = np.where(about_middle, boxes[:, 2] / 2, 0.0)
         turned = np.einsum("nij,nj->ni", _turns(actors), middle)
         return matrix, offset + middle - turned
 
