@@ -124,15 +124,27 @@ class Simulation:
     def step(self) -> Frame:
         """Return the next frame: the first is that of the start, each further one 0.1 s later."""
         stamp_ns, now = self.start_ns + self._count * STEP_NS, self.time
-        scripted = self._script.step(now, self._others, self._people.signals)
-        self._others = self._people.step(stamp_ns, scripted)
+        if self._count == 0:
+            self._others = self._people.step(stamp_ns, no_actors())
+            scripted = self._script.step(now, self._others, self._people.signals)
+            self._others = self._others[~np.isin(self._others["actor_id"], sorted(self._script.cleared))]
+        else:
+            scripted = self._script.step(now, self._others, self._people.signals)
+            self._others = self._people.step(stamp_ns, scripted)
         actors = np.concatenate([self._others, scripted])
         actors = actors[np.argsort(actors["actor_id"], kind="stable")]
         signals, lost = self._people.signals, self.faults.lost(stamp_ns)
         events = self._observer.step(now, actors, self._script, self._stage, signals, lost)
         self._count += 1
         vehicles = self._people.vehicles | {name: item.actor_id for name, item in self._driven.items() if item.present}
+        self._number(actors, vehicles)
         return Frame(stamp_ns, actors, signals, events, vehicles, lost)
+
+    def _number(self, actors: np.ndarray, vehicles: dict[str, int]) -> None:
+        """Write into the appearance of each sensor vehicle which platform it is: its place in the district's list."""
+        for number, platform in enumerate(self.world.district.platforms):
+            if platform.name in vehicles:
+                actors["appearance"][actors["actor_id"] == vehicles[platform.name]] = number
 
     def missing(self) -> list[EventConfig]:
         """Return the events of the scenario that have not happened so far."""

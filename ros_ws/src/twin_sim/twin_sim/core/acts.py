@@ -100,6 +100,7 @@ class StepConfig(Config):
     leave: bool | None = setting(None, doc="go out of sight: into a house, a car")
     speed: float | None = setting(None, "m/s", "of go, drive and chase", low=0.05, high=45)
     acceleration: float | None = setting(None, "m/s²", "of go, drive and chase", low=0.1, high=12)
+    heed: bool = setting(True, doc="on wheels: keep a distance to the population, and stop at red lights on a drive")
     arrive: float | None = setting(
         None, "s", "when the end of the way is reached; a first step begins so that it is at ``speed``", low=0
     )

@@ -45,34 +45,35 @@ class Conflicts:
 
         ``scripted`` (S,) and ``everybody`` (N,): ACTOR.
         """
-        for one in scripted:
-            if one["activity"] in _DOWN or one["classification"] in (ObjectClass.UNKNOWN, ObjectClass.DEBRIS):
-                continue
-            for other in everybody[_candidates(one, everybody)]:
+        others = everybody[_of_interest(everybody)]
+        wheels = np.isin(others["classification"], _WHEELS)
+        place = np.column_stack([others["x"], others["y"]])
+        velocity = np.column_stack([others["velocity_x"], others["velocity_y"]]).astype(float)
+        for one in scripted[_of_interest(scripted)]:
+            way = place - (one["x"], one["y"])
+            speed = velocity - (one["velocity_x"], one["velocity_y"])
+            near = ((way**2).sum(1) < NEAR**2) & ((way * speed).sum(1) < 0) & ((speed**2).sum(1) > LEAST_SPEED**2)
+            if one["classification"] not in _WHEELS:
+                near &= wheels
+            for other in others[near & (others["actor_id"] != one["actor_id"])]:
                 if on_course(one, other):
-                    pair = (
-                        min(int(one["actor_id"]), int(other["actor_id"])),
-                        max(int(one["actor_id"]), int(other["actor_id"])),
-                    )
-                    middle = (one["x"] + other["x"]) / 2, (one["y"] + other["y"]) / 2
-                    known = self._open.setdefault(pair, Conflict(now, now, float(middle[0]), float(middle[1])))
-                    known.last = now
+                    self._hold(now, one, other)
         for pair, conflict in list(self._open.items()):
             if pair in touched:
                 del self._open[pair]
             elif now - conflict.last > CALM:
                 self.found.append((pair, self._open.pop(pair)))
 
+    def _hold(self, now: float, one: np.ndarray, other: np.ndarray) -> None:
+        first, second = sorted((int(one["actor_id"]), int(other["actor_id"])))
+        x, y = float(one["x"] + other["x"]) / 2, float(one["y"] + other["y"]) / 2
+        self._open.setdefault((first, second), Conflict(now, now, x, y)).last = now
 
-def _candidates(one: np.ndarray, everybody: np.ndarray) -> np.ndarray:
-    """Return which actors may be in conflict with one: near, closing in, one of the two on wheels, not twice."""
-    dx, dy = everybody["x"] - one["x"], everybody["y"] - one["y"]
-    vx, vy = everybody["velocity_x"] - one["velocity_x"], everybody["velocity_y"] - one["velocity_y"]
-    near = (np.hypot(dx, dy) < NEAR) & (dx * vx + dy * vy < 0) & (np.hypot(vx, vy) > LEAST_SPEED)
-    wheels = np.isin(everybody["classification"], _WHEELS) | np.isin(one["classification"], _WHEELS)
-    known = ~np.isin(everybody["classification"], (ObjectClass.UNKNOWN, ObjectClass.DEBRIS))
-    upright = ~np.isin(everybody["activity"], _DOWN)
-    return np.asarray(near & wheels & known & upright & (everybody["actor_id"] != one["actor_id"]))
+
+def _of_interest(actors: np.ndarray) -> np.ndarray:
+    """Return which actors can be in a conflict: road users who are upright, (N,) bool."""
+    things = (ObjectClass.UNKNOWN, ObjectClass.DEBRIS)
+    return np.asarray(~np.isin(actors["classification"], things) & ~np.isin(actors["activity"], _DOWN))
 
 
 def _rings(row: np.ndarray) -> np.ndarray:

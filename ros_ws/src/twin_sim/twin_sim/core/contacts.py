@@ -109,7 +109,7 @@ class Contacts:
             if performer.person or (performer.speed < 0.5 and performer.rigid is None):
                 continue
             for i, row in enumerate(others):
-                hit[i] |= touch(performer.box(), _ahead(row, lead)) is not None
+                hit[i] |= touch(performer.box(), row_box(row, lead)) is not None
         return np.asarray(others[hit])
 
     def under(self, pieces: np.ndarray, people: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class Contacts:
         if kind not in _MOTOR + _RIDERS or performer.down:
             return
         velocity = np.array([float(row["velocity_x"]), float(row["velocity_y"])])
-        box = _ahead(row, lead)
+        box = row_box(row, lead)
         contact = touch(box, performer.box())
         if contact is None:
             return
@@ -163,7 +163,7 @@ class Contacts:
                     tip_over(person, "forward", now)
 
 
-def _ahead(row: np.ndarray, lead: float) -> Box:
+def row_box(row: np.ndarray, lead: float = 0.0) -> Box:
     """Return the box of a row of ACTOR ``lead`` seconds later."""
     x, y = float(row["x"] + row["velocity_x"] * lead), float(row["y"] + row["velocity_y"] * lead)
     return Box(x, y, float(row["yaw"]), float(row["length"]), float(row["width"]))

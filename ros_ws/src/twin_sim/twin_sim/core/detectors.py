@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twin_common.core.object_class import ObjectClass
-from twin_sim.core.frame import Activity, EventKind, SignalState
+from twin_sim.core.frame import SIGNAL, Activity, EventKind, SignalState
 from twin_sim.core.lane_ways import LaneIndex
 from twin_sim.core.network_zones import Network
 from twin_sim.core.performer import RUN, Performer
@@ -129,6 +129,7 @@ class Detectors:
         self._spells = Spells()
         self._fronts: dict[int, np.ndarray] = {}
         self._runs: list[Sighting] = []
+        self._red = lines.red(np.zeros(0, SIGNAL))
 
     @property
     def sightings(self) -> Iterator[Sighting]:
@@ -139,6 +140,7 @@ class Detectors:
     def step(self, now: float, stage: Stage, signals: np.ndarray) -> None:
         """Look at every scripted actor."""
         present = [item for item in stage.performers.values() if item.present]
+        self._red = self._lines.red(signals)
         for performer in present:
             kinds = self._zones.kinds(performer.x, performer.y)
             for rule, condition in CONDITIONS.items():
@@ -146,7 +148,7 @@ class Detectors:
                     place = (performer.x, performer.y, performer.z)
                     self._spells.hold(rule, performer.actor_id, now, place, (performer.actor_id,))
             if performer.motor or (performer.speed > 0.5 and not performer.person):
-                self._stop_lines(performer, now, signals)
+                self._stop_lines(performer, now)
         self._fights(present, now)
         self._chases(present, stage, now)
         self._spells.close(now)
@@ -156,11 +158,11 @@ class Detectors:
         return self._lanes.against(performer.x, performer.y, performer.yaw, 2.0)
 
     def waits(self, performer: Performer) -> bool:
-        """Return whether a vehicle stands before a stop line, as one who waits does."""
+        """Return whether a vehicle stands before a red light."""
         beyond, beside = self._lines.offsets(performer.x, performer.y)
-        return bool(((beyond < 1.0) & (beyond > -QUEUE) & (beside < 1.7)).any())
+        return bool(((beyond < 1.0) & (beyond > -QUEUE) & (beside < 1.7) & self._red).any())
 
-    def _stop_lines(self, performer: Performer, now: float, signals: np.ndarray) -> None:
+    def _stop_lines(self, performer: Performer, now: float) -> None:
         half = performer.size[0] / 2
         front = performer.x + half * np.cos(performer.yaw), performer.y + half * np.sin(performer.yaw)
         beyond, beside = self._lines.offsets(*front)
@@ -168,7 +170,7 @@ class Detectors:
         self._fronts[performer.actor_id] = beyond
         if before is None:
             return
-        crossed = (before < 0) & (beyond >= 0) & (beyond < 6.0) & (beside < 1.8) & self._lines.red(signals)
+        crossed = (before < 0) & (beyond >= 0) & (beyond < 6.0) & (beside < 1.8) & self._red
         if crossed.any():
             place = (performer.x, performer.y, performer.z)
             self._runs.append(Sighting(EventKind.RED_LIGHT, now, now + ON_JUNCTION, *place, (performer.actor_id,)))

@@ -7,7 +7,7 @@ import numpy as np
 from twin_sim.core.frame import Activity
 from twin_sim.core.impacts import BODY_FRICTION, GRAVITY, landed, launch
 from twin_sim.core.performer import LYING_HEIGHT, Fall, Performer
-from twin_sim.core.ways import wrapped
+from twin_sim.core.ways import clamp, wrapped
 
 #: A person who is hit is stretched out sooner than one who tips over, seconds.
 THROWN_TIME = 0.6
@@ -54,7 +54,7 @@ def advance_fall(performer: Performer, ground: float, now: float, interval: floa
         fall.velocity[:2] = _rubbed(fall.velocity[:2], BODY_FRICTION * GRAVITY * interval)
         performer.z = ground
     turn = wrapped(fall.heading - performer.yaw)
-    performer.moved(x, y, performer.yaw + np.clip(turn, -6.0 * interval, 6.0 * interval), interval)
+    performer.moved(x, y, performer.yaw + clamp(turn, 6.0 * interval), interval)
     performer.velocity[2] = (performer.z - height) / interval if fall.thrown else 0.0
     still = fall.progress >= 1.0 and not fall.thrown and not fall.velocity.any()
     if fall.progress >= 1.0 and not fall.thrown:

@@ -7,7 +7,7 @@ import numpy as np
 from twin_sim.core.frame import Activity
 from twin_sim.core.performer import Performer
 from twin_sim.core.stage import Stage
-from twin_sim.core.ways import wrapped
+from twin_sim.core.ways import clamp, wrapped
 
 #: Distance from the middle of the fight, metres; blows per second; how fast they close in, m/s.
 RADIUS, BLOWS, CLOSING = 0.55, 0.55, 2.2
@@ -46,7 +46,7 @@ def advance_fight(performer: Performer, stage: Stage, opponents: tuple[str, ...]
         key=lambda item: np.hypot(item.x - performer.x, item.y - performer.y),
     )
     heading = float(np.arctan2(near.y - here[1], near.x - here[0]))
-    turn = float(np.clip(wrapped(heading - performer.yaw), -8.0 * interval, 8.0 * interval))
+    turn = clamp(wrapped(heading - performer.yaw), 8.0 * interval)
     performer.moved(float(here[0]), float(here[1]), performer.yaw + turn, interval)
     performer.speed = step / interval
     if distance < 0.6:

@@ -38,6 +38,15 @@ class LaneIndex:
             raise ConfigError(f"{edge}: no lane {lane}; it has {len(lanes)} for vehicles")
         return np.asarray(lanes[lane].shape, float)
 
+    def clamped(self, edge: str, lane: int) -> np.ndarray:
+        """Return the middle line of a lane, or of the innermost one where there are fewer.
+
+        Raises:
+            ConfigError: no such edge.
+
+        """
+        return self.shape(edge, min(lane, max(len(self._driving.get(edge, ())) - 1, 0)))
+
     def way(self, edges: tuple[str, ...], lane: int, reverse: bool = False) -> np.ndarray:
         """Return the middle line along edges, (N, 2), with curves across the junctions between them.
 
@@ -47,7 +56,7 @@ class LaneIndex:
             ConfigError: no such edge, or two that do not meet.
 
         """
-        shapes = [self.shape(edge, min(lane, max(len(self._driving.get(edge, ())) - 1, 0))) for edge in edges]
+        shapes = [self.clamped(edge, lane) for edge in edges]
         parts = [shapes[0]]
         for i, name in enumerate(edges[1:]):
             if self._ends[edges[i]][1] != self._ends[name][0]:

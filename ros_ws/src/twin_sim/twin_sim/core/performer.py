@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,23 +77,20 @@ class Performer:
     fall: Fall | None = None
     rigid: Rigid | None = None
     touched: float | None = None
+    limit: float = np.inf
+    stops: tuple[tuple[float, str], ...] = ()
     trail_place: int = 0
     anchor: tuple[float, float, float] | None = None
+    ground: float = 0.0
+    classification: ObjectClass = field(init=False)
+    person: bool = field(init=False)
+    motor: bool = field(init=False)
 
-    @property
-    def classification(self) -> ObjectClass:
-        """Class of the actor."""
-        return self.look.classification
-
-    @property
-    def person(self) -> bool:
-        """Whether it is a pedestrian."""
-        return self.classification == ObjectClass.PEDESTRIAN
-
-    @property
-    def motor(self) -> bool:
-        """Whether it is a car, a truck or a bus."""
-        return self.classification in VEHICLES
+    def __post_init__(self) -> None:
+        """Note what kind of actor it is."""
+        self.classification = self.look.classification
+        self.person = self.classification == ObjectClass.PEDESTRIAN
+        self.motor = self.classification in VEHICLES
 
     @property
     def size(self) -> tuple[float, float, float]:
@@ -131,7 +129,7 @@ class Performer:
         self.velocity = np.array([dx / interval, dy / interval, 0.0])
         self.yaw_rate = wrapped(yaw - self.yaw) / interval
         self.x, self.y, self.yaw = x, y, wrapped(yaw)
-        self.phase = (self.phase + 2 * np.pi * float(np.hypot(dx, dy)) / self._turn()) % (2 * np.pi)
+        self.phase = (self.phase + 2 * np.pi * math.hypot(dx, dy) / self._turn()) % (2 * np.pi)
 
     def _turn(self) -> float:
         if self.person:

@@ -8,12 +8,15 @@ import numpy as np
 
 from twin_common.core.object_class import ObjectClass
 from twin_sim.core.acts import ScriptConfig
-from twin_sim.core.contacts import SHOCK, SHOCK_BRAKING, Contact, Contacts, advance_slide
+from twin_sim.core.contacts import SHOCK, SHOCK_BRAKING, Contact, Contacts, advance_slide, row_box
 from twin_sim.core.frame import Activity, Light, no_actors
 from twin_sim.core.hazards import FacadeFall, Fact, Hazard, load_drop, panel_row, sign_fall
+from twin_sim.core.heeding import speed_limit
+from twin_sim.core.impacts import Box, touch
 from twin_sim.core.performer import Performer, adopted, look_of
 from twin_sim.core.stage import Stage, condition_holds
 from twin_sim.core.steps import advance_step, begin_step, drive_way, way_of
+from twin_sim.core.ways import clamp
 from twin_sim.world import WorldConfig
 
 #: Scripted actors have ids from here on, in the order of the scenario.
@@ -21,6 +24,8 @@ SCRIPTED_ID = 1_000_001
 SUBSTEPS = 5
 #: The population is looked at within this of a scripted actor, metres.
 REACH = 14.0
+#: Room before and behind a scripted vehicle when it begins, metres.
+ROOM = 8.0
 KERB_CLIMB = 1.5  # m/s, up and down kerbs
 
 
@@ -39,6 +44,8 @@ class Script:
         self._config, self._stage, self._night = config, stage, night
         #: Takes an actor out of the population, for the script to move; False if it is not there.
         self.take_over: Callable[[int], bool] = lambda actor_id: False
+        #: Actors of the population that stood in the way at the start.
+        self.cleared: set[int] = set()
         self._contacts = Contacts()
         self.now = 0.0
         for i, actor in enumerate(config.actors):
@@ -109,12 +116,23 @@ class Script:
         before = {item.actor_id: item.velocity.copy() for item in self.performers}
         if span <= 0:
             self._enter(now)
+            self._clear(others)
+        for performer in self.performers:
+            if performer.present:
+                performer.limit = speed_limit(performer, stage)
+                self._climb(performer, span)
         for i in range(SUBSTEPS if span > 0 else 0):
             self.now = start + span * (i + 1) / SUBSTEPS
             self._substep(others, self.now - start, span / SUBSTEPS)
         self.now = now
         self._note_signals()
         return self._rows(now, before, span)
+
+    def _climb(self, performer: Performer, span: float) -> None:
+        """Note the height of the ground, and go up or down a kerb."""
+        performer.ground = self._stage.zones.ground(performer.x, performer.y)
+        if not performer.down:
+            performer.z += clamp(performer.ground - performer.z, KERB_CLIMB * span)
 
     def _substep(self, others: np.ndarray, lead: float, interval: float) -> None:
         now, stage = self.now, self._stage
@@ -126,9 +144,6 @@ class Script:
                 continue
             self._next(performer, now)
             advance_step(performer, stage, now, interval)
-            if not performer.down:
-                performer.z += float(np.clip(stage.zones.ground(performer.x, performer.y) - performer.z,
-                                             -KERB_CLIMB * interval, KERB_CLIMB * interval))  # fmt: skip
             self._finish(performer)
         present = [item for item in present if item.present]
         near = _near(others, present)
@@ -159,13 +174,26 @@ class Script:
             self.performers.append(performer)
             self._entries.append((now, 0.0))
 
+    def _clear(self, others: np.ndarray) -> None:
+        """Take vehicles of the population off the spots where scripted ones begin."""
+        for performer in self.performers:
+            if not performer.present or performer.person:
+                continue
+            box = performer.box()
+            roomy = Box(box.x, box.y, box.yaw, box.length + 2 * ROOM, box.width)
+            for row in others:
+                if row["classification"] != ObjectClass.PEDESTRIAN and touch(roomy, row_box(row)) is not None:
+                    self.cleared.add(int(row["actor_id"]))
+        for number in sorted(self.cleared):
+            self.take_over(number)
+
     def _enter(self, now: float) -> None:
         """Let actors appear whose time has come."""
         for performer, (appears, begin) in zip(self.performers, self._entries, strict=True):
             if performer.present or performer.gone or now < appears - 1e-9:
                 continue
             performer.present, performer.begun = True, now
-            performer.z = self._stage.zones.ground(performer.x, performer.y)
+            performer.z = performer.ground = self._stage.zones.ground(performer.x, performer.y)
             performer.light(Light.HEAD, self._night and not performer.person)
             first = performer.config.do[0] if performer.config.do else None
             performer.carry_on(now)
@@ -175,7 +203,7 @@ class Script:
                     performer.along, performer.speed = begin, first.speed
                     performer.x, performer.y = performer.way.position(begin)
                     performer.velocity = first.speed * np.array([np.cos(performer.yaw), np.sin(performer.yaw), 0.0])
-                    performer.z = self._stage.zones.ground(performer.x, performer.y)
+                    performer.z = performer.ground = self._stage.zones.ground(performer.x, performer.y)
                     performer.carry_on(now)
                 elif (
                     first.moves and not performer.person and first.drive is not None and performer.config.start is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,7 @@ from twin_sim.core.fights import advance_fight, begin_fight
 from twin_sim.core.frame import Activity, Light
 from twin_sim.core.performer import Performer
 from twin_sim.core.stage import Stage
-from twin_sim.core.ways import Way, wrapped
+from twin_sim.core.ways import Way, clamp, wrapped
 
 #: Speed, acceleration and braking where a scenario says nothing, m/s and m/s².
 USUAL = {
@@ -24,6 +25,10 @@ USUAL = {
 USUAL_CAR = (11.0, 2.2, 3.0)
 ROUNDING = {ObjectClass.PEDESTRIAN: 0.4, ObjectClass.BICYCLE: 2.0, ObjectClass.SCOOTER: 2.0}
 ROUNDING_VEHICLE = 5.0
+#: Hardest braking for others and for signals, m/s².
+HEEDING = 6.0
+#: Persons who go faster than this set off faster too, m/s.
+BRISK = 1.8
 #: A pursuer stops this far from whom it has caught, metres.
 CAUGHT = 0.9
 #: Braking harder than this shows, m/s².
@@ -37,6 +42,7 @@ def begin_step(performer: Performer, stage: Stage, now: float) -> None:
     step = performer.config.do[performer.step]
     if step.go is not None or step.drive is not None:
         performer.way, performer.along = way_of(step, performer, stage), 0.0
+        performer.stops = stops_of(step, performer.way, stage)
     elif step.fall is not None:
         tip_over(performer, step.fall, now)
     elif step.chase is not None:
@@ -77,12 +83,20 @@ def drive_way(step: StepConfig, stage: Stage) -> Way:
     return Way([whole.position(s) for s in [*np.arange(first, last, 1.0).tolist(), last]])
 
 
+def stops_of(step: StepConfig, way: Way, stage: Stage) -> tuple[tuple[float, str], ...]:
+    """Return where the stop lines of a drive are on its way, metres, and the edges whose signals count."""
+    if step.drive is None or step.drive.reverse or not step.heed:
+        return ()
+    ends = [(stage.lanes.clamped(edge, step.drive.lane)[-1], edge) for edge in step.drive.edges]
+    return tuple((way.nearest(float(end[0]), float(end[1])), edge) for end, edge in ends)
+
+
 def advance_step(performer: Performer, stage: Stage, now: float, interval: float) -> None:
     """Let an actor do what its present step says for a short time; notes when the step is done."""
     if performer.fall is not None and performer.down:
         step = performer.config.do[performer.step] if performer.step >= 0 else None
         if step is None or step.rise is None or performer.step_done:
-            still = advance_fall(performer, stage.zones.ground(performer.x, performer.y), now, interval)
+            still = advance_fall(performer, performer.ground, now, interval)
             performer.step_done = performer.step_done or still
             return
     if performer.step < 0:
@@ -103,18 +117,16 @@ def _travel(performer: Performer, step: StepConfig, stage: Stage, now: float, in
         return True
     usual, acceleration, braking = USUAL.get(performer.classification, USUAL_CAR)
     speed, remaining = step.speed or usual, way.length - performer.along
-    rate = step.acceleration or (acceleration if speed < 3 or not performer.person else 3.0)
+    rate = step.acceleration or (acceleration if speed < BRISK or not performer.person else 3.0)
     if step.arrive is not None and performer.step > 0:
         speed = min(remaining / max(step.arrive - now, 0.05), top_speed(performer.classification))
         rate = max(rate, 2.5)
-    elif _ends(performer):
-        speed = min(speed, np.sqrt(2 * braking * max(remaining - 0.02, 0.0)))
-    _follow(
-        performer,
-        way,
-        float(np.clip(speed - performer.speed, -max(braking, rate) * interval * 1.2, rate * interval)),
-        interval,
-    )
+    elif step.arrive is None and _ends(performer):
+        speed = min(speed, math.sqrt(2 * braking * max(remaining - 0.02, 0.0)))
+    hardest = HEEDING if performer.limit < speed else 1.2 * max(braking, rate)
+    speed = min(speed, performer.limit)
+    change = max(min(speed - performer.speed, rate * interval), -hardest * interval)
+    _follow(performer, way, change, interval)
     performer.carry_on(now)
     return performer.along >= way.length - 0.03
 
@@ -134,7 +146,7 @@ def _follow(performer: Performer, way: Way, change: float, interval: float) -> N
     heading = way.heading(performer.along, base)
     if performer.person:
         turn = wrapped(heading - performer.yaw)
-        heading = performer.yaw + float(np.clip(turn, -6.0 * interval, 6.0 * interval))
+        heading = performer.yaw + clamp(turn, 6.0 * interval)
     performer.light(Light.BRAKE, performer.motor and (change < -BRAKE_LIGHT * interval or performer.speed < 0.1))
     performer.moved(x, y, heading, interval)
 
@@ -173,7 +185,7 @@ def _brake(performer: Performer, step: StepConfig, stage: Stage, now: float, int
 
 
 def _fall(performer: Performer, step: StepConfig, stage: Stage, now: float, interval: float) -> bool:
-    return advance_fall(performer, stage.zones.ground(performer.x, performer.y), now, interval)
+    return advance_fall(performer, performer.ground, now, interval)
 
 
 def _rise(performer: Performer, step: StepConfig, stage: Stage, now: float, interval: float) -> bool:
@@ -202,11 +214,9 @@ def _chase(performer: Performer, step: StepConfig, stage: Stage, now: float, int
         aim = trail[performer.trail_place]
     wanted = min(step.speed or 5.0, target.speed + max(distance - CAUGHT, 0.0) * 1.5)
     rate = step.acceleration or 3.0
-    performer.speed = max(
-        performer.speed + float(np.clip(wanted - performer.speed, -4 * interval, rate * interval)), 0.0
-    )
+    performer.speed = max(performer.speed + max(min(wanted - performer.speed, rate * interval), -4.0 * interval), 0.0)
     heading = float(np.arctan2(aim[1] - performer.y, aim[0] - performer.x)) if distance > CAUGHT else performer.yaw
-    turn = float(np.clip(wrapped(heading - performer.yaw), -6.0 * interval, 6.0 * interval))
+    turn = clamp(wrapped(heading - performer.yaw), 6.0 * interval)
     yaw, way = performer.yaw + turn, performer.speed * interval
     performer.moved(performer.x + way * np.cos(yaw), performer.y + way * np.sin(yaw), yaw, interval)
     performer.carry_on(now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,20 +30,19 @@ class Way:
         steps = np.hypot(*np.diff(self.points, axis=0).T)
         self._along = np.concatenate([[0.0], np.cumsum(steps)])
         self.length = float(self._along[-1])
+        self._along_list, self._list = self._along.tolist(), self.points.tolist()
 
     def position(self, travelled: float) -> tuple[float, float]:
         """Return the point after ``travelled`` metres; the first and last stretch go on beyond the ends."""
-        along, points = self._along, self.points
-        i = int(np.searchsorted(along, travelled, side="right")) - 1
-        i = min(max(i, 0), len(along) - 2)
-        fraction = (travelled - along[i]) / (along[i + 1] - along[i])
-        start, end = points[i], points[i + 1]
-        return float(start[0] + (end[0] - start[0]) * fraction), float(start[1] + (end[1] - start[1]) * fraction)
+        i = min(max(bisect.bisect_right(self._along_list, travelled) - 1, 0), len(self._list) - 2)
+        (x0, y0), (x1, y1) = self._list[i], self._list[i + 1]
+        fraction = (travelled - self._along_list[i]) / (self._along_list[i + 1] - self._along_list[i])
+        return x0 + (x1 - x0) * fraction, y0 + (y1 - y0) * fraction
 
     def heading(self, travelled: float, base: float) -> float:
         """Return the direction from ``base / 2`` behind to ``base / 2`` ahead, radians."""
         behind, ahead = self.position(travelled - base / 2), self.position(travelled + base / 2)
-        return float(np.arctan2(ahead[1] - behind[1], ahead[0] - behind[0]))
+        return math.atan2(ahead[1] - behind[1], ahead[0] - behind[0])
 
     def nearest(self, x: float, y: float) -> float:
         """Return the length at which the way comes closest to a point."""
@@ -68,4 +69,9 @@ def _rounded(corners: np.ndarray, rounding: float, steps: int = 6) -> np.ndarray
 
 def wrapped(angle: float) -> float:
     """Return an angle in (-pi, pi]."""
-    return float(np.pi - (np.pi - angle) % (2 * np.pi))
+    return math.pi - (math.pi - angle) % (2 * math.pi)
+
+
+def clamp(value: float, limit: float) -> float:
+    """Return a value brought into -limit to limit."""
+    return max(-limit, min(limit, value))
