@@ -51,7 +51,7 @@ KINDS: tuple[VehicleKind, ...] = (
     VehicleKind("bus", ObjectClass.BUS, _USUAL, "bus", 10.95, 2.49, 3.20, 1.0, 25.0, 1.1, 2.6, 2.5, 0.06),
     VehicleKind("motorcycle", _MOTO, _USUAL, "motorcycle", 2.05, 0.78, 1.60, 1.0, 30.0, 2.6, 4.0, 1.5, 0.15),
     VehicleKind("scooter", ObjectClass.SCOOTER, _USUAL, "bicycle", 1.15, 0.60, 1.85, 1.0, 6.6, 1.1, 2.4, 1.0, 0.1),
-    VehicleKind("bicycle", _CYCLE, _USUAL, "bicycle", 1.75, 0.60, 1.75, 1.0, 4.9, 0.9, 1.8, 1.0, 0.16),
+    VehicleKind("bicycle", _CYCLE, _USUAL, "bicycle", 1.75, 0.60, 1.75, 1.0, 4.9, 0.8, 0.7, 1.0, 0.16),
     VehicleKind("sensor_vehicle", _CAR, _SENSORS, "passenger", 4.71, 1.90, 2.10, 0.0, 30.0, 1.6, 3.0, 2.5, 0.0),
 )  # fmt: skip
 KIND_BY_NAME = {kind.name: kind for kind in KINDS}
