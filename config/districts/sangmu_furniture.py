@@ -240,7 +240,7 @@ def _mast(name: str, x: float, y: float, yaw: float, tilt: float = 16.0) -> Plat
 
 def platforms() -> tuple[PlatformConfig, ...]:
     """Return two vehicles and twelve poles, the first four around main crossing, mouth of the alley and plaza."""
-    a, s, b = AVENUE.kerb + 0.7, STREET.kerb + 0.6, BACK.half - 0.3
+    a, s, b = AVENUE.kerb + 0.7, STREET.kerb + 0.6, BACK.half - 0.5
     poles = (
         ("pole_01", 19.0, a, -140.0), ("pole_02", -19.0, -a, 40.0), ("pole_03", -46.0, a, 15.0),
         ("pole_04", 40.0, a, 150.0), ("pole_05", -s, 27.0, -60.0), ("pole_06", s, -27.0, 120.0),

@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
-    return round(float(value), 3) if isinstance(value, float) else value
+    return round(float(value), 9) if isinstance(value, float) else value
 
 
 def _text(config: Config, head: str) -> str:

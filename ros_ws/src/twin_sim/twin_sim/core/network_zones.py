@@ -181,7 +181,7 @@ def simple(shape: shapely.Geometry) -> list[np.ndarray]:
     A hole is opened by cutting the polygon in two through the hole's middle.
     """
     found = []
-    for part in polygons(shapely.set_precision(shape, 10.0**-DECIMALS)):
+    for part in polygons(shapely.set_precision(shapely.make_valid(shape), 10.0**-DECIMALS)):
         if part.interiors:
             x0, y0, x1, y1 = part.bounds
             middle = part.interiors[0].centroid.x
