@@ -1,7 +1,7 @@
 """Persons between models: out of a door onto a sidewalk, off a sidewalk through a gate into a crowd area, and back.
 
 A person keeps id, looks and free speed. While neither SUMO nor jupedsim moves them they walk straight on; what is
-shown never jumps, since the first state of the new model is met with an offset that vanishes while they walk.
+shown never jumps: it follows what a model says with bounded speed and acceleration.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ JOIN, ENTER, VANISH = range(3)
 AHEAD = 0.8  # s before a sidewalk or an area is reached its model is told of a walker, who moves in its next step
 AT_DOOR, AT_FULL_GATE = 0.35, 1.2  # m: from a facade where people vanish; from a gate without room where they wait
 NEW = 255  # STATE.place of who has no control points yet
+TRIES = 5  # points in a gate that are tried before somebody waits
 QUEUE = 6  # so many wait outside a gate before no more pour towards it
 
 Goal = tuple[float, float] | int | None
@@ -86,7 +87,7 @@ class Handover:
         if not self._crowd.areas[area].add(actor_id, point, person.speed, None, now, standing):
             return False
         self.plans[actor_id] = Plan(person)
-        state = state_row(actor_id, CROWDED)
+        state = state_row(actor_id, CROWDED, person.speed)
         state["place"] = NEW
         yaw = float(self._rng.uniform(-np.pi, np.pi))
         self._roster.add(person_row(actor_id, person, *point, KERB, yaw), state)
@@ -103,7 +104,6 @@ class Handover:
         state = self._roster.state
         state["source"][i], state["target"][i], state["pace"][i] = BETWEEN, target, plan.person.speed
         state["waits"][i], state["ground"][i], state["place"][i] = 0, KERB, 0
-        state["offset"][i] = 0.0
 
     def _tell(self, actor_id: int, plan: Plan) -> None:
         walk = plan.walk
@@ -145,7 +145,7 @@ class Handover:
             actor_id = int(state["actor_id"])
             person, z = self.plans[actor_id].person, float(ground_height(state["ground"]))
             row = person_row(actor_id, person, state["x"], state["y"], z, state["yaw"])
-            state = state_row(actor_id, WALKING)
+            state = state_row(actor_id, WALKING, person.speed)
             state["place"] = NEW
             roster.add(row, state)
         rows = roster.find(found["actor_id"])
@@ -165,20 +165,14 @@ class Handover:
             self._roster.state["place"][rows[rows >= 0]] = 0
 
     def _take(self, rows: np.ndarray, found: np.ndarray, source: int) -> None:
-        state = self._roster.state
-        joining = state["source"][rows] == BETWEEN
-        fresh = joining | (state["place"][rows] == NEW)
-        state["source"][rows] = source
-        state["waits"][rows] = 0
-        self._roster.take_control_points(rows, found, fresh)
-        self._meet(rows[joining])
-
-    def _meet(self, rows: np.ndarray) -> None:
-        """Set the offset that lets those who join a model go on from where they are."""
-        state = self._roster.state
-        for axis, points in enumerate(("cx", "cy")):
-            start = (state[points][rows, 0] + state[points][rows, 1]) / 2
-            state["offset"][rows, axis] = state["base"][rows, axis] - start
+        roster, state = self._roster, self._roster.state
+        new, joins = state["place"][rows] == NEW, state["source"][rows] == BETWEEN
+        roster.join(rows[joins], found[joins])
+        state["source"][rows], state["waits"][rows] = source, 0
+        state["model"][rows[new]] = np.column_stack([found["x"][new], found["y"][new]])
+        roster.take_control_points(rows[new], found[new], np.ones(int(new.sum()), bool))
+        old = rows[~new]
+        roster.take_control_points(old, roster.followed(old, found[~new]), np.zeros(len(old), bool))
 
     def _arrive(self, actor_id: int) -> None:
         plan = self.plans[actor_id]
@@ -219,7 +213,7 @@ class Handover:
         ids = roster.state["actor_id"][chosen].tolist()
         for actor_id, left, ahead in zip(ids, distance, lead, strict=True):
             plan = self.plans[actor_id]
-            if plan.then == VANISH and left < AT_DOOR:
+            if plan.then == VANISH and left < max(AT_DOOR, ahead):
                 self._forget(actor_id)
             elif plan.then == JOIN and not plan.told and left <= ahead:
                 self._tell(actor_id, plan)
@@ -230,12 +224,13 @@ class Handover:
         roster, i = self._roster, self._roster.row(actor_id)
         area: CrowdArea = self._crowd.areas[plan.area]
         x, y = roster.state["target"][i].tolist()
-        if area.add(actor_id, (x, y), plan.person.speed, plan.goal, now):
-            plan.told, plan.then, plan.gate = True, JOIN, -1
-            roster.state["waits"][i] = 0
-            return
+        for _ in range(TRIES):
+            if area.add(actor_id, (x, y), plan.person.speed, plan.goal, now):
+                plan.told, plan.then, plan.gate = True, JOIN, -1
+                roster.state["waits"][i] = 0
+                return
+            x, y = area.draw_in_gate(plan.gate)
         roster.state["waits"][i] = left < AT_FULL_GATE
-        roster.state["target"][i] = area.draw_in_gate(plan.gate)
 
     def take_out(self, actor_id: int) -> Plan | None:
         """Take a person out of the models; return what they were up to, None if there is no such person."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from twin_common.core.geometry import wrap
 from twin_common.core.object_class import ObjectClass
+from twin_sim.core import pace as walking_pace
 from twin_sim.core.fleet import Person, VehicleKind
 from twin_sim.core.frame import ACTOR, TWO_WHEELERS, Activity, Light
 from twin_sim.core.network_zones import KERB
@@ -21,19 +22,20 @@ from twin_sim.core.walking_ground import CORNER, CROSSING
 
 #: Who moves an actor now.
 DRIVING, WALKING, CROWDED, BETWEEN = range(4)
-#: What a row needs beyond ACTOR: control points ``cx, cy, cyaw`` (latest last), the offset of what is shown from what
-#: the model says after a change of model, where an actor is without the ``shift`` by which it steps aside, where a
-#: person who is between models goes, and the ground's height.
+#: What a row needs beyond ACTOR: control points ``cx, cy, cyaw`` (latest last), where the model had a person last,
+#: where an actor is without the ``lead`` of a walker's varying pace and the
+#: ``shift`` by which it steps aside, where a person who is between models goes, and the ground's height.
 STATE = np.dtype([
-    ("actor_id", "u8"), ("source", "u1"), ("cx", "f8", 3), ("cy", "f8", 3), ("cyaw", "f8", 3), ("offset", "f8", 2),
-    ("base", "f8", 2), ("shift", "f8", 2), ("target", "f8", 2), ("pace", "f8"), ("ground", "f8"),
+    ("actor_id", "u8"), ("source", "u1"), ("cx", "f8", 3), ("cy", "f8", 3), ("cyaw", "f8", 3), ("model", "f8", 2),
+    ("base", "f8", 2), ("lead", "f8", 2), ("shift", "f8", 2), ("target", "f8", 2), ("pace", "f8"), ("ground", "f8"),
     ("place", "u1"), ("signals", "u1"), ("leaving", "u1"), ("waits", "u1"),
 ])  # fmt: skip
 TICK = 0.1  # s between two frames
 WALK_WIDTH, STAND_LENGTH, WALK_LENGTH = 0.55, 0.42, 0.72  # m
 RUNNING_SPEED = 2.2  # m/s: people run above it (Rotstein et al. 2005: 2.0 to 2.2)
 ASIDE = 0.8  # m/s at which somebody steps aside
-BLEND = 0.4  # m/s at which an offset between models vanishes
+#: How persons follow what a model says: it leaps at times, and from one model to the next.
+CATCH_UP, HURRY, CLOSING, AGILITY = 1.25, 2.6, 1.2, 2.0  # of the free speed; m/s; s; m/s²
 WHEEL_TURN, CRANK_TURN = 2.0, 5.2  # m travelled per turn of a car's wheel and of a bicycle's crank
 _MOVES = np.isin(np.arange(16), (Activity.WALKING, Activity.RUNNING, Activity.DRIVING, Activity.RIDING))
 _UNDER_WAY = np.where(np.isin(np.arange(16), TWO_WHEELERS), Activity.RIDING, Activity.DRIVING)
@@ -56,6 +58,7 @@ class Roster:
         """Begin without anybody."""
         self.rows: np.ndarray = np.zeros(0, ACTOR)
         self.state: np.ndarray = np.zeros(0, STATE)
+        self._ticks = 0
 
     def find(self, actor_ids: np.ndarray | Iterable[int]) -> np.ndarray:
         """Return the row of every actor id, -1 where it is not on the roster."""
@@ -95,10 +98,45 @@ class Roster:
             )
             points[:, 2] = found[key]
             state[name][rows] = points
+            speed = "velocity_x" if key == "x" else "velocity_y"
+            self.rows[speed][rows] = np.where(fresh, found["speed"] * direction, self.rows[speed][rows])
         yaws = state["cyaw"][rows]
         yaws[:, :2] = np.where(fresh[:, None], found["yaw"][:, None], yaws[:, 1:])
         yaws[:, 2] = yaws[:, 1] + wrap(found["yaw"] - yaws[:, 1])
         state["cyaw"][rows] = yaws
+
+    def join(self, rows: np.ndarray, found: np.ndarray) -> None:
+        """Let persons who were between models go on as they went, towards where a model has them now."""
+        state, shown = self.state, self.rows
+        for name, key, speed in (("cx", "x", "velocity_x"), ("cy", "y", "velocity_y")):
+            axis = 0 if key == "x" else 1
+            here, half = state["base"][rows, axis] + shown[speed][rows] * TICK, shown[speed][rows] * STEP / 2
+            points = state[name][rows]
+            points[:, 1], points[:, 2] = here - half, here + half
+            state[name][rows] = points
+            direction = np.cos(found["yaw"]) if key == "x" else np.sin(found["yaw"])
+            state["model"][rows, axis] = found[key] - found["speed"] * STEP * direction
+
+    def followed(self, rows: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Return ``found`` with positions that persons can reach who follow it with bounded speed and acceleration."""
+        state = self.state[rows]
+        target = np.column_stack([found["x"], found["y"]])
+        last = np.column_stack([state["cx"][:, 2], state["cy"][:, 2]])
+        velocity = (last - np.column_stack([state["cx"][:, 1], state["cy"][:, 1]])) / STEP
+        pace = state["pace"][:, None]
+        change = (target - state["model"]) / STEP
+        leaps = _length(change) > 1.5 * pace + 0.5
+        ahead = np.where(leaps, 0.0, change)
+        lag = target - last - ahead * STEP
+        wanted = ahead + lag / CLOSING
+        top = np.minimum(CATCH_UP * pace + 0.2 * np.maximum(_length(lag) - 1.0, 0.0), np.maximum(HURRY, pace))
+        wanted *= np.minimum(top / np.maximum(_length(wanted), 1e-9), 1.0)
+        turn = wanted - velocity
+        turn *= np.minimum(AGILITY * STEP / np.maximum(_length(turn), 1e-9), 1.0)
+        found = found.copy()
+        found["x"], found["y"] = (last + (velocity + turn) * STEP).T
+        self.state["model"][rows] = target
+        return found
 
     def go_on(self, rows: np.ndarray) -> None:
         """Move control points on for actors that have left the models, straight ahead."""
@@ -112,7 +150,7 @@ class Roster:
         rows, state, u = self.rows, self.state, fraction
         weights = np.array([(1 - u) ** 2, 1 + 2 * u - 2 * u * u, u * u]) / 2
         slopes = np.array([u - 1, 1 - 2 * u, u]) / STEP
-        position = np.column_stack([state["cx"] @ weights, state["cy"] @ weights]) + state["offset"]
+        position = np.column_stack([state["cx"] @ weights, state["cy"] @ weights])
         velocity = np.column_stack([state["cx"] @ slopes, state["cy"] @ slopes])
         between = np.flatnonzero(state["source"] == BETWEEN)
         if len(between):
@@ -145,13 +183,11 @@ class Roster:
             change = (0.0 if shift is None else shift) - state["shift"]
             size = np.hypot(change[:, 0], change[:, 1])
             state["shift"] += change * np.minimum(ASIDE * TICK / np.maximum(size, 1e-9), 1.0)[:, None]
-        rows["x"], rows["y"] = (state["base"] + state["shift"]).T
-        size = np.hypot(state["offset"][:, 0], state["offset"][:, 1])
-        if size.any():
-            state["offset"] *= np.maximum(1 - BLEND * TICK / np.maximum(size, 1e-9), 0.0)[:, None]
+        person = rows["classification"] == ObjectClass.PEDESTRIAN
+        self._vary_pace(np.flatnonzero(person))
+        rows["x"], rows["y"] = (state["base"] + state["lead"] + state["shift"]).T
         rows["z"] += np.clip(state["ground"] - rows["z"], -KERB_STEP, KERB_STEP)
         speed = np.hypot(rows["velocity_x"], rows["velocity_y"])
-        person = rows["classification"] == ObjectClass.PEDESTRIAN
         _turn_persons(rows, np.flatnonzero(person))
         cycle = np.where(person, stride(speed), _TURN[rows["classification"]])
         rows["phase"] = (rows["phase"] + 2 * np.pi * TICK * speed / cycle) % (2 * np.pi)
@@ -161,6 +197,27 @@ class Roster:
         goal = np.where(_MOVES[activity], WALK_LENGTH, STAND_LENGTH)
         rows["length"] += np.where(person, np.clip(goal - rows["length"], -0.1, 0.1), 0.0)
         rows["lights"] = np.where(person, 0, _LIGHTS[state["signals"] & 15] | (Light.HEAD if head_lights else 0))
+
+    def _vary_pace(self, persons: np.ndarray) -> None:
+        """Let walkers be a little faster and slower than their models have them."""
+        self._ticks += 1
+        rows, state = self.rows, self.state
+        usual = np.column_stack([rows["velocity_x"][persons], rows["velocity_y"][persons]]).astype(float)
+        speed = np.hypot(usual[:, 0], usual[:, 1])
+        more = walking_pace.variation(rows["appearance"][persons], speed, self._ticks * TICK)
+        share = np.divide(more, speed, out=np.zeros_like(speed), where=speed > 0.05)
+        back = (
+            state["lead"][persons] * (np.minimum(speed / walking_pace.FULL_SPEED, 1.0) / walking_pace.RETURN)[:, None]
+        )
+        change = usual * share[:, None] - back
+        state["lead"][persons] += change * TICK
+        shown = usual + change
+        rows["velocity_x"][persons], rows["velocity_y"][persons] = shown.T
+        rows["acceleration"][persons] += (np.hypot(shown[:, 0], shown[:, 1]) - speed) / TICK
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.hypot(vectors[:, :1], vectors[:, 1:])
 
 
 def _turn_persons(rows: np.ndarray, persons: np.ndarray) -> None:
@@ -201,10 +258,10 @@ def vehicle_row(actor_id: int, kind: VehicleKind, appearance: int) -> np.ndarray
     return rows
 
 
-def state_row(actor_id: int, source: int) -> np.ndarray:
-    """Return (1,) STATE."""
+def state_row(actor_id: int, source: int, pace: float = 0.0) -> np.ndarray:
+    """Return (1,) STATE of a vehicle, or of a person with a free speed, m/s."""
     state = np.zeros(1, STATE)
-    state["actor_id"], state["source"] = actor_id, source
+    state["actor_id"], state["source"], state["pace"] = actor_id, source, pace
     state["ground"] = 0.0 if source == DRIVING else KERB
     return state
 

@@ -19,7 +19,7 @@ import numpy as np
 from twin_common.config import ConfigError
 from twin_sim.core.fleet import RUNNER, WALKER, BehaviourConfig, Conduct, VehicleKind, write_types
 from twin_sim.core.network_zones import Network, read_network
-from twin_sim.core.walking_ground import WalkingGround
+from twin_sim.core.walking_ground import CROSSING, WalkingGround
 
 STEP = 0.5  # s, of SUMO
 LATERAL = 0.8  # m, resolution of the sublane model: two-wheelers keep to the right and are passed within a lane
@@ -157,6 +157,9 @@ class Traffic:
         found["x"], found["y"] = known[:, 0] - self._offset[0], known[:, 1] - self._offset[1]
         found["yaw"], found["speed"] = np.radians(90.0 - known[:, 2]), known[:, 3]
         found["ground"] = self._ground.at(found["x"], found["y"])
+        back = np.where((found["ground"] == CROSSING)[:, None], 0.0, self._ground.off_kerb(found["x"], found["y"]))
+        found["x"] += back[:, 0]
+        found["y"] += back[:, 1]
         return found[np.argsort(found["actor_id"])]
 
     def signal_states(self) -> dict[str, str]:
