@@ -227,6 +227,7 @@ class Population:
         for actor_id in found["actor_id"][fresh].tolist():
             roster.add(vehicle_row(actor_id, *self._kinds[actor_id]), state_row(actor_id, DRIVING))
         rows = roster.find(found["actor_id"])
+        found[~fresh] = roster.rolled(rows[~fresh], found[~fresh])
         roster.take_control_points(rows, found, fresh)
         roster.state["signals"][rows] = found["signals"] & 0xFF
         here = np.zeros(len(roster.state), bool)

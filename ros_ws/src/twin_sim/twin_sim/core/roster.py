@@ -43,6 +43,7 @@ _TURN = np.where(np.arange(16) == ObjectClass.BICYCLE, CRANK_TURN, WHEEL_TURN)
 #: Lights by SUMO's bits 1 blinker right, 2 left, 4 emergency, 8 brake.
 _LIGHTS = np.array([(bits & 1 and Light.RIGHT) | (bits & 2 and Light.LEFT) | (bits & 8 and Light.BRAKE)
                     for bits in range(16)], np.uint8)  # fmt: skip
+SIDEWAYS = 0.4  # m a vehicle moves sideways per metre that it moves on, at most
 KERB_STEP = 0.06  # m a person rises or sinks at a kerb per TICK
 
 
@@ -136,6 +137,18 @@ class Roster:
         found = found.copy()
         found["x"], found["y"] = (last + (velocity + turn) * STEP).T
         self.state["model"][rows] = target
+        return found
+
+    def rolled(self, rows: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Return ``found`` without the sideways motion of vehicles that hardly move on: wheels do not slide."""
+        last = np.column_stack([self.state["cx"][rows, 2], self.state["cy"][rows, 2]])
+        along = np.column_stack([np.cos(found["yaw"]), np.sin(found["yaw"])])
+        left = np.column_stack([-along[:, 1], along[:, 0]])
+        way = np.column_stack([found["x"], found["y"]]) - last
+        forward, aside = (way * along).sum(1), (way * left).sum(1)
+        aside = np.clip(aside, -SIDEWAYS * np.abs(forward), SIDEWAYS * np.abs(forward))
+        found = found.copy()
+        found["x"], found["y"] = (last + forward[:, None] * along + aside[:, None] * left).T
         return found
 
     def go_on(self, rows: np.ndarray) -> None:
