@@ -128,7 +128,7 @@ def _network(extract: Extract, options: ImportOptions, folder: Path, target: Pat
         "--crossings.guess", "true", "--walkingareas", "true", "--tls.guess-signals", "true",
         "--tls.discard-simple", "true", "--tls.join", "true", "--tls.guess", "true", "--tls.guess.threshold", "110",
         "--no-turnarounds.except-deadend", "true", "--keep-edges.by-vclass", "passenger",
-        "--remove-edges.isolated", "true",
+        "--keep-edges.components", "1",
         "--junctions.corner-detail", "5", "--output.street-names", "true", "--rectangular-lane-cut", "true",
     )  # fmt: skip
     return netconvert(arguments, folder, target)

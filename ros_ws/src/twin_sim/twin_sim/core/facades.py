@@ -156,7 +156,8 @@ def _deep_storeys(out: Surfaces, wall: Wall, floors: np.ndarray, style: Style, r
     else:
         out.quads(wall.front(s0[None], s1[None], sills[:, None], heads[:, None]), style.wall)
     if style.balconies:
-        _balconies(out, wall, s1[:-1] - 0.2, s0[1:] + 0.2, floors[:-1])
+        # None on the first floor, where lamps and sensor poles stand.
+        _balconies(out, wall, s1[:-1] - 0.2, s0[1:] + 0.2, floors[1:-1])
 
 
 def _balconies(out: Surfaces, wall: Wall, s0: np.ndarray, s1: np.ndarray, floors: np.ndarray) -> None:

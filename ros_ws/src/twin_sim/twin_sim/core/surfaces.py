@@ -117,10 +117,13 @@ class Wall:
         return found
 
     def _patch(self, *corners: tuple[Values, Values, Values]) -> np.ndarray:
-        shape = np.broadcast_shapes(*(np.shape(value) for corner in corners for value in corner))
-        found = np.empty((*shape, 4, 3))
-        for i, corner in enumerate(corners):
-            found[..., i, :] = self.points(*corner)
+        values = [[np.asarray(value, float) for value in corner] for corner in corners]
+        found = np.empty((*np.broadcast(*(value for corner in values for value in corner)).shape, 4, 3))
+        (x, y), (along_x, along_y), (out_x, out_y) = self.start, self.along, self.outwards
+        for i, (s, o, z) in enumerate(values):
+            found[..., i, 0] = x + s * along_x + o * out_x
+            found[..., i, 1] = y + s * along_y + o * out_y
+            found[..., i, 2] = z
         return found.reshape(-1, 4, 3)
 
     def front(self, s0: Values, s1: Values, z0: Values, z1: Values,
