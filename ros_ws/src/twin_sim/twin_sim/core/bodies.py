@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -92,11 +93,13 @@ class Bodies:
     def prepare(self) -> None:
         """Make the bodies that are seen most: those who walk, stand, run and ride, in all their phases."""
         for look in range(len(LOOKS)):
-            for activity in (Activity.WALKING, Activity.RUNNING):
-                for bucket in range(PHASES[activity]):
-                    self._get(("person", (int(activity), bucket, 0, look, 0)))
-            for variant in range(len(STANDING)):
-                self._get(("person", (int(Activity.STANDING), 0, variant, look, 0)))
+            for bucket in range(PHASES[Activity.RUNNING]):
+                self._get(("person", (int(Activity.RUNNING), bucket, 0, look, 0)))
+            for held in (0, 1)[: 1 + self._umbrellas]:
+                for bucket in range(PHASES[Activity.WALKING]):
+                    self._get(("person", (int(Activity.WALKING), bucket, 0, look, held)))
+                for variant in range(len(STANDING)):
+                    self._get(("person", (int(Activity.STANDING), 0, variant, look, held)))
             for pedal in range(PEDAL_PHASES):
                 self._get(("bicycle", (1, look, pedal)))
             self._get(("motorcycle", (1, look)))
@@ -226,6 +229,7 @@ def _person_key(activity: int, look: int, variant: int, umbrella: bool, phase: f
     return "person", (int(Activity.STANDING), 0, variant % len(STANDING), look, held)
 
 
+@lru_cache(maxsize=4096)
 def _make(key: Key) -> tuple[Geometry, float]:
     """Return the mesh of a key, and the stature of the person it was made for (0: stretched to its box)."""
     kind, n = key
