@@ -1,8 +1,9 @@
 """The kinds of vehicles and of walkers, with their sizes and how they drive, as SUMO vehicle types.
 
 Sizes are those of common models in Korea (manufacturers' data sheets); a two-wheeler's height includes its rider.
-Accelerations: Bokare & Maurya 2017 (cars, trucks, two-wheelers), Parkin & Rotheram 2010 (bicycles). Speeds of
-kick scooters: the legal limit of 25 km/h. Stature: Size Korea, 8th survey (2020-2021).
+Accelerations: Bokare & Maurya 2017 (cars, trucks, two-wheelers); bicycles are fitted to the VRU trajectories of
+TH Aschaffenburg (``docs/simulator/fidelity.md``), their speeds follow Parkin & Rotheram 2010. Speeds of kick scooters:
+the legal limit of 25 km/h. Stature: Size Korea, 8th survey (2020-2021).
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ KINDS: tuple[VehicleKind, ...] = (
     VehicleKind("bus", ObjectClass.BUS, _USUAL, "bus", 10.95, 2.49, 3.20, 1.0, 25.0, 1.1, 2.6, 2.5, 0.06),
     VehicleKind("motorcycle", _MOTO, _USUAL, "motorcycle", 2.05, 0.78, 1.60, 1.0, 30.0, 2.6, 4.0, 1.5, 0.15),
     VehicleKind("scooter", ObjectClass.SCOOTER, _USUAL, "bicycle", 1.15, 0.60, 1.85, 1.0, 6.6, 1.1, 2.4, 1.0, 0.1),
-    VehicleKind("bicycle", _CYCLE, _USUAL, "bicycle", 1.75, 0.60, 1.75, 1.0, 4.9, 0.8, 0.7, 1.0, 0.16),
+    VehicleKind("bicycle", _CYCLE, _USUAL, "bicycle", 1.75, 0.60, 1.75, 0.4, 4.4, 0.85, 0.60, 1.0, 0.16),
+    VehicleKind("slow_bicycle", _CYCLE, _USUAL, "bicycle", 1.75, 0.60, 1.75, 0.3, 3.6, 0.60, 0.38, 1.0, 0.12),
+    VehicleKind("brisk_bicycle", _CYCLE, _USUAL, "bicycle", 1.78, 0.58, 1.72, 0.3, 5.2, 1.20, 1.05, 1.0, 0.16),
     VehicleKind("sensor_vehicle", _CAR, _SENSORS, "passenger", 4.71, 1.90, 2.10, 0.0, 30.0, 1.6, 3.0, 2.5, 0.0),
 )  # fmt: skip
 KIND_BY_NAME = {kind.name: kind for kind in KINDS}

@@ -72,7 +72,8 @@ class Traffic:
             "-n": network, "-a": types, "--seed": seed % (2**31), "--step-length": STEP,
             "--step-method.ballistic": True, "--lateral-resolution": LATERAL, "--time-to-teleport": PATIENCE,
             "--time-to-teleport.remove": True, "--collision.action": "none", "--collision.check-junctions": False,
-            "--ignore-junction-blocker": 20, "--pedestrian.striping.dawdling": 0, "--pedestrian.striping.jamtime": 60,
+            "--ignore-junction-blocker": 20, "--tls.yellow.min-decel": 0.5,  # each brakes for signals as its type does
+            "--pedestrian.striping.dawdling": 0, "--pedestrian.striping.jamtime": 60,
             "--pedestrian.striping.jamtime.crossing": 60, "--no-step-log": True, "--no-warnings": log is None,
             "--log": log or folder / "sumo.log", "--xml-validation": "never", "--duration-log.disable": True,
         }  # fmt: skip
@@ -288,7 +289,7 @@ class Traffic:
         for link in libsumo.vehicle.getNextLinks(name):
             if reach > distance:
                 break
-            for part in (link[1], link[0]):
+            for part in (link[4], link[0]):
                 if part:
                     points.append(self._lane_shape(part))
                     reach += float(libsumo.lane.getLength(part))
