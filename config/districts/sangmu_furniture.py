@@ -10,7 +10,8 @@ import sangmu_blocks as blocks
 from sangmu_streets import AVENUE, BACK, STREET
 from shapely.geometry import LineString, Point, Polygon
 
-from twin_common.district import PlatformConfig, PoseConfig, SensorConfig
+from twin_common.district import PlatformConfig, PoseConfig
+from twin_sim import equipment
 from twin_sim.core.network_zones import KERB, Edge, Network
 from twin_sim.world import (
     CraneConfig,
@@ -134,7 +135,7 @@ def parked(network: Network) -> tuple[ParkedConfig, ...]:
         if line is None:
             continue
         for distance in np.arange(8.0, line.length - 8.0, 6.4):
-            free, shape = rng.random() > 0.55, str(rng.choice(PARKED_SHAPES, p=PARKED_SHARES))
+            free, shape = rng.random() > 0.44, str(rng.choice(PARKED_SHAPES, p=PARKED_SHARES))
             x, y, heading = _along(line, float(distance + rng.normal(0.0, 0.25)))
             aside, turn, seed = rng.normal(0.0, 0.08), rng.normal(0.0, 0.8), int(rng.integers(0, 2**31))
             x, y = x - aside * np.sin(np.radians(heading)), y + aside * np.cos(np.radians(heading))
@@ -230,14 +231,6 @@ def crowd_areas(network: Network) -> tuple[CrowdAreaConfig, ...]:
     )
 
 
-def _mast(name: str, x: float, y: float, yaw: float, tilt: float = 16.0) -> PlatformConfig:
-    camera = PoseConfig(x=0.25, z=5.5, roll_deg=-90.0 - tilt, yaw_deg=-90.0)
-    return PlatformConfig(
-        name, "pole", PoseConfig(x=x, y=y, z=KERB, yaw_deg=yaw),
-        SensorConfig(PoseConfig(z=5.2)), SensorConfig(camera),
-    )  # fmt: skip
-
-
 def platforms() -> tuple[PlatformConfig, ...]:
     """Return two vehicles and twelve poles, the first four around main crossing, mouth of the alley and plaza."""
     a, s, b = AVENUE.kerb + 0.7, STREET.kerb + 0.6, BACK.half - 0.5
@@ -248,14 +241,12 @@ def platforms() -> tuple[PlatformConfig, ...]:
         ("pole_09", -46.5, 100.0 - b, 20.0), ("pole_10", 211.0 - 20.0, -a, 45.0),
         ("pole_11", -201.0 - 20.0, -a, 45.0), ("pole_12", s, -105.0 + 24.0, -110.0),
     )  # fmt: skip
-    vehicles = tuple(
-        PlatformConfig(
-            name, "vehicle", PoseConfig(), SensorConfig(PoseConfig(z=1.9)),
-            SensorConfig(PoseConfig(x=0.6, z=1.45, roll_deg=-92.0, yaw_deg=-90.0)), SensorConfig(PoseConfig(z=1.6)),
-        )
-        for name in ("vehicle_01", "vehicle_02")
-    )  # fmt: skip
-    return (*(_mast(*pole) for pole in poles), *vehicles)
+    masts = [
+        equipment.pole(name, PoseConfig(x=x, y=y, z=KERB, yaw_deg=yaw), number)
+        for number, (name, x, y, yaw) in enumerate(poles)
+    ]
+    cars = [equipment.vehicle(name, len(poles) + i) for i, name in enumerate(("vehicle_01", "vehicle_02"))]
+    return (*masts, *cars)
 
 
 def routes() -> tuple[RouteConfig, ...]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from open3d.geometry import TriangleMesh
-from open3d.utility import Vector3dVector, Vector3iVector
 
 from twin_common.core.object_class import ObjectClass
+from twin_common.open3d_core import open3d
 from twin_sim.core import facades, furniture, ground_mesh
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_palettes import palettes
@@ -20,7 +19,7 @@ from twin_sim.world import ParkedConfig, World
 
 PUBLIC = ("carriageway", "crosswalk", "sidewalk", "plaza")
 #: Share of the triangles that parts of a parked vehicle keep, by slot; no part gets below LEAST.
-KEPT, LEAST = {"paint": 0.7, "glass": 1.0, "plate": 1.0, "other": 0.35}, 12
+KEPT, LEAST = {"paint": 0.55, "glass": 1.0, "tyre": 0.3, "rim": 0.6, "trim": 0.4, "other": 0.5}, 6
 #: Class, body, length, width and height of parked vehicles, metres.
 PARKED: dict[str, tuple[ObjectClass, Shape, float, float, float]] = {
     "saloon": (ObjectClass.CAR, Shape.SALOON, 4.85, 1.86, 1.45),
@@ -97,9 +96,10 @@ def _coarser(mesh: Geometry) -> Mesh:
     parts = []
     for slot in np.unique(mesh.slots):
         used, index = np.unique(mesh.triangles[mesh.slots == slot], return_inverse=True)
-        part = TriangleMesh(Vector3dVector(mesh.vertices[used].astype(float)), Vector3iVector(index.reshape(-1, 3)))
+        corners = open3d.utility.Vector3dVector(mesh.vertices[used].astype(float))
+        part = open3d.geometry.TriangleMesh(corners, open3d.utility.Vector3iVector(index.reshape(-1, 3)))
         part.merge_close_vertices(1e-4)
-        faces = len(index) // 3
+        faces = index.size // 3
         count = int(KEPT.get(SLOTS[slot], KEPT["other"]) * faces)
         if LEAST <= count < faces:
             part = part.simplify_quadric_decimation(count, boundary_weight=3.0)
