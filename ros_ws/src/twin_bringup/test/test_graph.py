@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from twin_bringup.descriptions import ReplayOptions, options_from_text, replay_jobs
+from twin_bringup.descriptions import ReplayOptions, options_from_text, plan_replay
 from twin_bringup.graph import GraphOptions, build_graph, mermaid, nodes_for_replay, sensor_topics
 from twin_common.config import ConfigError
 from twin_common.district import load_district
@@ -101,7 +101,7 @@ def test_the_drawing_names_nodes_and_topics() -> None:
 
 def test_a_replay_ends_with_its_player_and_plays_only_what_its_platforms_take(tmp_path: Path) -> None:
     bag = str(ROOT / "bags/crossing")
-    jobs = replay_jobs(ReplayOptions(bag=bag, platforms="pole_01", foxglove_port=0), tmp_path)
+    jobs = plan_replay(ReplayOptions(bag=bag, platforms="pole_01", foxglove_port=0), tmp_path).jobs
     assert [job.name for job in jobs] == ["district", "pole_01", "player"]
     assert [job.name for job in jobs if job.ends_all] == ["player"]
     topics = jobs[-1].arguments[jobs[-1].arguments.index("--topics") + 1 :]

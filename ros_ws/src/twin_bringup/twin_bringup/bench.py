@@ -17,13 +17,14 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from twin_bringup.demo import graph_of, wide_console
-from twin_bringup.descriptions import ReplayOptions, replay_jobs
+from twin_bringup.demo import wide_console
+from twin_bringup.descriptions import ReplayOptions, bag_district, plan_replay
 from twin_bringup.jobs import run_folder
 from twin_bringup.monitor import Monitor, Picture
 from twin_bringup.paths import find
 from twin_bringup.runner import Runner
 from twin_common.config import ConfigError
+from twin_common.district import load_district
 from twin_common.node_spec import ProcessSpec
 
 #: Benchmarks of single packages: ``<package>.bench:run()`` returns {what: median milliseconds}.
@@ -70,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _bench_graph(console: Console, bag: Path) -> dict[str, Any]:
     """Run the graph on a recording with one platform, then with all."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    every = [process.name for process in graph_of(ReplayOptions(bag=str(bag))) if process.name != "district"]
     results = {}
+    every = [platform.name for platform in load_district(bag_district(bag, "")).platforms]
     for chosen in dict.fromkeys((every[0], ",".join(every))):
         options = ReplayOptions(bag=str(bag), platforms=chosen, foxglove_port=0)
         folder = run_folder()
@@ -87,8 +88,8 @@ def _bench_graph(console: Console, bag: Path) -> dict[str, Any]:
 
 async def _measure(options: ReplayOptions, folder: Path) -> dict[str, Any]:
     monitor = Monitor()
-    runner = Runner(replay_jobs(options, folder), write=lambda name, line: print(f"[{name}] {line}", file=sys.stderr))
-    processes = graph_of(options)
+    plan = plan_replay(options, folder)
+    runner = Runner(plan.jobs, write=lambda name, line: print(f"[{name}] {line}", file=sys.stderr))
     try:
         running = asyncio.create_task(runner.run())
         await asyncio.wait({running}, timeout=SETTLE)
@@ -106,7 +107,7 @@ async def _measure(options: ReplayOptions, folder: Path) -> dict[str, Any]:
         if outcome.exit_code:
             raise ConfigError(f"bench: the graph failed: {outcome.reason}")
         with monitor.lock:
-            return _figures(processes, monitor.picture, usage)
+            return _figures(plan.processes, monitor.picture, usage)
     finally:
         monitor.close()
 

@@ -19,7 +19,7 @@ from twin_common.config import ConfigError, table
 
 
 def _launch(arguments: argparse.Namespace) -> int:
-    options_class, jobs = description(arguments.name)
+    options_class, plan = description(arguments.name)
     given = {}
     for item in arguments.options:
         key, separator, value = item.partition(":=")
@@ -32,7 +32,7 @@ def _launch(arguments: argparse.Namespace) -> int:
         demo.require_free_port(options.foxglove_host, port)
     folder = run_folder()
     try:
-        outcome = run_until_signal(Runner(jobs(options, folder)))
+        outcome = run_until_signal(Runner(plan(options, folder).jobs))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if outcome.reason:
@@ -63,18 +63,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("demo", help="the whole graph on a district, watched and judged")
-    parser.add_argument("--input", default="bags/crossing", metavar="BAG", help="bag folder (default: %(default)s)")
-    parser.add_argument("--duration", type=float, metavar="S", help="seconds of the recording to play (default: all)")
+    parser.add_argument(
+        "--input", metavar="BAG|SCENARIO", help="bag folder, or a scenario's name or file (default: scenario demo)"
+    )
+    parser.add_argument("--duration", type=float, metavar="S", help="seconds to play (default: all)")
     parser.add_argument("--headless", action="store_true", help="lines instead of a live table")
     parser.add_argument("--port", type=int, default=8765, help="of the Foxglove server; 0: none (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed of the recording's time (default: %(default)s)")
-    parser.add_argument("--platforms", default="all", help="platforms that take part, with commas (default: all)")
+    parser.add_argument("--rate", type=float, default=1.0, help="speed of its time (default: %(default)s)")
+    parser.add_argument(
+        "--platforms", help="that take part, with commas (default: all of a bag; 4 poles, 1 vehicle of a scenario)"
+    )
     parser.set_defaults(func=demo.run_demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     from twin_replay import cli as replay_cli
+    from twin_sim import cli as sim_cli
     from twin_viz import cli as viz_cli
 
     parser = argparse.ArgumentParser(prog="twin", description="District Twin: a live digital twin of a city district.")
@@ -90,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     launch.set_defaults(func=_launch)
     viz_cli.register(commands)
     replay_cli.register(commands)
+    sim_cli.register(commands)
     score = commands.add_parser("eval", help="score against recordings with known truth")
     score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior"))
     score.add_argument("--data", type=Path, default=root() / "../shared/data", help="folder of the recordings")

@@ -1,4 +1,4 @@
-"""The main job: a recording, or a live district, through the whole graph, watched and judged."""
+"""The main job: the simulated district, or a recording, through the whole graph, watched and judged."""
 
 from __future__ import annotations
 
@@ -11,27 +11,36 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from twin_bringup.descriptions import ReplayOptions, bag_district, names_of, replay_jobs
-from twin_bringup.graph import GraphOptions, build_graph, sensor_topics
+from twin_bringup.descriptions import ReplayOptions, plan_replay
 from twin_bringup.jobs import run_folder
 from twin_bringup.monitor import Monitor, Picture
 from twin_bringup.paths import find
+from twin_bringup.plan import Plan
 from twin_bringup.report import alert_table, live_view, objects_line, silent_stages, stage_table
 from twin_bringup.runner import Outcome, Runner
+from twin_bringup.simulation import (
+    DEFAULT_SCENARIO,
+    INCIDENT_OF,
+    SimulationOptions,
+    is_scenario,
+    plan_simulation,
+    simulated_alerts,
+)
 from twin_common.config import ConfigError, load_yaml
-from twin_common.district import load_district
 from twin_common.node_spec import ProcessSpec
 
 REFRESH = 0.5  # seconds
 ALERT_MARGIN = 8.0  # seconds an event may need to become an alert (a stopped vehicle: 5 s and more)
 TABLE_WIDTH = 150  # columns
 NEWS = 2.0  # seconds between lines without a terminal
+FOXGLOVE_HOST = ReplayOptions().foxglove_host
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -57,61 +66,77 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=TABLE_WIDTH)
 
 
-def expected_alerts(bag: Path, played: float) -> set[str]:
-    """Return the kinds of alerts that ``played`` seconds of a recording must raise, from the events.yaml beside it."""
-    path = bag / "events.yaml"
-    if not path.is_file():
+def expected_alerts(events: Path, played: float) -> set[str]:
+    """Return the kinds of alerts that ``played`` seconds must raise, from an events.yaml; none where it is missing."""
+    if not events.is_file():
         return set()
-    return {str(event["kind"]) for event in load_yaml(path) if float(event["start"]) + ALERT_MARGIN < played}
+    listed = [event for event in load_yaml(events) if float(event["start"]) + ALERT_MARGIN < played]
+    return {INCIDENT_OF[event["kind"]] for event in listed if event["kind"] in INCIDENT_OF}
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What a demo shows: a plan, its name, and the alerts that it must raise."""
+
+    title: str
+    plan: Plan
+    alerts: set[str]
+
+
+def _show_of(arguments: argparse.Namespace, folder: Path) -> Show:
+    """Plan a recording, or a scenario in the simulated district.
+
+    Raises:
+        ConfigError: there is no such bag or scenario, or it does not fit the options.
+
+    """
+    played = arguments.duration or math.inf
+    if arguments.input and not is_scenario(arguments.input):
+        bag = find(arguments.input, "a bag folder, or a scenario's name or file")
+        replay = ReplayOptions(
+            bag=str(bag), rate=arguments.rate, duration=arguments.duration or 0.0, foxglove_port=arguments.port,
+            platforms=arguments.platforms or "all",
+        )  # fmt: skip
+        events = bag / "events.yaml"
+        whole = replay.platforms == "all"
+        return Show(str(bag), plan_replay(replay, folder), expected_alerts(events, played) if whole else set())
+    simulation = SimulationOptions(
+        scenario=arguments.input or DEFAULT_SCENARIO, rate=arguments.rate, duration=arguments.duration or 0.0,
+        foxglove_port=arguments.port, platforms=arguments.platforms or SimulationOptions().platforms,
+    )  # fmt: skip
+    return Show(simulation.scenario, plan_simulation(simulation, folder), simulated_alerts(simulation, played))
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """Run the demo; return 0 only if every stage produced output."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    bag = find(arguments.input, "a bag folder")
-    options = ReplayOptions(
-        bag=str(bag), rate=arguments.rate, duration=arguments.duration or 0.0, foxglove_port=arguments.port,
-        platforms=arguments.platforms,
-    )  # fmt: skip
-    if options.foxglove_port:
-        require_free_port(options.foxglove_host, options.foxglove_port)
     folder = run_folder()
     try:
-        return asyncio.run(_run(arguments, options, folder))
+        show = _show_of(arguments, folder)
+        if arguments.port:
+            require_free_port(FOXGLOVE_HOST, arguments.port)
+        return asyncio.run(_run(arguments, show))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def graph_of(options: ReplayOptions) -> tuple[ProcessSpec, ...]:
-    """Return the processes that ``replay_jobs`` runs for these options."""
-    from twin_replay.bag import topics_of
-
-    path = bag_district(Path(options.bag), options.district)
-    played = sensor_topics(load_district(path), topics_of(Path(options.bag)))
-    return build_graph(path, GraphOptions(use_sim_time=True, provided=played, platforms=names_of(options.platforms)))
-
-
-async def _run(arguments: argparse.Namespace, options: ReplayOptions, folder: Path) -> int:
-    jobs = replay_jobs(options, folder)
-    processes = graph_of(options)
+async def _run(arguments: argparse.Namespace, show: Show) -> int:
     console = wide_console()
     fancy = console.is_terminal and not arguments.headless
     monitor = Monitor()
-    runner = Runner(jobs, write=_writer(console))
+    runner = Runner(show.plan.jobs, write=_writer(console))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, runner.interrupt)
-    if options.foxglove_port:
-        console.print(
-            f"Foxglove: ws://{options.foxglove_host}:{options.foxglove_port}  (./twin view opens the operator's view)"
-        )
+    if arguments.port:
+        console.print(f"Foxglove: ws://{FOXGLOVE_HOST}:{arguments.port}  (./twin view opens the operator's view)")
     try:
         running = asyncio.create_task(runner.run())
-        show = _show_table if fancy else _show_lines
-        await show(console, running, processes, monitor, Path(options.bag).name)
+        display = _show_table if fancy else _show_lines
+        await display(console, running, show.plan.processes, monitor, Path(show.title).stem)
         outcome = await running
         with monitor.lock:
-            return _summary(console, processes, monitor.picture, outcome, options, arguments)
+            return _summary(console, show, monitor.picture, outcome)
     finally:
         monitor.close()
 
@@ -145,21 +170,16 @@ async def _show_lines(
             console.print(f"{title}: ", objects_line(monitor.picture), f"   alerts: {alerts}", sep="")
 
 
-def _summary(
-    console: Console, processes: Sequence[ProcessSpec], picture: Picture, outcome: Outcome, options: ReplayOptions,
-    arguments: argparse.Namespace,
-) -> int:  # fmt: skip
+def _summary(console: Console, show: Show, picture: Picture, outcome: Outcome) -> int:
     """Print what happened and return the exit code."""
-    console.print(stage_table(processes, picture, f"summary of {options.bag}"))
+    console.print(stage_table(show.plan.processes, picture, f"summary of {show.title}"))
     console.print(objects_line(picture))
     console.print(alert_table(picture))
     if outcome.exit_code:
         console.print(f"[red]failed:[/red] {outcome.reason}")
         return outcome.exit_code
-    problems = silent_stages(processes, picture)
-    whole = options.platforms == "all" and not outcome.interrupted
-    expected = expected_alerts(Path(options.bag), arguments.duration or math.inf) if whole else set()
-    missing = expected - {alert.kind for alert in picture.alerts}
+    problems = silent_stages(show.plan.processes, picture)
+    missing = set() if outcome.interrupted else show.alerts - {alert.kind for alert in picture.alerts}
     problems += [f"alert {kind} was not raised" for kind in sorted(missing)]
     for problem in problems:
         console.print(f"[red]failed:[/red] {problem}")

@@ -1,4 +1,4 @@
-"""Launch descriptions: named lists of jobs with options, executed by the runner or by ``ros2 launch``."""
+"""Launch descriptions: what to run for given options, executed by the runner or by ``ros2 launch``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from twin_bringup.graph import GraphOptions, build_graph, sensor_topics
 from twin_bringup.jobs import Job, container_job
 from twin_bringup.paths import find
+from twin_bringup.plan import Plan, foxglove_job, names_of, recorder_job
+from twin_bringup.simulation import SimulationOptions, plan_simulation
 from twin_common.config import Config, ConfigError, from_mapping, setting
 from twin_common.district import load_district
 
@@ -52,42 +54,20 @@ class ReplayOptions(Config):
     record: str = setting("", doc="bag folder to record into; empty: none")
 
 
-def _foxglove_job(district: Path, host: str, port: int, *, use_sim_time: bool) -> list[Job]:
-    if not port:
-        return []
-    arguments = ["--district", str(district.resolve()), "--host", host, "--port", str(port)]
-    arguments += ["--ros-args", "-p", "use_sim_time:=true"] if use_sim_time else []
-    return [Job("foxglove", "twin_viz", "foxglove", "twin_viz.foxglove_node", tuple(arguments))]
-
-
-def _recorder_job(folder: str, *, use_sim_time: bool) -> list[Job]:
-    if not folder:
-        return []
-    arguments = ["--out", folder] + (["--ros-args", "-p", "use_sim_time:=true"] if use_sim_time else [])
-    return [Job("recorder", "twin_replay", "recorder", "twin_replay.recorder_node", tuple(arguments))]
-
-
-def names_of(platforms: str) -> tuple[str, ...] | None:
-    """Return the platforms named in an option; None: all."""
-    if platforms == "all":
-        return None
-    return () if platforms == "none" else tuple(name.strip() for name in platforms.split(","))
-
-
-def district_jobs(options: DistrictOptions, folder: Path) -> list[Job]:
-    """Return the jobs of a live district."""
+def plan_district(options: DistrictOptions, folder: Path) -> Plan:
+    """Plan a live district."""
     path = find(options.district, "a district file")
     graph = build_graph(path, GraphOptions(here=names_of(options.platforms), history=options.history))
-    jobs = _foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=False)
+    jobs = foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=False)
     jobs += [container_job(process, folder) for process in graph if process.nodes]
-    return jobs + _recorder_job(options.record, use_sim_time=False)
+    return Plan(graph, (*jobs, *recorder_job(options.record, use_sim_time=False)))
 
 
-def platform_jobs(options: PlatformOptions, folder: Path) -> list[Job]:
-    """Return the jobs of one platform."""
+def plan_platform(options: PlatformOptions, folder: Path) -> Plan:
+    """Plan one platform."""
     path = find(options.district, "a district file")
     graph = build_graph(path, GraphOptions(here=(options.platform,), with_district=False))
-    return [container_job(process, folder) for process in graph]
+    return Plan(graph, tuple(container_job(process, folder) for process in graph))
 
 
 def bag_district(bag: Path, district: str) -> Path:
@@ -105,8 +85,8 @@ def bag_district(bag: Path, district: str) -> Path:
     return path
 
 
-def replay_jobs(options: ReplayOptions, folder: Path) -> list[Job]:
-    """Return the jobs of a recording played into the graph."""
+def plan_replay(options: ReplayOptions, folder: Path) -> Plan:
+    """Plan a recording played into the graph."""
     from twin_replay.bag import topics_of
 
     bag = find(options.bag, "a bag folder")
@@ -126,25 +106,27 @@ def replay_jobs(options: ReplayOptions, folder: Path) -> list[Job]:
         ),
     )
     needed = {topic for process in graph for node in process.nodes for topic in node.remappings.values()}
-    jobs = _foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=True)
+    jobs = foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=True)
     jobs += [container_job(process, folder) for process in graph]
-    jobs += _recorder_job(options.record, use_sim_time=True)
+    jobs += recorder_job(options.record, use_sim_time=True)
     arguments = [str(bag), "--rate", str(options.rate), "--start", str(options.start)]
     arguments += ["--duration", str(options.duration)] if options.duration else []
     arguments += ["--loop"] if options.loop else []
     arguments += ["--topics", *sorted(played & needed)]
-    return [*jobs, Job("player", "twin_replay", "player", "twin_replay.player_node", tuple(arguments), ends_all=True)]
+    jobs.append(Job("player", "twin_replay", "player", "twin_replay.player_node", tuple(arguments), ends_all=True))
+    return Plan(graph, tuple(jobs))
 
 
-DESCRIPTIONS: dict[str, tuple[type[Config], Callable[[Any, Path], list[Job]]]] = {
-    "district": (DistrictOptions, district_jobs),
-    "platform": (PlatformOptions, platform_jobs),
-    "replay": (ReplayOptions, replay_jobs),
+DESCRIPTIONS: dict[str, tuple[type[Config], Callable[[Any, Path], Plan]]] = {
+    "district": (DistrictOptions, plan_district),
+    "platform": (PlatformOptions, plan_platform),
+    "replay": (ReplayOptions, plan_replay),
+    "simulation": (SimulationOptions, plan_simulation),
 }
 
 
-def description(name: str) -> tuple[type[Config], Callable[[Any, Path], list[Job]]]:
-    """Return the options and the job list of a description.
+def description(name: str) -> tuple[type[Config], Callable[[Any, Path], Plan]]:
+    """Return the options of a description and the function that plans it.
 
     Raises:
         ConfigError: no such description; lists those there are.

@@ -36,6 +36,7 @@ PLATFORM_STAGES = {
     "lidar_driver": Stage("lidar_driver", "twin_drivers.lidar_node:LidarDriver"),
     "camera_driver": Stage("camera_driver", "twin_drivers.camera_node:CameraDriver"),
     "gnss_imu_driver": Stage("gnss_imu_driver", "twin_drivers.gnss_imu_node:GnssImuDriver"),
+    "sensors": Stage("sensors", "twin_sim.sensors_node:Sensors"),
     "localizer": Stage("localizer", "twin_localization.localizer_node:Localizer"),
     "lidar_detector": Stage("lidar_detector", "twin_detection.lidar_detector_node:LidarDetector"),
     "fusion": Stage("fusion", "twin_fusion.fusion_node:Fusion"),
@@ -53,6 +54,22 @@ DISTRICT_STAGES = (
 
 
 @dataclass(frozen=True, slots=True)
+class SimulatedSensors:
+    """Where platforms get their sensor data from when the district is simulated.
+
+    ``scenario`` is its file, ``settings`` are key=value changes of it; ``columns`` of a scan, 0: the model's own;
+    ``udp``: LiDARs send packets to the ordinary driver, at ``udp_port`` and the ports after it.
+    """
+
+    scenario: str
+    seed: int = -1
+    settings: tuple[str, ...] = ()
+    columns: int = 0
+    udp: bool = False
+    udp_port: int = 17502
+
+
+@dataclass(frozen=True, slots=True)
 class GraphOptions:
     """What varies between runs of one district.
 
@@ -66,6 +83,7 @@ class GraphOptions:
     here: tuple[str, ...] | None = None
     with_district: bool = True
     history: str = ""
+    simulated: SimulatedSensors | None = None
 
 
 def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec, ...]:
@@ -88,7 +106,7 @@ def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec
         shared = _shared_values(district, district_path, chosen) | _platform_values(platform)
         nodes = [
             _node(stage, f"/{platform.name}", shared, own, district, platform.name)
-            for stage, own in _platform_stages(platform, options)
+            for stage, own in _platform_stages(platform, district.platforms.index(platform), options)
         ]
         processes.append(ProcessSpec(platform.name, tuple(nodes), options.use_sim_time))
     for process in processes:
@@ -132,9 +150,13 @@ def _platform_values(platform: PlatformConfig) -> dict[str, Any]:
     return values
 
 
-def _platform_stages(platform: PlatformConfig, options: GraphOptions) -> list[tuple[Stage, dict[str, Any]]]:
-    """Return the stages of one platform with the values that only they get."""
+def _platform_stages(
+    platform: PlatformConfig, number: int, options: GraphOptions
+) -> list[tuple[Stage, dict[str, Any]]]:
+    """Return the stages of one platform, the ``number``-th of the district, with the values that only they get."""
     stages = PLATFORM_STAGES
+    if options.simulated is not None:
+        return _simulated_stages(platform, number, options.simulated)
 
     def driver(stage: str, sensor: SensorConfig | None, made: str) -> list[tuple[Stage, dict[str, Any]]]:
         missing = registry.topic(made).resolve(platform.name) not in options.provided
@@ -148,6 +170,29 @@ def _platform_stages(platform: PlatformConfig, options: GraphOptions) -> list[tu
         chosen.append((stage, {**own, "source": "packets"} if played else own))
     chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
     chosen += driver("camera_driver", platform.camera, "camera_image")
+    return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
+
+
+def _simulated_stages(
+    platform: PlatformConfig, number: int, simulated: SimulatedSensors
+) -> list[tuple[Stage, dict[str, Any]]]:
+    """Return the stages of one platform whose sensors are simulated."""
+    stages = PLATFORM_STAGES
+    own: dict[str, Any] = {
+        "scenario": simulated.scenario, "seed": simulated.seed, "settings": simulated.settings,
+        "columns": simulated.columns,
+    }  # fmt: skip
+    chosen: list[tuple[Stage, dict[str, Any]]] = [(stages["frames"], {})]
+    if simulated.udp and platform.lidar is not None:
+        from twin_sim.sensor_config import driver_of  # what a simulated LiDAR's packets are like
+
+        port = simulated.udp_port + number
+        own |= {"udp_host": "127.0.0.1", "udp_port": port}
+        driver = {"source": "udp", "host": "127.0.0.1", "port": port, "sensor_clock": True}
+        chosen.append((stages["lidar_driver"], driver | driver_of(platform, number, simulated.columns)))
+    chosen.append((stages["sensors"], own))
+    chosen += [(stages["localizer"], {})] if platform.kind == "vehicle" else []
+    chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
     return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
 
 

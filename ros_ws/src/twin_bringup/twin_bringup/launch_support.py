@@ -25,13 +25,13 @@ def launch_description(name: str) -> LaunchDescription:
 
 
 def _actions(context: Any, name: str) -> list[Node]:
-    options, jobs = description(name)
+    options, plan = description(name)
     given = {
         field.name: context.launch_configurations[field.name]
         for field in dataclasses.fields(options)
         if field.name in context.launch_configurations
     }
-    return [_node(job) for job in jobs(options_from_text(options, given, name), run_folder())]
+    return [_node(job) for job in plan(options_from_text(options, given, name), run_folder()).jobs]
 
 
 def _node(job: Job) -> Node:

@@ -16,13 +16,10 @@ from rclpy.task import Future
 
 from twin_common import cdr, registry
 from twin_common.codecs import codec_for
+from twin_common.core.object_class import CLASS_NAMES
 from twin_common.ros_host import FOREVER, qos_profile
-from twin_msgs.msg import Alert, ObjectClass, Track
+from twin_msgs.msg import Alert, Track
 
-CLASS_NAMES = {
-    getattr(ObjectClass, name): name.lower()
-    for name in ("UNKNOWN", "CAR", "TRUCK", "BUS", "MOTORCYCLE", "SCOOTER", "BICYCLE", "PEDESTRIAN", "ANIMAL", "DEBRIS")
-}
 ALERT_STATES = {
     getattr(Alert, f"STATE_{name}"): name.lower()
     for name in ("RAISED", "UPDATED", "ACKNOWLEDGED", "CANCELLED", "EXPIRED")
@@ -112,7 +109,7 @@ class Monitor:
         tracks: np.ndarray = self._decode_tracks(buffer)["tracks"]
         sure = tracks[tracks["state"] != Track.STATE_TENTATIVE]
         with self.lock:
-            names = [CLASS_NAMES.get(int(label), "unknown") for label in sure["classification"]]
+            names = [CLASS_NAMES[label] for label in sure["classification"]]
             self.picture.objects = Counter(names)
             self.picture.seen.update(zip(map(int, sure["track_id"]), names, strict=True))
 

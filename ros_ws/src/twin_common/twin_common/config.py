@@ -153,7 +153,7 @@ def load_yaml(path: Path) -> Any:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected a YAML configuration")
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""

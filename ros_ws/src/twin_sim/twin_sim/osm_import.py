@@ -17,7 +17,8 @@ import numpy as np
 import shapely
 
 from twin_common.config import Config, ConfigError, setting
-from twin_common.district import DatumConfig, DistrictConfig, PlatformConfig, PoseConfig, SensorConfig, ZoneConfig
+from twin_common.district import DatumConfig, DistrictConfig, PlatformConfig, PoseConfig, ZoneConfig
+from twin_sim import equipment
 from twin_sim.core import siting
 from twin_sim.core.network_zones import KERB, Network, ground_zones, outline, polygons, read_network, simple
 from twin_sim.district_files import write_district
@@ -157,8 +158,8 @@ def _describe(
     for kind, areas in (("plaza", plazas), ("site", sites), ("building", buildings)):
         zones += [ZoneConfig(area.name, kind, _rows(simple(area.shape)[0]), _height(area, kind)) for area in areas]
     route = siting.round_trip(network, path)
-    platforms = [_pole(f"pole_{i + 1:02d}", spot) for i, spot in enumerate(spots)]
-    platforms += [_vehicle("vehicle_01")] if route else []
+    platforms = [_pole(i, spot) for i, spot in enumerate(spots)]
+    platforms += [equipment.vehicle("vehicle_01", len(platforms))] if route else []
     datum = DatumConfig(round(extract.datum.latitude, 9), round(extract.datum.longitude, 9), extract.datum.altitude)
     things = _things(extract, network, street, houses, spots)
     cranes = _cranes(sites)
@@ -214,16 +215,9 @@ def _beside_the_road(walks: shapely.Geometry, road: shapely.Geometry) -> siting.
     return siting.Site(round(spot.x, 2), round(spot.y, 2), round(yaw, 1))
 
 
-def _pole(name: str, spot: siting.Site) -> PlatformConfig:
-    camera = PoseConfig(x=0.25, z=5.5, roll_deg=-106.0, yaw_deg=-90.0)
+def _pole(number: int, spot: siting.Site) -> PlatformConfig:
     pose = PoseConfig(x=spot.x, y=spot.y, z=KERB, yaw_deg=spot.yaw_deg)
-    return PlatformConfig(name, "pole", pose, SensorConfig(PoseConfig(z=5.2)), SensorConfig(camera))
-
-
-def _vehicle(name: str) -> PlatformConfig:
-    camera = PoseConfig(x=0.6, z=1.45, roll_deg=-92.0, yaw_deg=-90.0)
-    lidar, imu = SensorConfig(PoseConfig(z=1.9)), SensorConfig(PoseConfig(z=1.6))
-    return PlatformConfig(name, "vehicle", PoseConfig(), lidar, SensorConfig(camera), imu)
+    return equipment.pole(f"pole_{number + 1:02d}", pose, number)
 
 
 def _things(

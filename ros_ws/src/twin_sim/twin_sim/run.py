@@ -1,0 +1,235 @@
+"""``./twin sim run``: a scenario as fast as it goes, with its truth and its sensors recorded."""
+
+from __future__ import annotations
+
+import heapq
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from twin_common import registry
+from twin_common.codecs import codec_for
+from twin_common.config import ConfigError
+from twin_replay.bag import BagWriter
+from twin_sim import convert
+from twin_sim.bag_files import write_bag_files
+from twin_sim.core.frame import Frame
+from twin_sim.packet_stream import PacketStream
+from twin_sim.platform_sensors import PlatformSensors, Stage
+from twin_sim.scenario import Scenario, load_scenario
+from twin_sim.sensor_messages import Arrival, SensorMessages
+from twin_sim.simulation import STEP_NS, Simulation
+from twin_sim.truth import TruthWriter
+
+FLUSH_FRAMES = 10
+TRUTH_KEYS = ("sim_actors", "sim_events", "signals")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What ``./twin sim run`` was asked for; ``platforms`` have sensors."""
+
+    scenario: Path
+    platforms: tuple[str, ...]
+    seed: int | None = None
+    settings: tuple[str, ...] = ()
+    duration: float | None = None
+    out: Path | None = None
+    truth: Path | None = None
+    columns: int = 0
+    images: bool = False
+    realtime: bool = False
+    udp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The sensors of one platform, what makes messages of them, and where its packets go."""
+
+    sensors: PlatformSensors
+    messages: SensorMessages
+    sender: PacketStream | None
+
+
+def run_scenario(options: RunOptions) -> int:
+    """Run a scenario; return 0, or 130 after an interrupt, which leaves bag and truth readable.
+
+    Raises:
+        ConfigError: something asked for is not possible; nothing has been written.
+
+    """
+    scenario = load_scenario(options.scenario, options.settings)
+    duration = _duration(options, scenario)
+    if options.out is not None and options.out.exists():
+        raise ConfigError(f"{options.out}: exists already; expected the name of a new bag")
+    console = Console(stderr=True)
+    started = time.monotonic()
+    done, code = 0, 0
+    with ExitStack() as stack, _interrupts():
+        console.print(f"{scenario.name}: starting", style="dim")
+        simulation = stack.enter_context(Simulation(scenario, options.seed))
+        try:
+            run = Run(stack, simulation, options)
+            started = time.monotonic()
+            total = round(duration * 1e9) // STEP_NS
+            stack.callback(run.finish)
+            for number in _progress(console, scenario.name, total):
+                run.step()
+                done = number
+        except KeyboardInterrupt:
+            code = 130
+        missing = [] if code or options.duration else [event.name for event in simulation.missing()]
+    spent = time.monotonic() - started
+    simulated = done * STEP_NS / 1e9
+    print(
+        f"{scenario.name}: {simulated:.1f} s simulated in {spent:.1f} s, {simulated / max(spent, 1e-9):.1f} x real time"
+    )
+    for path in filter(None, (options.out, options.truth)):
+        print(f"{'cut short' if code else 'written'}: {path}")
+    for name in missing:
+        print(f"{scenario.name}: event {name} did not happen as expected", file=sys.stderr)
+    return code
+
+
+def _duration(options: RunOptions, scenario: Scenario) -> float:
+    if options.duration is None:
+        return scenario.duration
+    if not 0 < options.duration <= scenario.duration:
+        raise ConfigError(
+            f"duration: {options.duration:g} s; expected more than 0 and at most the scenario's {scenario.duration:g} s"
+        )
+    return options.duration
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _progress(console: Console, name: str, total: int) -> Iterator[int]:
+    """Yield 1 to ``total``, showing how far it is."""
+    columns = (
+        TextColumn(name),
+        BarColumn(),
+        TextColumn("{task.completed:.1f} of {task.total:.1f} s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=total / 10)
+        for number in range(1, total + 1):
+            yield number
+            progress.update(task, completed=number / 10)
+
+
+class Run:
+    """One run: simulation, sensors, bag and truth, frame by frame."""
+
+    def __init__(self, stack: ExitStack, simulation: Simulation, options: RunOptions) -> None:
+        """Open everything; ``stack`` closes it."""
+        self._simulation, self._options = simulation, options
+        self._waiting: list[tuple[int, int, str, Arrival]] = []
+        self._order = 0
+        self._frames = 0
+        self._platforms = self._make_platforms(stack) if options.out or options.udp else []
+        self._truth = stack.enter_context(TruthWriter(options.truth, simulation)) if options.truth else None
+        self._bag = self._open_bag(stack) if options.out else None
+        self._began = time.monotonic()
+
+    def _make_platforms(self, stack: ExitStack) -> list[Platform]:
+        simulation, options = self._simulation, self._options
+        stage = Stage(simulation.world, simulation.weather, simulation.seed)
+        stack.callback(stage.close)
+        host, _, port = options.udp.rpartition(":")
+        platforms = []
+        for number, name in enumerate(options.platforms):
+            sensors = PlatformSensors(stage, simulation.world.district.platform(name), options.columns)
+            messages = SensorMessages(sensors, simulation.faults, as_packets=True)
+            sender = None
+            if options.udp and messages.packet_model is not None:
+                sender = stack.enter_context(PacketStream(host or "127.0.0.1", _port(port) + number))
+            platforms.append(Platform(sensors, messages, sender))
+        return platforms
+
+    def _open_bag(self, stack: ExitStack) -> BagWriter:
+        assert self._options.out is not None
+        bag = BagWriter(self._options.out)
+        stack.callback(bag.close)
+        write_bag_files(self._options.out, self._simulation, [item.messages for item in self._platforms])
+        return bag
+
+    def step(self) -> None:
+        """Simulate a tenth of a second."""
+        frame = self._simulation.step()
+        if self._options.realtime:
+            due = self._began + self._frames * STEP_NS / 1e9
+            time.sleep(max(due - time.monotonic(), 0.0))
+        if self._truth is not None:
+            self._truth.write(frame)
+        for platform in self._platforms:
+            self._sense(platform, frame)
+        if self._bag is not None:
+            self._record_truth(frame)
+            self._record_until(self._bag, frame.stamp_ns - STEP_NS)
+            if self._frames % FLUSH_FRAMES == 0:
+                self._bag.flush()
+        self._frames += 1
+
+    def _sense(self, platform: Platform, frame: Frame) -> None:
+        output = platform.sensors.push(frame, picture=self._options.images)
+        for arrival in platform.messages.of(output):
+            if arrival.key == "sim_visibility" and self._truth is not None:
+                seen = arrival.message["actors"]
+                name = platform.messages.name
+                self._truth.see(arrival.time_ns, name, seen["actor_id"], seen["points"], seen["pixels"])
+            if arrival.key == "lidar_packets" and platform.sender is not None:
+                platform.sender.send(arrival.message)
+            self._keep(platform.messages.name, arrival)
+
+    def _record_truth(self, frame: Frame) -> None:
+        made = (convert.actors_to_message(frame), convert.events_to_message(frame), convert.signals_to_message(frame))
+        for key, message in zip(TRUTH_KEYS, made, strict=True):
+            self._keep("", Arrival(key, frame.stamp_ns, message))
+
+    def _keep(self, platform: str, arrival: Arrival) -> None:
+        if self._bag is not None:
+            heapq.heappush(self._waiting, (arrival.time_ns, self._order, platform, arrival))
+            self._order += 1
+
+    def _record_until(self, bag: BagWriter, time_ns: int) -> None:
+        """Write what has arrived by a time, in order of arrival."""
+        while self._waiting and self._waiting[0][0] <= time_ns:
+            stamp_ns, _, platform, arrival = heapq.heappop(self._waiting)
+            entry = registry.topic(arrival.key)
+            topic = entry.resolve(platform)
+            if topic not in bag.topics:
+                bag.add_topic(topic)
+            bag.write(topic, stamp_ns, codec_for(entry.type_name).encode(arrival.message))
+
+    def finish(self) -> None:
+        """Write what is still on its way."""
+        if self._bag is not None:
+            self._record_until(self._bag, np.iinfo(np.int64).max)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ConfigError(f"udp: {text!r}; expected HOST:PORT, e.g. 127.0.0.1:7502")
+    return int(text)

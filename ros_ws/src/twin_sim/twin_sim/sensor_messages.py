@@ -1,0 +1,196 @@
+"""What simulated sensors give, as the messages that drivers would make of it; faults of platforms are applied here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from sensor_msgs.msg import Imu
+
+from twin_common import stamps
+from twin_common.pointcloud import Cloud
+from twin_drivers import convert as drivers
+from twin_drivers.core import camera_model, nmea
+from twin_drivers.core.scan import Packet
+from twin_sim import convert
+from twin_sim.core.camera_model import CameraModel
+from twin_sim.core.faults import Faults
+from twin_sim.core.gnss_imu import Position, Readings
+from twin_sim.core.imu import Inertial
+from twin_sim.core.lidar import Sweep
+from twin_sim.core.lidar_packets import metadata, packets
+from twin_sim.platform_sensors import Output, PlatformSensors, Scan, Shot
+
+JPEG_QUALITY = 90
+COLUMNS = 16  # of one packet: what is lost together
+MAP = "map"
+
+
+class Arrival(NamedTuple):
+    """A message: its registry key, when it arrives at the computer (true time, ns), and itself."""
+
+    key: str
+    time_ns: int
+    message: Any
+
+
+class SensorMessages:
+    """Makes the messages of one platform.
+
+    Args:
+        sensors: of the platform.
+        faults: of the run.
+        as_packets: LiDARs give packets (Ouster's models only), not clouds.
+
+    """
+
+    def __init__(self, sensors: PlatformSensors, faults: Faults, *, as_packets: bool = False) -> None:
+        """Count from 0."""
+        self._sensors, self._faults = sensors, faults
+        self.name = sensors.platform.name
+        model = sensors.lidar_model
+        #: The LiDAR whose packets are made; None: clouds are.
+        self.packet_model = model if as_packets and model is not None and model.ouster else None
+        self._numbers = {"lidar": 0, "camera": 0, "gnss": 0, "imu": 0}
+        self._frame = 0
+
+    def metadata(self) -> str:
+        """Return the metadata (JSON) of the LiDAR whose packets are made.
+
+        Raises:
+            ValueError: it gives clouds.
+
+        """
+        if self.packet_model is None:
+            raise ValueError(f"{self.name}: makes no packets")
+        return metadata(self.packet_model, self._sensors.number)
+
+    def of(self, output: Output) -> Iterator[Arrival]:
+        """Yield the messages of what the sensors gave between two frames, a sensor after the other."""
+        points, pixels = {}, {}
+        stamp_ns = 0
+        if output.readings is not None:
+            yield from self._readings(output.readings)
+        if output.scan is not None:
+            stamp_ns = output.scan.sweep.stamp_ns
+            if self._faults.alive(self.name, "lidar", stamp_ns):
+                points = output.scan.points
+                yield from self._scan(output.scan)
+        if output.shot is not None and self._faults.alive(self.name, "camera", output.shot.picture.stamp_ns):
+            pixels = output.shot.pixels
+            yield from self._shot(output.shot)
+        if stamp_ns:
+            visibility = convert.visibility_to_message(stamp_ns, f"{self.name}/base_link", points, pixels)
+            yield Arrival("sim_visibility", stamp_ns, visibility)
+
+    def _taken(self, sensor: str, count: int) -> np.ndarray:
+        """Return the running numbers of the next ``count`` packets of a sensor."""
+        first = self._numbers[sensor]
+        self._numbers[sensor] = first + count
+        return np.arange(first, first + count)
+
+    def _link(self, sensor: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of the next packets arrive, and how late, ns."""
+        numbers = self._taken(sensor, count)
+        return self._faults.keep(self.name, sensor, numbers), self._faults.delays(self.name, sensor, numbers)
+
+    def _scan(self, scan: Scan) -> Iterator[Arrival]:
+        sweep = scan.sweep
+        shift = self._faults.stamp(self.name, sweep.stamp_ns) - sweep.stamp_ns
+        kept, late = self._link("lidar", -(-sweep.ranges.shape[1] // COLUMNS))
+        if not kept.any():
+            return
+        arrival = sweep.stamp_ns + int(late[kept].max())
+        if self.packet_model is not None:
+            told = dataclasses.replace(sweep, column_stamps=sweep.column_stamps + shift)
+            sent = packets(self.packet_model, told, self._frame, self._sensors.number)
+            self._frame += 1
+            arrived = [Packet(p.stamp_ns + int(d), p.payload) for p, k, d in zip(sent, kept, late, strict=True) if k]
+            message = drivers.packets_to_message(arrived, self.packet_model.driver, f"{self.name}/lidar")
+            yield Arrival("lidar_packets", arrival, message)
+            return
+        cloud = self._sensors.cloud(sweep if kept.all() else _without_columns(sweep, ~kept))
+        yield Arrival("lidar_points", arrival, Cloud(sweep.stamp_ns + shift, f"{self.name}/lidar", cloud))
+
+    def _shot(self, shot: Shot) -> Iterator[Arrival]:
+        picture = shot.picture
+        kept, late = self._link("camera", 1)
+        if not kept[0]:
+            return
+        stamp_ns = self._faults.stamp(self.name, picture.stamp_ns)
+        frame_id, arrival = f"{self.name}/camera", picture.stamp_ns + int(late[0])
+        yield Arrival("camera_info", arrival, camera_info(picture.model, stamp_ns, frame_id))
+        yield Arrival("camera_image", arrival, drivers.jpeg_to_message(jpeg(picture.rgb), stamp_ns, frame_id))
+
+    def _readings(self, readings: Readings) -> Iterator[Arrival]:
+        frame_id = f"{self.name}/imu"
+        inertial = readings.inertial
+        kept, late = self._link("imu", len(inertial.stamps_ns))
+        for i in np.flatnonzero(kept):
+            true_ns = int(inertial.stamps_ns[i])
+            if self._faults.alive(self.name, "imu", true_ns):
+                message = imu_message(inertial, int(i), self._faults.stamp(self.name, true_ns), frame_id)
+                yield Arrival("imu", true_ns + int(late[i]), message)
+        kept, late = self._link("gnss", len(readings.positions))
+        for i in np.flatnonzero(kept):
+            position = readings.positions[i]
+            if self._faults.alive(self.name, "gnss", position.stamp_ns):
+                stamp_ns = self._faults.stamp(self.name, position.stamp_ns)
+                arrival = position.stamp_ns + int(late[i])
+                if position.quality:
+                    yield Arrival("gnss_velocity", arrival, _velocity(position, stamp_ns))
+                yield Arrival("gnss_fix", arrival, _fix(position, stamp_ns, frame_id))
+
+
+def _without_columns(sweep: Sweep, lost: np.ndarray) -> Sweep:
+    """Return a sweep without the columns of lost packets, (P,) bool."""
+    gone = np.repeat(lost, COLUMNS)[: sweep.ranges.shape[1]]
+    ranges = np.where(gone, np.float32(0), sweep.ranges)
+    return dataclasses.replace(sweep, ranges=ranges)
+
+
+def jpeg(rgb: np.ndarray) -> bytes:
+    """Return a picture (H, W, 3) uint8 as JPEG."""
+    _, content = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(content)
+
+
+def camera_info(model: CameraModel, stamp_ns: int, frame_id: str) -> Any:
+    """Return the intrinsics of a simulated camera."""
+    k = model.matrix()
+    numbers = camera_model.from_numbers(
+        (model.width, model.height), (k[0, 0], k[1, 1]), (k[0, 2], k[1, 2]), "plumb_bob", tuple(model.coefficients())
+    )
+    return drivers.camera_info(numbers, (model.width, model.height), stamp_ns, frame_id)
+
+
+def imu_message(inertial: Inertial, number: int, stamp_ns: int, frame_id: str) -> Imu:
+    """Return one sample of an IMU."""
+    message = Imu()
+    stamps.fill_time(message.header.stamp, stamp_ns)
+    message.header.frame_id = frame_id
+    q, w, a = message.orientation, message.angular_velocity, message.linear_acceleration
+    q.x, q.y, q.z, q.w = map(float, inertial.orientation[number])
+    w.x, w.y, w.z = map(float, inertial.rates[number])
+    a.x, a.y, a.z = map(float, inertial.acceleration[number])
+    message.orientation_covariance = np.diag(inertial.orientation_variance).reshape(-1)
+    message.angular_velocity_covariance = np.diag(inertial.rates_variance).reshape(-1)
+    message.linear_acceleration_covariance = np.diag(inertial.acceleration_variance).reshape(-1)
+    return message
+
+
+def _fix(position: Position, stamp_ns: int, frame_id: str) -> Any:
+    fix = nmea.Fix(
+        stamp_ns, position.latitude_deg, position.longitude_deg, position.altitude, int(position.quality),
+        tuple(map(float, position.variances)), True,
+    )  # fmt: skip
+    return drivers.fix_to_message(fix, frame_id)
+
+
+def _velocity(position: Position, stamp_ns: int) -> Any:
+    east, north, _ = map(float, position.velocity)
+    variance = float(np.mean(position.velocity_variances[:2]))
+    return drivers.velocity_to_message(nmea.GroundVelocity(stamp_ns, east, north, variance), MAP)

@@ -1,0 +1,113 @@
+"""Simulated sensors of one platform: actors in; clouds, pictures and fixes out, as its drivers would give them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from twin_common import stamps
+from twin_common.cdr import ArrayMessage
+from twin_common.component import Component, Context, Input, Output, Timer
+from twin_common.config import ConfigError
+from twin_common.ros_host import run_component
+from twin_sim import convert
+from twin_sim.config import SensorsConfig
+from twin_sim.core.faults import Faults
+from twin_sim.core.frame import SIGNAL, Frame, Shape
+from twin_sim.packet_stream import PacketStream
+from twin_sim.platform_sensors import PlatformSensors, Stage
+from twin_sim.scenario import load_scenario
+from twin_sim.sensor_messages import Arrival, SensorMessages
+
+OUTPUTS = ("lidar_points", "camera_image", "camera_info", "gnss_fix", "gnss_velocity", "imu", "sim_visibility")
+WAITING = 20  # frames at most that have come and are not due yet
+
+
+class Sensors(Component):
+    """Computes what the sensors of a platform see, shortly before it is due, and gives it out when it is."""
+
+    Config = SensorsConfig
+    inputs = (Input("actors", "sim_actors"), Input("signals", "signals"))
+    outputs = tuple(Output(key, key) for key in OUTPUTS)
+    timers = (Timer("poll", 0.005),)
+
+    def __init__(self, config: SensorsConfig, context: Context) -> None:
+        """Build the district and cast what stands still."""
+        super().__init__(config, context)
+        scenario = load_scenario(config.scenario, config.settings)
+        seed = scenario.seed if config.seed < 0 else config.seed
+        names = [platform.name for platform in scenario.world.district.platforms]
+        platform = scenario.world.district.platform(config.platform)
+        self._names = names
+        self._stage = Stage(scenario.world, scenario.weather, seed)
+        self._sensors = PlatformSensors(self._stage, platform, config.columns)
+        faults = Faults(scenario.config.faults, seed, scenario.start_ns, names)
+        self._messages = SensorMessages(self._sensors, faults, as_packets=bool(config.udp_host))
+        self._sender = self._open_stream(config)
+        self._lead_ns = stamps.from_seconds(config.lead)
+        self._signals = np.zeros(0, SIGNAL)
+        self._frames: deque[Frame] = deque(maxlen=WAITING)
+        self._ready: deque[Arrival] = deque()
+        self._last_ns = 0
+
+    def _open_stream(self, config: SensorsConfig) -> PacketStream | None:
+        if not config.udp_host:
+            return None
+        if self._messages.packet_model is None:
+            raise ConfigError(
+                f"{config.platform}: udp_host: its LiDAR sends no packets; expected an Ouster model"
+            )
+        return PacketStream(config.udp_host, config.udp_port, lambda: self.context.now_ns() / stamps.NANOSECONDS)
+
+    def on_signals(self, message: ArrayMessage, _source: str) -> None:
+        """Remember what the signals show."""
+        self._signals = convert.signals_of(message)
+
+    def on_actors(self, message: ArrayMessage, _source: str) -> None:
+        """Keep a frame until it is due."""
+        if message.stamp_ns <= self._last_ns:
+            self._frames.clear()
+            self._ready.clear()
+        self._last_ns = message.stamp_ns
+        if len(self._frames) == WAITING:
+            self.context.count("frames_dropped")
+        actors = convert.actors_of(message)
+        self._frames.append(Frame(message.stamp_ns, actors, self._signals, vehicles=self._vehicles(actors)))
+
+    def on_timer_poll(self, now_ns: int) -> None:
+        """Compute the next turn shortly before its end, and give out all that has arrived by now."""
+        if self._frames and now_ns >= self._sensors.scan_stamp(self._frames[0]) - self._lead_ns:
+            frame = self._frames.popleft()
+            output = self._sensors.push(frame, picture=self.context.wanted("camera_image"))
+            self._ready.extend(sorted(self._messages.of(output), key=lambda arrival: arrival.time_ns))
+            self._stream()
+        while self._ready and self._ready[0].time_ns <= now_ns:
+            self._give(self._ready.popleft())
+
+    def _give(self, arrival: Arrival) -> None:
+        self.context.publish(arrival.key, arrival.message)
+
+    def _stream(self) -> None:
+        """Send packets off: the stream paces them through their turn."""
+        for arrival in [item for item in self._ready if item.key == "lidar_packets"]:
+            self._ready.remove(arrival)
+            if self._sender is not None and not self._sender.send(arrival.message):
+                self.context.count("turns_dropped")
+
+    def _vehicles(self, actors: Any) -> dict[str, int]:
+        """Return the actor_id of each sensor vehicle; its appearance is its place in the district's list."""
+        own = actors[actors["shape"] == Shape.SENSOR_VEHICLE]
+        return {self._names[number]: actor_id for number, actor_id in own[["appearance", "actor_id"]].tolist()}
+
+    def close(self) -> None:
+        """Release socket and renderer."""
+        if self._sender is not None:
+            self._sender.close()
+        self._stage.close()
+
+
+def main() -> int:
+    """Run as a node of its own."""
+    return run_component(Sensors, "sensors")
