@@ -17,7 +17,7 @@ from twin_sim.core.frame import Weather
 from twin_sim.core.lidar_models import LidarModel
 from twin_sim.core.meshes import MATERIAL_NAMES
 
-PULSE_HALF = 0.75  # half the length of a pulse of 5 ns, metres
+PULSE_HALF = 0.45  # half the length of a pulse of 3 ns, metres
 OVERLAP = 4.0  # the receiver sees all of the beam from about here on, metres
 DROP_ALBEDO = 0.05  # share of the light on a drop that comes back as from a matt surface; fitted, see the docs
 CLEAR = 15_000.0  # visibility beyond which air has no effect, metres
