@@ -174,11 +174,10 @@ def _side_plates(length: float, y: float, low: float, high: float, slot: int, at
 def _cab(length: float, width: float, height: float, front: float, floor: float) -> list[Geometry]:
     """Return the cab of a truck whose front is at x = ``front``: slanted windscreen, doors with windows."""
     sill, top, half = floor + 0.42 * (height - floor), height, width / 2
-    sections = [
-        [(front - length, floor), (front - 0.02, floor), (front, floor + 0.3), (front - 0.04, sill),
-         (front - 0.28, top - 0.1), (front - 0.40, top), (front - length, top)]
-    ]  # fmt: skip
-    outline = np.array(sections[0])[::-1]
+    outline = np.array(
+        [(front - length, top), (front - 0.40, top), (front - 0.28, top - 0.1), (front - 0.04, sill),
+         (front, floor + 0.3), (front - 0.02, floor), (front - length, floor)]
+    )  # fmt: skip
     rings = np.stack(
         [np.column_stack([outline[:, 0], np.full(len(outline), s * half), outline[:, 1]])
          for s in (-1, 1)]
