@@ -148,19 +148,22 @@ class CameraRenderer:
         turned[:3, 3] = 0.0
         if weather.rain != self._rain:
             self._bodies, self._rain = Bodies(weather.rain), weather.rain
-        bodies = self._placed(frame.actors, clip_from_map, eye, own_id)
+        lamps = camera_lamps.nearest_lamps(self._lamps, eye, light)
+        bodies = self._placed(frame.actors, clip_from_map, eye, own_id, lamps)
         moving = together(bodies, camera_lamps.lenses(frame.signals))
         with self._studio.context as context:
             context.enable_only(moderngl.DEPTH_TEST)
             self._draw_shadows(view, eye, map_from_camera, light, weather, moving)
-            self._draw_surfaces(view, clip @ turned, clip_from_map, eye, light, weather, moving)
+            self._draw_surfaces(view, clip @ turned, clip_from_map, eye, light, weather, moving, lamps)
             self._cast_light(view, map_from_camera, frame, light)
             self._add_glow(view, clip @ turned, eye, frame, light)
             rgb = self._developed(view, frame.stamp_ns, light)
             depth, ids = buffers.geometry(NEAR, self.settings.reach)
         return Picture(frame.stamp_ns, rgb, depth, ids, map_from_camera.copy(), view.model, bodies)
 
-    def _placed(self, actors: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray, own_id: int) -> Movers:
+    def _placed(
+        self, actors: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray, own_id: int, lamps: np.ndarray
+    ) -> Movers:
         """Return the bodies that a view, or the shadows in it, may show."""
         places = np.column_stack([actors["x"], actors["y"], actors["z"]])
         half = np.hypot(actors["length"], actors["width"])[:, None] / 2 + 0.3
@@ -171,7 +174,8 @@ class CameraRenderer:
         chosen = np.flatnonzero(near & ((actors["actor_id"] != own_id) | (own_id == 0)))
         placed = self._bodies.placed(actors[chosen])
         owners = chosen[placed.owners] if len(chosen) else placed.owners
-        return movers(placed.vertices, placed.triangles, placed.materials, owners, actors["appearance"])
+        lit = camera_lamps.lamplight(places, lamps)
+        return movers(placed.vertices, placed.triangles, placed.materials, owners, actors["appearance"], lit)
 
     def _upload(self, moving: Movers) -> None:
         for buffer, values in zip(
@@ -182,22 +186,28 @@ class CameraRenderer:
                 buffer.orphan(2 * values.nbytes)
             buffer.write(np.ascontiguousarray(values))
 
-    def _draw_moving(self, program: Any, moving: Movers, front: str) -> None:
-        """Draw the sides of bodies that face the viewer; ``front``: which way round these go on the screen."""
-        self._studio.context.enable(moderngl.CULL_FACE)
-        self._studio.context.front_face = front
-        array = self._studio.context.vertex_array(program, [(self._moving, "3f4", "in_position")], self._moving_index)
-        array.render(moderngl.TRIANGLES, moving.triangles.size)
-        array.release()
-        self._studio.context.disable(moderngl.CULL_FACE)
+    def _draw(self, program: Any, buffer: Any, index: Any, corners: int, front: str) -> None:
+        """Draw the sides of triangles that face the viewer.
 
-    def _draw(self, program: Any, buffer: Any, count: int, index: Any = None) -> None:
-        """Draw ``count`` corners of triangles."""
-        names = [name for name in ("in_position", "in_labels") if name in program]
-        layout = "3f4 3i4" if len(names) == 2 else "3f4 12x"
-        array = self._studio.context.vertex_array(program, [(buffer, layout, *names)], index)
-        array.render(moderngl.TRIANGLES, count)
+        Args:
+            program: what draws.
+            buffer: vertices; those of what stands still carry labels.
+            index: triples of vertices.
+            corners: how many of the index.
+            front: which way round they go on the screen: "cw" in pictures, whose rows go down.
+
+        """
+        context = self._studio.context
+        layout: tuple[Any, ...] = (buffer, "3f4", "in_position")
+        if buffer is self._still:
+            labelled = "in_labels" in program
+            layout = (buffer, "3f4 3i4", "in_position", "in_labels") if labelled else (buffer, "3f4 12x", "in_position")
+        context.enable(moderngl.CULL_FACE)
+        context.front_face = front
+        array = context.vertex_array(program, [layout], index)
+        array.render(moderngl.TRIANGLES, corners)
         array.release()
+        context.disable(moderngl.CULL_FACE)
 
     def _draw_shadows(
         self, view: View, eye: np.ndarray, map_from_camera: np.ndarray, light: Lighting, weather: Weather,
@@ -214,21 +224,20 @@ class CameraRenderer:
             set_uniforms(program, shadow_from_map=view.shadow_from_map)
             view.buffers.still_shadow.buffer.use()
             view.buffers.still_shadow.buffer.clear(depth=1.0)
-            self._draw(program, self._still, 3 * len(self._scene.triangles), self._all)
+            self._draw(program, self._still, self._all, self._scene.triangles.size, "ccw")
             view.shadowed, view.drawn = (cell, weather), None
         set_uniforms(program, shadow_from_map=view.shadow_from_map)
         view.buffers.moving_shadow.buffer.use()
         view.buffers.moving_shadow.buffer.clear(depth=1.0)
         if len(moving.triangles):
             self._upload(moving)
-            self._draw_moving(program, moving, "ccw")
+            self._draw(program, self._moving, self._moving_index, moving.triangles.size, "ccw")
 
     def _draw_surfaces(
         self, view: View, clip_from_away: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray, light: Lighting,
-        weather: Weather, moving: Movers,
+        weather: Weather, moving: Movers, lamps: np.ndarray,
     ) -> None:  # fmt: skip
         studio, buffers = self._studio, view.buffers
-        lamps = camera_lamps.nearest_lamps(self._lamps, eye, light)
         uniforms: dict[str, Any] = dict(
             clip_from_away=clip_from_away, eye=eye, shadow_from_map=view.shadow_from_map, direct=light.direct,
             spread=light.spread / (2 * self.settings.shadow_reach), wet=light.wet,
@@ -239,14 +248,14 @@ class CameraRenderer:
         dark = light.variants()
         pose = clip_from_map.tobytes()
         if view.drawn != (pose, weather):
-            triangles = self._scene.seen(clip_from_map, eye, self.settings.reach)
+            triangles = self._scene.seen(clip_from_map, eye, self.settings.reach, 1 / buffers.matrix[0, 0])
             buffers.still.clear()
             if len(triangles):
                 program = studio.program("surface", *dark, *(("WET",) if light.wet > 0 else ()))
                 self._seen.write(np.ascontiguousarray(triangles).tobytes())
                 bind(program, **textures)
                 set_uniforms(program, **uniforms)
-                self._draw(program, self._still, 3 * len(triangles), self._seen)
+                self._draw(program, self._still, self._seen, triangles.size, "cw")
             view.drawn = (pose, weather)
         studio.context.copy_framebuffer(buffers.seen.buffer, buffers.still.buffer)
         if len(moving.triangles):
@@ -255,7 +264,7 @@ class CameraRenderer:
             set_uniforms(program, **uniforms)
             self._labels.bind_to_storage_buffer(0)
             buffers.seen.buffer.use()
-            self._draw_moving(program, moving, "cw")  # a picture's rows go down, so all is mirrored
+            self._draw(program, self._moving, self._moving_index, moving.triangles.size, "cw")
 
     def _full_screen(self, program: Any) -> None:
         array = self._studio.context.vertex_array(program, [(self._studio.screen, "2f4", "in_corner")])

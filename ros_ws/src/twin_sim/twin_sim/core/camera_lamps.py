@@ -63,6 +63,15 @@ def nearest_lamps(lamps: np.ndarray, eye: np.ndarray, light: Lighting) -> np.nda
     return table
 
 
+def lamplight(places: np.ndarray, lamps: np.ndarray) -> np.ndarray:
+    """Return the light of lamps (L, 4) on actors (N,) at their feet ``places`` (N, 3), as the shaders reckon it."""
+    on = lamps[lamps[:, 3] > 0]
+    way = on[None, :, :3] - (places[:, None] + (0.0, 0.0, 1.0))
+    squared = np.einsum("nlk,nlk->nl", way, way)
+    down = np.clip(1.25 * way[..., 2] / np.sqrt(np.maximum(squared, 1e-6)) - 0.1, 0, 1)
+    return np.asarray((on[:, 3] * down / (1.0 + squared / 36.0)).sum(axis=1))
+
+
 def _mounted(actors: np.ndarray, along: float, across: float, up: float) -> tuple[np.ndarray, np.ndarray]:
     """Return places and headings, (N, 3) each, of lights on vehicles; offsets in halves of the box, height in parts."""
     cos, sin = np.cos(actors["yaw"]), np.sin(actors["yaw"])
@@ -147,7 +156,7 @@ def lenses(signals: np.ndarray) -> Movers:
     fan = np.array([(0, 1 + i, 1 + (i + 1) % 8) for i in range(8)])
     triangles = (9 * np.arange(len(ways))[:, None, None] + fan).reshape(-1, 3)
     materials = np.repeat(np.array([_LENS_MATERIAL[SignalState(value)] for value in state], int), 8)
-    return movers(vertices, triangles, materials, np.full(len(triangles), -1), np.zeros(0, np.uint32))
+    return movers(vertices, triangles, materials, np.full(len(triangles), -1), np.zeros(0, np.uint32), np.zeros(0))
 
 
 def _signal_lights(signals: np.ndarray, eye: np.ndarray, night: bool) -> list[np.ndarray]:

@@ -17,6 +17,8 @@ from twin_sim.core.meshes import MATERIAL_NAMES, Mesh
 from twin_sim.world import World
 
 TILE = 25.0  # metres
+THIN = 0.3  # pixels
+LIGHT_STEPS = 1024
 BUILDING = 1  # kind of an object whose glass has rooms behind it
 _SEED_MASK = 0xFFFFFF
 _SIGNS = [index for index, name in enumerate(MATERIAL_NAMES) if name.startswith("sign_")]
@@ -28,7 +30,8 @@ VERTEX = np.dtype([("position", "<f4", 3), ("labels", "<i4", 3)])
 class TiledScene:
     """``vertices``: (V,) VERTEX; ``triangles``: (T, 3) uint32, tile after tile; tile i has ``starts[i]:starts[i + 1]``.
 
-    ``low`` and ``high``: (tiles, 3) corners of what is in a tile, metres, map frame.
+    ``low`` and ``high``: (tiles, 3) corners of what is in a tile, metres, map frame; ``thickness``: (T,) the least
+    height of each triangle, metres, falling within a tile.
     """
 
     vertices: np.ndarray
@@ -36,17 +39,27 @@ class TiledScene:
     starts: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    thickness: np.ndarray
 
-    def seen(self, clip_from_map: np.ndarray, eye: np.ndarray, reach: float) -> np.ndarray:
-        """Return the triangles (N, 3) of the tiles that may be in view within ``reach`` metres, near ones first."""
+    def seen(self, clip_from_map: np.ndarray, eye: np.ndarray, reach: float, pixel: float) -> np.ndarray:
+        """Return the triangles (N, 3) that may be in view within ``reach`` metres, near tiles first.
+
+        ``pixel``: width of a pixel at a distance of 1 m, metres; what is thinner than THIN pixels is left out.
+        """
         if not len(self.triangles):
             return self.triangles
         nearest = np.clip(eye, self.low, self.high)
         distance = np.linalg.norm(nearest - eye, axis=1)
         chosen = (distance < reach) & in_view(clip_from_map, self.low, self.high)
         order = np.flatnonzero(chosen)[np.argsort(distance[chosen], kind="stable")]
-        parts = [self.triangles[self.starts[i] : self.starts[i + 1]] for i in order]
+        parts = [self._tile(i, THIN * pixel * distance[i]) for i in order]
         return np.concatenate(parts) if parts else self.triangles[:0]
+
+    def _tile(self, index: int, least: float) -> np.ndarray:
+        """Return the triangles of a tile that are not thinner than ``least``, metres."""
+        start, end = self.starts[index : index + 2]
+        count = np.searchsorted(-self.thickness[start:end], -least, side="right")
+        return self.triangles[start : start + count]
 
 
 def in_view(clip_from_map: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -65,7 +78,8 @@ def tiled_scene(mesh: Mesh, world: World | None = None) -> TiledScene:
     if world is not None and len(centres):
         labels[:, 1] = _seeds(world, centres, mesh.materials)
     cells = np.floor(centres[:, :2] / TILE).astype(int)
-    order = np.lexsort((cells[:, 1], cells[:, 0]))
+    thickness = _thickness(mesh.vertices[mesh.triangles])
+    order = np.lexsort((-thickness, cells[:, 1], cells[:, 0]))
     cells, labels, triangles = cells[order], labels[order], mesh.triangles[order]
     vertices, indices = _labelled(mesh.vertices, triangles, labels)
     new = (
@@ -77,7 +91,15 @@ def tiled_scene(mesh: Mesh, world: World | None = None) -> TiledScene:
     spans = mesh.vertices[triangles]
     low = np.minimum.reduceat(spans.min(axis=1), new) if len(new) else np.zeros((0, 3))
     high = np.maximum.reduceat(spans.max(axis=1), new) if len(new) else np.zeros((0, 3))
-    return TiledScene(vertices, indices, starts, low, high)
+    return TiledScene(vertices, indices, starts, low, high, thickness[order])
+
+
+def _thickness(spans: np.ndarray) -> np.ndarray:
+    """Return the least height of triangles (T, 3, 3), metres."""
+    edges = spans - np.roll(spans, 1, axis=1)
+    longest = np.linalg.norm(edges, axis=2).max(axis=1)
+    doubled = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    return np.asarray(doubled / np.maximum(longest, 1e-9))
 
 
 def _labelled(positions: np.ndarray, triangles: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +140,10 @@ def _seeds(world: World, centres: np.ndarray, materials: np.ndarray) -> np.ndarr
 
 @dataclass(frozen=True, slots=True)
 class Movers:
-    """``vertices``: (V, 3) float32, metres, map frame; ``triangles``: (T, 3) int32; ``labels``: (T, 3) int32."""
+    """``vertices``: (V, 3) float32, metres, map frame; ``triangles``: (T, 3) int32; ``labels``: (T, 4) int32.
+
+    A label is material, seed, index of the actor (-1: none), light of street lamps in 1 / LIGHT_STEPS.
+    """
 
     vertices: np.ndarray
     triangles: np.ndarray
@@ -126,13 +151,19 @@ class Movers:
 
 
 def movers(
-    vertices: np.ndarray, triangles: np.ndarray, materials: np.ndarray, owners: np.ndarray, appearance: np.ndarray
-) -> Movers:
-    """Return bodies arranged for the camera; ``owners``: (T,) index in ``appearance``, or -1."""
-    labels = np.empty((len(triangles), 3), np.int32)
+    vertices: np.ndarray, triangles: np.ndarray, materials: np.ndarray, owners: np.ndarray, appearance: np.ndarray,
+    lit: np.ndarray,
+) -> Movers:  # fmt: skip
+    """Return bodies arranged for the camera.
+
+    ``owners``: (T,) index in ``appearance`` and ``lit`` (N,), the light of street lamps on an actor, or -1.
+    """
+    labels = np.zeros((len(triangles), 4), np.int32)
     labels[:, 0] = materials
-    labels[:, 1] = (appearance & _SEED_MASK).astype(np.int32)[owners] if len(appearance) else 0
     labels[:, 2] = owners
+    if len(appearance):
+        labels[:, 1] = (appearance & _SEED_MASK).astype(np.int32)[owners]
+        labels[:, 3] = np.round(lit * LIGHT_STEPS).astype(np.int32)[owners]
     return Movers(vertices.astype(np.float32, copy=False), triangles.astype(np.int32, copy=False), labels)
 
 

@@ -71,9 +71,9 @@ SURFACE_FRAGMENT = (
     """
 #version 430
 in vec3 away;
-// Labels: material; seed, with the kind of object in bits 24 and 25; index of the actor.
+// Labels: material; seed, with the kind of object in bits 24 and 25; index of the actor; light of lamps if it moves.
 #ifdef MOVING
-layout(std430, binding = 0) readonly buffer Labels { int labels_of_triangles[]; };
+layout(std430, binding = 0) readonly buffer Labels { ivec4 labels_of_triangles[]; };
 #else
 flat in ivec3 labels;
 #endif
@@ -96,7 +96,7 @@ uniform vec4 lamps[LAMPS];
     + _HASH
     + _SHADOW
     + """
-#ifdef NIGHT
+#if defined(NIGHT) && !defined(MOVING)
 vec3 lamplight(vec3 place, vec3 normal) {
     vec3 sum = vec3(0);
     for (int i = 0; i < lamp_count; i++) {
@@ -113,8 +113,7 @@ vec3 lamplight(vec3 place, vec3 normal) {
 
 void main() {
 #ifdef MOVING
-    int first = gl_PrimitiveID * 3;
-    ivec3 labels = ivec3(labels_of_triangles[first], labels_of_triangles[first + 1], labels_of_triangles[first + 2]);
+    ivec4 labels = labels_of_triangles[gl_PrimitiveID];
 #endif
     vec3 normal = normalize(cross(dFdx(away), dFdy(away)));
     if (dot(normal, away) > 0.0) normal = -normal;
@@ -159,7 +158,10 @@ void main() {
     o_albedo = vec4(sqrt(albedo), sqrt(emission * 0.25));
     o_normal = vec4(normal * 0.5 + 0.5, roughness);
     float share = dot(normal, direct) > 0.0 ? unshaded(still_shadow, place + normal * 0.06) : 0.0;
-#ifdef NIGHT
+#if defined(NIGHT) && defined(MOVING)
+    vec3 lamps_light = float(labels.w) / 1024.0 * (0.45 + 0.45 * max(normal.z, 0.0)) * vec3(1.0, 0.86, 0.66);
+    o_light = vec4(sqrt(lamps_light * 0.25), share);
+#elif defined(NIGHT)
     o_light = vec4(sqrt(lamplight(place, normal) * 0.25), share);
 #else
     o_light = vec4(0.0, 0.0, 0.0, share);

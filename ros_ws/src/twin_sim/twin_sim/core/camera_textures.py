@@ -5,6 +5,7 @@ A texel multiplies the material's colour; 128 leaves it as it is.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -168,6 +169,7 @@ STYLE_MATT, STYLE_GLASS, STYLE_GROUND = 0, 1, 2
 _GROUND = ("asphalt", "paving", "earth", "grass", "tiles")
 
 
+@functools.cache
 def tiles() -> np.ndarray:
     """Return all tiles, (layers, SIZE, SIZE, 4) uint8."""
     stack = np.full((len(_LAYERS), SIZE, SIZE, 4), 255, np.uint8)
@@ -196,12 +198,14 @@ def grain() -> np.ndarray:
 def drops(width: int, height: int, count: int, seed: int) -> np.ndarray:
     """Return what drops on the lens do: (height, width, 3) float32, pixels to look aside (2), and how far it blurs."""
     rng = np.random.default_rng((14, seed))
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
     drop = np.zeros((height, width, 3), np.float32)
     for _ in range(count):
         x, y, radius = rng.uniform(0, width), rng.uniform(0, height), height * rng.uniform(0.006, 0.022)
-        dx, dy = (columns - x) / radius, (rows - y) / (radius * 1.15)
+        left, top, reach = max(int(x - radius), 0), max(int(y - 1.2 * radius), 0), int(2.4 * radius) + 2
+        patch = drop[top : top + reach, left : left + reach]
+        dy, dx = np.mgrid[top : top + patch.shape[0], left : left + patch.shape[1]]
+        dx, dy = (dx - x) / radius, (dy - y) / (radius * 1.15)
         inside = dx * dx + dy * dy < 1
         bend = -3.0 * radius * (dx * dx + dy * dy) ** 0.7
-        drop[inside] = np.stack([dx * bend, dy * bend, np.full_like(dx, 0.8)], axis=2)[inside]
+        patch[inside] = np.stack([dx * bend, dy * bend, np.full_like(dx, 0.8)], axis=2)[inside]
     return drop
