@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_sim.core.crowd import Crowd, CrowdArea
+from twin_sim.core.crowd import CROWD, Crowd, CrowdArea
 from twin_sim.core.fleet import Person
 from twin_sim.core.network_zones import KERB
-from twin_sim.core.roster import BETWEEN, CROWDED, WALKING, Roster, ground_height, person_row, state_row
+from twin_sim.core.posing import BETWEEN, CROWDED, WALKING
+from twin_sim.core.roster import Roster, ground_height, person_row, state_row
 from twin_sim.core.traffic import Traffic
 from twin_sim.core.walks import Spot, Walk, Walks
 
@@ -159,10 +160,11 @@ class Handover:
 
     def take_crowd(self) -> None:
         """Take over everybody in the crowd areas."""
-        for area in self._crowd.areas:
-            rows = self._roster.find(area.people["actor_id"])
-            self._take(rows[rows >= 0], area.people[rows >= 0], CROWDED)
-            self._roster.state["place"][rows[rows >= 0]] = 0
+        people = np.concatenate([np.zeros(0, CROWD), *(area.people for area in self._crowd.areas)])
+        rows = self._roster.find(people["actor_id"])
+        rows, people = rows[rows >= 0], people[rows >= 0]
+        self._take(rows, people, CROWDED)
+        self._roster.state["place"][rows] = 0
 
     def _take(self, rows: np.ndarray, found: np.ndarray, source: int) -> None:
         roster, state = self._roster, self._roster.state

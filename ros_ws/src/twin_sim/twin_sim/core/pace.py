@@ -17,12 +17,12 @@ RETURN = 6.0  # s in which somebody falls back to where the model has them
 _FIRST_STREAM = 40  # of the random numbers of an appearance
 
 
-def variation(appearance: np.ndarray, speed: np.ndarray, now: float) -> np.ndarray:
-    """Return by how much each walker is faster than usual, (N,) m/s.
+def variation(appearance: np.ndarray, speed: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Return by how much each walker is faster than usual, (T, N) m/s.
 
-    ``appearance``: (N,) uint32; ``speed``: (N,) m/s, the usual one; ``now``: seconds.
+    ``appearance``: (N,) uint32; ``speed``: (T, N) m/s, the usual one; ``now``: (T, 1) seconds.
     """
-    found = np.zeros(len(appearance))
+    found = np.zeros(speed.shape)
     for number, (period, amplitude) in enumerate(zip(PERIODS, AMPLITUDES, strict=True)):
         draw = scattered(appearance, _FIRST_STREAM + number) / 2**32
         own_period = period * (0.85 + 0.3 * (draw * 977 % 1.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,15 +17,15 @@ from twin_sim.core.demand import Demand, PopulationConfig
 from twin_sim.core.fleet import KIND_BY_NAME, Person, VehicleKind, conduct, draw_person, scaled_speed
 from twin_sim.core.frame import Weather, no_actors
 from twin_sim.core.handover import Handover
+from twin_sim.core.posing import DRIVING, TICK, TICKS
 from twin_sim.core.reaction import Reaction, deflection
-from twin_sim.core.roster import DRIVING, Roster, state_row, vehicle_row
+from twin_sim.core.roster import Roster, state_row, vehicle_row
 from twin_sim.core.signals import signal_array, signal_heads
 from twin_sim.core.traffic import STEP, Traffic
 from twin_sim.core.walks import Walk, Walks
 from twin_sim.world import World
 
 TICK_NS = 100_000_000
-TICKS = round(STEP / 0.1)  # frames in a step of SUMO
 FIRST_ID = 10_001  # of the population; lower ids are left to scripts
 AWAITED = 2  # STATE.leaving of a vehicle that SUMO will show soon
 
@@ -105,7 +106,7 @@ class Population:
     @property
     def now(self) -> float:
         """Seconds since the start of the warm-up."""
-        return self._tick * 0.1
+        return self._tick * TICK
 
     def new_id(self) -> int:
         """Return an actor id that nobody has had."""
@@ -129,7 +130,7 @@ class Population:
             if walk is not None:
                 self._people.begin(self._walks.seeded(walk))
         nobody = no_actors()
-        for _ in range(round(settings.warmup / 0.1)):
+        for _ in range(round(settings.warmup / TICK)):
             self._advance(nobody)
         self._advance(nobody)
 
@@ -178,13 +179,12 @@ class Population:
         phase = self._tick % TICKS
         if phase == 0:
             self._step_models(scripted)
+            weather = self._weather
+            lit = weather.night or weather.rain > 0.5 or weather.visibility < 1000
+            self._roster.pose(self.now - TICK, lit)
         if phase == TICKS // 2:  # what is shown of traffic lags SUMO by half a step or more
             self._shown_links = self._links
-        roster, weather = self._roster, self._weather
-        roster.move(phase / TICKS)
-        lit = weather.night or weather.rain > 0.5 or weather.visibility < 1000
-        shift = deflection(roster.rows, roster.state["base"], scripted) if len(scripted) else None
-        roster.finish(lit, shift)
+        self._roster.show(phase, partial(deflection, scripted=scripted) if len(scripted) else None)
         self._tick += 1
 
     def _step_models(self, scripted: np.ndarray) -> None:
@@ -333,6 +333,7 @@ class Population:
         if self._people.take_out(actor_id) is None:
             self._traffic.remove_vehicle(actor_id)
             self._roster.drop(self._roster.state["actor_id"] == actor_id)
+        self._reaction.forget(actor_id)
         return row
 
     def release(self, row: np.ndarray) -> bool:

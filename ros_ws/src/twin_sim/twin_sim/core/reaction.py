@@ -40,6 +40,11 @@ class Reaction:
         """Keep SUMO's latest states, (N,) VEHICLE and (M,) WALKING."""
         self._vehicles, self._walkers = vehicles, walkers
 
+    def forget(self, actor_id: int) -> None:
+        """Drop a vehicle or walker that has been taken out of SUMO."""
+        self._vehicles = self._vehicles[self._vehicles["actor_id"] != actor_id]
+        self._walkers = self._walkers[self._walkers["actor_id"] != actor_id]
+
     def apply(self, scripted: np.ndarray) -> None:
         """Limit speeds for SUMO's next step in the face of ``scripted``, (K,) ACTOR."""
         low = scripted[scripted["z"] < OVERHEAD]
@@ -208,12 +213,11 @@ def _meets(walker: np.void, velocity: np.ndarray, moving: np.ndarray) -> bool:
     return bool(((along < moving["length"] / 2 + 1.0) & (aside < moving["width"] / 2 + 0.6)).any())
 
 
-def deflection(rows: np.ndarray, base: np.ndarray, scripted: np.ndarray) -> np.ndarray:
+def deflection(rows: np.ndarray, scripted: np.ndarray) -> np.ndarray:
     """Return by how much persons step aside for scripted actors that are in their way.
 
     Args:
-        rows: (N,) ACTOR.
-        base: (N, 2) where their models put them, metres.
+        rows: (N,) ACTOR, where their models have them.
         scripted: (M,) ACTOR.
 
     Returns:
@@ -226,7 +230,7 @@ def deflection(rows: np.ndarray, base: np.ndarray, scripted: np.ndarray) -> np.n
     left = np.column_stack([-ahead[:, 1], ahead[:, 0]])
     for actor in scripted[scripted["z"] < 1.5]:
         radius = min(float(np.hypot(actor["length"], actor["width"])) / 2, 1.2) + STEP_ASIDE
-        away = base - (float(actor["x"]), float(actor["y"]))
+        away = np.column_stack([rows["x"] - actor["x"], rows["y"] - actor["y"]])
         along, aside = (away * ahead).sum(1), (away * left).sum(1)
         lacking = np.maximum(radius - np.abs(aside), 0.0) * np.exp(-((along / (1.3 * radius)) ** 2))
         side = np.where(aside > 0, 1.0, -1.0)
