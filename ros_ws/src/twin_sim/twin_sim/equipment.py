@@ -12,14 +12,14 @@ def pole(name: str, pose: PoseConfig, number: int, tilt_deg: float = 16.0) -> Pl
 
     ``number``: of the platform in its district, from 0.
     """
-    lidar = SensorConfig(PoseConfig(z=5.2), simulated={"model": "OS-0-64", "phase": _phase(number)})
+    lidar = SensorConfig(PoseConfig(z=5.2), simulated={"model": "OS0-64", "phase": _phase(number)})
     camera = SensorConfig(PoseConfig(x=0.25, z=5.5, roll_deg=-90.0 - tilt_deg, yaw_deg=-90.0))
     return PlatformConfig(name, "pole", pose, lidar, camera)
 
 
 def vehicle(name: str, number: int) -> PlatformConfig:
     """Return a sensor vehicle: LiDAR on the roof, camera behind the windscreen, GNSS and IMU."""
-    lidar = SensorConfig(PoseConfig(z=1.9), simulated={"model": "OS-1-64", "phase": _phase(number)})
+    lidar = SensorConfig(PoseConfig(z=1.9), simulated={"model": "OS1-64", "phase": _phase(number)})
     camera = SensorConfig(PoseConfig(x=0.6, z=1.45, roll_deg=-92.0, yaw_deg=-90.0))
     return PlatformConfig(name, "vehicle", PoseConfig(), lidar, camera, SensorConfig(PoseConfig(z=1.6)))
 

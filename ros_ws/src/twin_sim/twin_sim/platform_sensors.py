@@ -67,7 +67,9 @@ class Stage:
         """Build everything that stands still; takes a second or two."""
         self.mesh = cached_scenery(self.world)
         self.still = StillScene(self.mesh)
-        self.atlas = BodyAtlas(Bodies())
+        bodies = Bodies(self.weather.rain)
+        bodies.prepare()
+        self.atlas = BodyAtlas(bodies)
 
     def renderer(self) -> CameraRenderer:
         """Return the renderer of all cameras; the first call makes it.

@@ -16,7 +16,7 @@ from twin_sim.core.lidar_models import LidarModel, lidar_model
 class LidarConfig(Config):
     """A simulated LiDAR."""
 
-    model: str = setting("OS-1-64", doc="of twin_sim.core.lidar_models")
+    model: str = setting("OS1-64", doc="of twin_sim.core.lidar_models")
     columns: int = setting(0, "1", "of a turn; 0: the model's own", low=0, high=4096)
     phase: float = setting(0.0, "s", "of the end of a turn within a tenth of a second", low=0, high=0.0999)
 
