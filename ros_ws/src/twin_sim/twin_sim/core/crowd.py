@@ -1,7 +1,8 @@
 """People in crowd areas, plazas and alleys, moved by jupedsim.
 
 Model: collision-free speed (Tordeux, Chraibi & Seyfried 2016): the speed is (spacing - 2 radius) / time gap, at most
-the free one. It is stable up to the packing of discs, about 8 persons per square metre with the radius below.
+the free one. Parameters are fitted to the bottleneck and the corridor of Jülich (``docs/simulator/fidelity.md``); who
+presses against others for minutes stands among 10 to 12 persons per square metre.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import shapely
 
 from twin_common.config import Config, ConfigError, setting
+from twin_sim.core.body_palettes import scattered
 from twin_sim.world import CrowdAreaConfig
 
 
@@ -21,12 +23,14 @@ from twin_sim.world import CrowdAreaConfig
 class CrowdConfig(Config):
     """The model's parameters, and how people spend their time in an area."""
 
-    radius: float = setting(0.17, "m", "of a person; sets the highest density", low=0.1, high=0.3)
-    time_gap: float = setting(0.7, "s", "slope of speed over spacing", low=0.3, high=2.0)
+    radius: float = setting(0.13, "m", "of a person, on average; sets the highest density", low=0.1, high=0.3)
+    radius_spread: float = setting(0.02, "m", "persons' radii differ by up to this", low=0.0, high=0.05)
+    time_gap: float = setting(0.68, "s", "slope of speed over spacing, on average", low=0.3, high=2.0)
+    time_gap_spread: float = setting(0.15, "s", "persons' time gaps differ by up to this", low=0.0, high=0.25)
     neighbour_strength: float = setting(8.0, "1", "of repulsion between persons", low=0.0, high=50.0)
-    neighbour_range: float = setting(0.1, "m", "of repulsion between persons", low=0.01, high=1.0)
+    neighbour_range: float = setting(0.09, "m", "of repulsion between persons", low=0.01, high=1.0)
     wall_strength: float = setting(5.0, "1", "of repulsion by walls", low=0.0, high=50.0)
-    wall_range: float = setting(0.02, "m", "of repulsion by walls", low=0.005, high=1.0)
+    wall_range: float = setting(0.05, "m", "of repulsion by walls", low=0.005, high=1.0)
     step: float = setting(0.05, "s", "of the model, a part of 0.5; with longer ones walls leak", low=0.005, high=0.05)
     stay_least: float = setting(15.0, "s", "shortest stay at a spot", low=0.0)
     stay_most: float = setting(90.0, "s", "longest stay at a spot", low=0.0)
@@ -62,14 +66,18 @@ def simulation(config: CrowdConfig, ground: shapely.Geometry) -> jupedsim.Simula
 
 
 def agent_parameters(
-    config: CrowdConfig, position: tuple[float, float], speed: float, journey: int, stage: int
+    config: CrowdConfig, position: tuple[float, float], speed: float, journey: int, stage: int, person: int
 ) -> jupedsim.CollisionFreeSpeedModelV2AgentParameters:
-    """Return what the model needs to know of a person with a free walking speed."""
+    """Return what the model needs to know of a person, known by a number, with a free walking speed.
+
+    Persons differ: among equal discs arches form at doors, and nobody gets through.
+    """
+    girth, haste = (float(scattered(np.array([person]), stream)[0]) / 2**31 - 1.0 for stream in (50, 51))
     return jupedsim.CollisionFreeSpeedModelV2AgentParameters(
-        position=position, desired_speed=speed, journey_id=journey, stage_id=stage, radius=config.radius,
-        time_gap=config.time_gap, strength_neighbor_repulsion=config.neighbour_strength,
-        range_neighbor_repulsion=config.neighbour_range, strength_geometry_repulsion=config.wall_strength,
-        range_geometry_repulsion=config.wall_range,
+        position=position, desired_speed=speed, journey_id=journey, stage_id=stage,
+        radius=config.radius + girth * config.radius_spread, time_gap=config.time_gap + haste * config.time_gap_spread,
+        strength_neighbor_repulsion=config.neighbour_strength, range_neighbor_repulsion=config.neighbour_range,
+        strength_geometry_repulsion=config.wall_strength, range_geometry_repulsion=config.wall_range,
     )  # fmt: skip
 
 
@@ -94,7 +102,7 @@ class CrowdArea:
         if self.ground.geom_type != "Polygon":
             raise ConfigError(f"crowd area {area.name}: obstacles: cut it in pieces; expected one connected ground")
         self._roomy = self.ground.buffer(-0.6)
-        self._inner = _largest(self.ground.buffer(-(config.radius + 0.05)))
+        self._inner = _largest(self.ground.buffer(-(config.radius + config.radius_spread + 0.05)))
         self._routing = jupedsim.RoutingEngine(_largest(self.ground.buffer(-0.3, join_style="mitre")))
         self._model = simulation(config, self.ground)
         self._stage = self._model.add_direct_steering_stage()
@@ -150,11 +158,11 @@ class CrowdArea:
         ``goal``: a point to press towards, the index of a gate to leave by, or None: stroll and stay. ``standing``:
         begin with a stay.
         """
-        spacing = 2 * self._config.radius + 0.06
+        spacing = 2 * (self._config.radius + self._config.radius_spread) + 0.02
         if not self._inner.contains(shapely.Point(point)) or not self.has_room(point, spacing):
             return False
         pace = 0.0 if standing else speed
-        parameters = agent_parameters(self._config, point, pace, self._journey, self._stage)
+        parameters = agent_parameters(self._config, point, pace, self._journey, self._stage, actor_id)
         try:
             agent = self._model.add_agent(parameters)
         except RuntimeError:
@@ -259,7 +267,9 @@ class CrowdArea:
             point = shapely.Point(float(row["x"]), float(row["y"]))
             inside = point if self._inner.contains(point) else shapely.shortest_line(self._inner, point).coords[0]
             x, y = shapely.Point(inside).coords[0]
-            parameters = agent_parameters(self._config, (x, y), float(row["pace"]), self._journey, self._stage)
+            parameters = agent_parameters(
+                self._config, (x, y), float(row["pace"]), self._journey, self._stage, int(row["actor_id"])
+            )
             try:
                 row["agent"] = self._model.add_agent(parameters)
             except RuntimeError:

@@ -87,8 +87,9 @@ def free_speeds(walkers: Walkers) -> np.ndarray:
 def simulate_bottleneck(config: crowd.CrowdConfig, real: Walkers, speeds: np.ndarray, seed: int) -> Walkers:
     """Let our crowd go through the door from where the recorded persons stood at first."""
     first = real.places[real.steps == real.steps.min()]
+    widest = config.radius + config.radius_spread
     ground = bottleneck_ground()
-    places = _spread(first, 2 * config.radius + 0.02, ground.buffer(-config.radius - 0.03))
+    places = _spread(first, 2 * widest + 0.02, ground.buffer(-widest - 0.03))
     arrivals = [(0, tuple(place)) for place in places]
     return _run(config, ground, arrivals, (0.0, -2.9), speeds, seed)
 
@@ -123,7 +124,8 @@ def _run(
         for arrival in [item for item in waiting if item[0] <= step]:
             speed = pace.setdefault(arrival, float(rng.choice(speeds)))
             try:
-                model.add_agent(crowd.agent_parameters(config, arrival[1], speed, ways, stage))
+                number = seed * 1_000_003 + len(pace) * 7
+                model.add_agent(crowd.agent_parameters(config, arrival[1], speed, ways, stage, number))
                 waiting.remove(arrival)
             except RuntimeError:
                 continue
