@@ -33,6 +33,7 @@ FOUNTAIN = 3.2  # radius
 PLANTERS = ((-14.0, -9.0), (12.0, -9.0), (-14.0, 10.0), (12.0, 10.0))  # middles, from the middle of the plaza
 PLANTER = (5.0, 2.2)
 STALLS = (-2.0, 2.0, 4.4)  # along the north edge of the plaza
+ALLEY_LAMPS = (24.0, 38.0, 55.0, 70.0, 85.0)
 ALLEY_STALLS = ((-42.05, 72.0), (-42.05, 84.0))  # against the west wall, where the alley is widest
 
 
@@ -108,6 +109,8 @@ def _area_things(rng: np.random.Generator) -> list[ThingConfig]:
     ]  # fmt: skip
     found += [ThingConfig("stall", float(MIDDLE[0] + 4 * x), float(y1 - 1.3), -90.0) for x in STALLS]
     found += [ThingConfig("stall", x, y, 0.0, 0.5) for x, y in ALLEY_STALLS]
+    # Lamps of the alley hang on its east wall: their posts are within it.
+    found += [ThingConfig("lamp", blocks.ALLEY_EAST + 0.15, y, 180.0, 0.62) for y in ALLEY_LAMPS]
     gates = plaza_gates()
     for x in np.arange(x0 + 5.0, x1, 2.0):  # bollards along the sidewalks, open at the gates
         if not any(gate.start[1] == gate.end[1] and gate.start[0] - 0.5 < x < gate.end[0] + 0.5 for gate in gates):
@@ -235,10 +238,10 @@ def platforms() -> tuple[PlatformConfig, ...]:
     """Return two vehicles and twelve poles, the first four around main crossing, mouth of the alley and plaza."""
     a, s, b = AVENUE.kerb + 0.7, STREET.kerb + 0.6, BACK.half - 0.5
     poles = (
-        ("pole_01", 19.0, a, -140.0), ("pole_02", -19.0, -a, 40.0), ("pole_03", -46.0, a, 15.0),
+        ("pole_01", 19.0, a, -140.0), ("pole_02", -19.0, -a, 40.0), ("pole_03", -41.2, a, 82.0),
         ("pole_04", 40.0, a, 150.0), ("pole_05", -s, 27.0, -60.0), ("pole_06", s, -27.0, 120.0),
         ("pole_07", -100.0 + 20.0, -a, 140.0), ("pole_08", 110.0 + 20.0, a, -145.0),
-        ("pole_09", -46.5, 100.0 - b, 20.0), ("pole_10", 211.0 - 20.0, -a, 45.0),
+        ("pole_09", -41.0, 100.0 + b, -86.0), ("pole_10", 211.0 - 20.0, -a, 45.0),
         ("pole_11", -201.0 - 20.0, -a, 45.0), ("pole_12", s, -105.0 + 24.0, -110.0),
     )  # fmt: skip
     masts = [

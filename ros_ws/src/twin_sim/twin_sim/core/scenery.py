@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import shapely
 
 from twin_common.core.object_class import ObjectClass
 from twin_common.open3d_core import open3d
@@ -17,6 +18,7 @@ from twin_sim.core.signals import signal_heads
 from twin_sim.core.surfaces import Surfaces
 from twin_sim.world import ParkedConfig, World
 
+UNKNOWN_HEIGHT = 11.9  # m, of buildings whose height the district does not tell: three storeys
 PUBLIC = ("carriageway", "crosswalk", "sidewalk", "plaza")
 #: Share of the triangles that parts of a parked vehicle keep, by slot; no part gets below LEAST.
 KEPT, LEAST = {"paint": 0.55, "glass": 1.0, "tyre": 0.3, "rim": 0.6, "trim": 0.4, "other": 0.5}, 6
@@ -46,30 +48,54 @@ def parked_actors(parked: tuple[ParkedConfig, ...]) -> np.ndarray:
 
 def scenery(world: World) -> Mesh:
     """Return the ground, kerbs, markings, buildings, things, signals, poles, sites, cranes and parked vehicles."""
-    zones, config, network = world.district.zones, world.config, read_network(world.network)
+    return joined(list(parts(world).values()))
+
+
+def parts(world: World) -> dict[str, Mesh]:
+    """Return the scenery by part."""
+    public = ground_mesh.shapes(world.district.zones, *PUBLIC)
+    return {
+        "ground": _ground(world),
+        "buildings": _buildings(world, public),
+        "things": _things(world),
+        "sites": _sites(world, public),
+        "parked": _parked(world),
+    }
+
+
+def _ground(world: World) -> Mesh:
     out = Surfaces()
-    ground_mesh.build(out, zones, config.bounds)
-    ground_mesh.markings(out, network)
-    public = ground_mesh.shapes(zones, *PUBLIC)
-    _buildings(out, world, public)
-    furniture.add_things(out, config.things)
-    furniture.add_signals(out, signal_heads(world.network))
-    furniture.add_poles(out, world.district.platforms)
-    for zone in zones:
-        if zone.kind == "site":
-            furniture.add_site(out, zone, public, config.cranes)
-    for crane in config.cranes:
-        out.mesh(furniture.crane(crane))
-    out.mesh(_parked(world))
+    ground_mesh.build(out, world.district.zones, world.config.bounds)
+    ground_mesh.markings(out, read_network(world.network))
     return out.finished()
 
 
-def _buildings(out: Surfaces, world: World, public: object) -> None:
-    """Add the buildings; those whose height is not known get three storeys."""
+def _things(world: World) -> Mesh:
+    out = Surfaces()
+    furniture.add_things(out, world.config.things)
+    furniture.add_signals(out, signal_heads(world.network))
+    furniture.add_poles(out, world.district.platforms)
+    return out.finished()
+
+
+def _sites(world: World, public: shapely.Geometry) -> Mesh:
+    out = Surfaces()
+    for zone in world.district.zones:
+        if zone.kind == "site":
+            furniture.add_site(out, zone, public, world.config.cranes)
+    for crane in world.config.cranes:
+        out.mesh(furniture.crane(crane))
+    return out.finished()
+
+
+def _buildings(world: World, public: shapely.Geometry) -> Mesh:
+    """Return the buildings; those whose height is not known get three storeys."""
+    out = Surfaces()
     buildings = [zone for zone in world.district.zones if zone.kind == "building"]
     facing = facades.facing([zone.corners() for zone in buildings], public)
     for seed, zone in enumerate(buildings):
-        facades.build(out, zone.corners(), zone.height or 11.9, KERB, facing, seed)
+        facades.build(out, zone.corners(), zone.height or UNKNOWN_HEIGHT, KERB, facing, seed)
+    return out.finished()
 
 
 def _parked(world: World) -> Mesh:
