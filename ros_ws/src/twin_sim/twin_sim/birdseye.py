@@ -43,17 +43,25 @@ _PANEL, _CRANE, _WHITE = (150, 50, 120), (200, 150, 20), (255, 255, 255)
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A square of the map: its middle and its side, metres, and the side of its picture, px."""
+    """A part of the map: its middle and its width, metres, and the size of its picture, px; height 0: a square."""
 
     x: float
     y: float
     span: float
     pixels: int = 720
+    height_px: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture, px."""
+        return self.pixels, self.height_px or self.pixels
 
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
         """Return the places (N, 2), px of the large picture, of points (N, 2) of the map."""
         scale = self.pixels * SMOOTH / self.span
-        turned: np.ndarray = (np.asarray(points, float) - (self.x, self.y)) * (scale, -scale) + self.pixels * SMOOTH / 2
+        turned: np.ndarray = (np.asarray(points, float) - (self.x, self.y)) * (scale, -scale) + np.array(
+            self.size
+        ) * SMOOTH / 2
         return turned
 
     @property
@@ -65,7 +73,9 @@ class Area:
 def whole(world: World, pixels: int = 960) -> Area:
     """Return the area that holds a district."""
     x0, y0, x1, y1 = world.config.bounds
-    return Area((x0 + x1) / 2, (y0 + y1) / 2, 1.04 * max(x1 - x0, y1 - y0), pixels)
+    span = 1.03 * (x1 - x0)
+    height = round(pixels * (1.03 * (y1 - y0) + 0.03 * span) / span)
+    return Area((x0 + x1) / 2, (y0 + y1) / 2, span, pixels, height)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -90,8 +100,8 @@ class Ground:
     def __init__(self, world: World, area: Area) -> None:
         """Draw zones, buildings, things, parked vehicles and poles."""
         self.area = area
-        size = area.pixels * SMOOTH
-        self._image = Image.new("RGB", (size, size), BACKGROUND)
+        width, height = area.size
+        self._image = Image.new("RGB", (width * SMOOTH, height * SMOOTH), BACKGROUND)
         draw = ImageDraw.Draw(self._image)
         for kind, colour in _ZONES.items():
             for polygon in world.district.polygons(kind):
@@ -158,7 +168,7 @@ class Ground:
         self._add_actors(draw, frame)
         self._add_events(draw, frame.events, frame.stamp_ns)
         self._add_frame(draw, caption, frame if legend else None)
-        return image.resize((self.area.pixels, self.area.pixels), Image.Resampling.LANCZOS)
+        return image.resize(self.area.size, Image.Resampling.LANCZOS)
 
     def _add_actors(self, draw: ImageDraw.ImageDraw, frame: Frame) -> None:
         actors = frame.actors
@@ -183,6 +193,7 @@ class Ground:
             draw.line((*middle.tolist(), *ahead.tolist()), fill=ink, width=SMOOTH)
 
     def _add_events(self, draw: ImageDraw.ImageDraw, events: Iterable[Event], stamp_ns: int) -> None:
+        rows: dict[tuple[int, int], int] = {}  # labels of events at one place stand below each other
         for event in events:
             over = event.end_ns and stamp_ns - event.end_ns > 3_000_000_000
             colour = (150, 110, 110) if over else _ALARM
@@ -190,13 +201,16 @@ class Ground:
             radius = max(2.5 * self.area.scale, 8 * SMOOTH)
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=2 * SMOOTH)
             name = event.kind.name.lower().replace("_", " ")
-            self._text(draw, (event.x + radius / self.area.scale, event.y), name, colour, 12)
+            spot = round(x / radius / 2), round(y / radius / 2)
+            rows[spot] = rows.get(spot, -1) + 1
+            lower = rows[spot] * 14 * SMOOTH / self.area.scale
+            self._text(draw, (event.x + radius / self.area.scale, event.y - lower), name, colour, 12)
 
     def _add_frame(self, draw: ImageDraw.ImageDraw, caption: str, frame: Frame | None) -> None:
         """Add caption, scale and legend."""
-        size, margin = self.area.pixels * SMOOTH, 10 * SMOOTH
+        (wide, tall), margin = self.area.size, 10 * SMOOTH
         length = next(step for step in (100, 50, 20, 10, 5, 2) if step <= self.area.span / 4)
-        x1, y = size - margin, size - margin
+        x1, y = wide * SMOOTH - margin, tall * SMOOTH - margin
         x0 = x1 - length * self.area.scale
         draw.line((x0, y, x1, y), fill=INK, width=2 * SMOOTH)
         draw.text(((x0 + x1) / 2, y - 3 * SMOOTH), f"{length} m", fill=INK, font=_font(11), anchor="ms")
@@ -214,7 +228,7 @@ class Ground:
         kinds, counts = np.unique(frame.actors["classification"], return_counts=True)
         for line, (kind, count) in enumerate(zip(kinds.tolist(), counts.tolist(), strict=True)):
             colour, name = CLASSES[kind]
-            top = size - margin - (line + 1) * 15 * SMOOTH
+            top = tall * SMOOTH - margin - (line + 1) * 15 * SMOOTH
             draw.rectangle((margin, top, margin + 10 * SMOOTH, top + 10 * SMOOTH), fill=colour)
             draw.text((margin + 15 * SMOOTH, top), f"{name} {count}", fill=INK, font=_font(11), stroke_width=SMOOTH,
                       stroke_fill=(255, 255, 255))  # fmt: skip

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from twin_common.core.geometry import inverse
 from twin_common.district import PlatformConfig
 from twin_sim import preview_sensors
 from twin_sim.birdseye import Area, Ground, whole
 from twin_sim.core.frame import Frame
 from twin_sim.platform_sensors import Output, PlatformSensors, Stage
 from twin_sim.scenario import Scenario, load_scenario
+from twin_sim.sensor_config import camera_of
 from twin_sim.simulation import Simulation
 
 BEFORE, AFTER = 4.0, 6.0  # seconds of the animation about the event
@@ -93,7 +95,7 @@ def _overview(scenario: Scenario, stretch: Stretch, out: Path) -> Path:
     from PIL import Image
 
     frame = stretch.frames[min(stretch.moment + 5, len(stretch.frames) - 1)]
-    left = Ground(scenario.world, whole(scenario.world)).with_frame(frame, _caption(scenario, frame))
+    left = Ground(scenario.world, whole(scenario.world, 1280)).with_frame(frame, _caption(scenario, frame))
     area = Area(stretch.x, stretch.y, CLOSE_UP, left.height)
     right = Ground(scenario.world, area).with_frame(frame, "", legend=False)
     both = Image.new("RGB", (left.width + right.width + 8, left.height), (255, 255, 255))
@@ -115,7 +117,7 @@ def _animation(scenario: Scenario, stretch: Stretch, out: Path) -> Path:
     ground = Ground(scenario.world, Area(stretch.x, stretch.y, CLOSE_UP, GIF_PIXELS))
     shown = stretch.frames[::GIF_STEP]
     pictures = [ground.with_frame(frame, _caption(scenario, frame), legend=False) for frame in shown]
-    palette = pictures[len(pictures) // 2].quantize(96)
+    palette = pictures[len(pictures) // 2].quantize(128, Image.Quantize.MAXCOVERAGE)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     path = out / "animation.gif"
     reduced[0].save(path, save_all=True, append_images=reduced[1:], duration=100 * GIF_STEP, loop=0, optimize=False)
@@ -145,21 +147,32 @@ def _sensors(scenario: Scenario, stretch: Stretch, out: Path, seed: int) -> Iter
 
 
 def _chosen(scenario: Scenario, stretch: Stretch) -> list[PlatformConfig]:
-    """Return the living pole that is nearest to the event, and the sensor vehicle that is nearest to it."""
+    """Return the pole that sees the event best, and the sensor vehicle that is nearest to it; living ones only."""
     district, frame = scenario.world.district, stretch.at
+    place = np.array([stretch.x, stretch.y, 1.0])
 
-    def far(platform: PlatformConfig) -> float:
+    def far(platform: PlatformConfig) -> tuple[bool, float]:
         if platform.kind == "pole":
-            return float(np.hypot(platform.pose.x - stretch.x, platform.pose.y - stretch.y))
+            return not _in_sight(platform, place), float(
+                np.hypot(platform.pose.x - place[0], platform.pose.y - place[1])
+            )
         row = frame.actors[frame.actors["actor_id"] == frame.vehicles[platform.name]][0]
-        return float(np.hypot(row["x"] - stretch.x, row["y"] - stretch.y))
+        return False, float(np.hypot(row["x"] - place[0], row["y"] - place[1]))
 
-    poles = [item for item in district.platforms if item.kind == "pole" and item.name not in frame.lost]
     present = set(frame.actors["actor_id"].tolist())
-    vehicles = [
-        item for item in district.platforms if item.kind == "vehicle" and frame.vehicles.get(item.name, 0) in present
-    ]
+    poles = [item for item in district.platforms if item.kind == "pole" and item.name not in frame.lost]
+    vehicles = [item for item in district.platforms if frame.vehicles.get(item.name, 0) in present]
     return [min(group, key=far) for group in (poles, vehicles) if group]
+
+
+def _in_sight(platform: PlatformConfig, place: np.ndarray) -> bool:
+    """Return whether a pole's camera looks towards a place (3,), metres, map frame."""
+    camera = camera_of(platform)
+    if camera is None or platform.camera is None:
+        return False
+    camera_from_map = inverse(platform.pose.matrix() @ platform.camera.mount.matrix())
+    pixel = camera.image.project((camera_from_map[:3, :3] @ place + camera_from_map[:3, 3])[None])[0]
+    return bool((pixel >= 0).all() and (pixel < (camera.image.width, camera.image.height)).all())
 
 
 def _last_output(

@@ -60,7 +60,8 @@ def draw_scan(scan: Scan, sensors: PlatformSensors, frame: Frame, name: str, out
     figure.colorbar(shown, ax=top, label="log10 range [m]", pad=0.01)
     beams, columns = sweep.ranges.shape
     top.set(title=f"{name}: range, {beams} beams x {columns} columns", xticks=[], ylabel="beam")
-    kinds = np.where(sweep.owners >= 0, frame.actors["classification"][np.clip(sweep.owners, 0, None)], -1)
+    hit = frame.actors["classification"].astype(int)[np.clip(sweep.owners, 0, None)]
+    kinds = np.where(sweep.owners >= 0, hit, -1)
     colours = _colours(kinds, sweep.reflectivity, sweep.ranges > 0)
     below.imshow(colours, aspect="auto", interpolation="nearest")
     below.set(title="intensity, actors in colour", xticks=[], ylabel="beam")

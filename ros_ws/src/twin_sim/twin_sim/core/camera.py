@@ -231,7 +231,8 @@ class CameraRenderer:
         view.buffers.moving_shadow.buffer.clear(depth=1.0)
         if len(moving.triangles):
             self._upload(moving)
-            self._draw(program, self._moving, self._moving_index, moving.triangles.size, "ccw")
+            # Sides that face away from the light: so no body darkens its own lit side, and shadows begin at the feet.
+            self._draw(program, self._moving, self._moving_index, moving.triangles.size, "cw")
 
     def _draw_surfaces(
         self, view: View, clip_from_away: np.ndarray, clip_from_map: np.ndarray, eye: np.ndarray, light: Lighting,

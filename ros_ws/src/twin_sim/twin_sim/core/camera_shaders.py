@@ -24,10 +24,10 @@ float chance(uint x) { return float(mixed(x) >> 8) / 16777216.0; }
 
 #: Needs shadow_from_map and spread (softness, in parts of the map).
 _SHADOW = """
-float unshaded(sampler2DShadow map, vec3 place) {
+float unshaded(sampler2DShadow map, vec3 place, float slack) {
     vec3 p = (shadow_from_map * vec4(place, 1.0)).xyz * 0.5 + 0.5;
     if (any(lessThan(p.xy, vec2(0.01))) || any(greaterThan(p.xy, vec2(0.99)))) return 1.0;
-    p.z -= 0.0004;
+    p.z -= slack;
 #ifdef SUNNY
     return 0.5 * (texture(map, p + vec3(-spread, -spread * 0.4, 0)) + texture(map, p + vec3(spread, spread * 0.4, 0)));
 #endif
@@ -157,7 +157,7 @@ void main() {
 #endif
     o_albedo = vec4(sqrt(albedo), sqrt(emission * 0.25));
     o_normal = vec4(normal * 0.5 + 0.5, roughness);
-    float share = dot(normal, direct) > 0.0 ? unshaded(still_shadow, place + normal * 0.06) : 0.0;
+    float share = dot(normal, direct) > 0.0 ? unshaded(still_shadow, place + normal * 0.10, 1e-4) : 0.0;
 #if defined(NIGHT) && defined(MOVING)
     vec3 lamps_light = float(labels.w) / 1024.0 * (0.45 + 0.45 * max(normal.z, 0.0)) * vec3(1.0, 0.86, 0.66);
     o_light = vec4(sqrt(lamps_light * 0.25), share);
@@ -273,7 +273,7 @@ void main() {
     vec3 place = eye + span;
     vec3 normal = normalize(n.xyz * 2.0 - 1.0);
     vec3 albedo = a.rgb * a.rgb;
-    float share = l.a * unshaded(moving_shadow, place + normal * 0.03), facing = max(dot(normal, direct), 0.0);
+    float share = l.a * unshaded(moving_shadow, place, -2e-5), facing = max(dot(normal, direct), 0.0);
     vec3 light = direct_colour * facing * share + mix(ground_light, sky_light, normal.z * 0.5 + 0.5);
 #ifdef NIGHT
     light += l.rgb * l.rgb * 4.0 * (0.45 + 0.55 * share) + headlight(place, normal);
