@@ -24,6 +24,8 @@ class Residents:
 
         """
         world = scenario.world
+        self._platforms = frozenset(platform.name for platform in world.district.platforms)
+        scripted = scripted | {vehicle.name for vehicle in scenario.config.vehicles}
         routes = tuple(route for route in world.config.routes if route.platform not in scripted)
         world = dataclasses.replace(world, config=dataclasses.replace(world.config, routes=routes))
         self._population = Population(world, scenario.config.population, weather, seed)
@@ -31,6 +33,12 @@ class Residents:
         self._gates = {gate.name for area in world.config.crowd_areas for gate in area.gates}
         self._flows = sorted(scenario.config.flows, key=lambda flow: flow.at)
         self._start_ns = scenario.start_ns
+        self.spawned: dict[str, int] = {}
+        for vehicle in scenario.config.vehicles:
+            self.spawned[vehicle.name] = self._population.spawn_vehicle(
+                vehicle.kind, vehicle.edges, depart=vehicle.departs, position=vehicle.position, speed=vehicle.speed,
+                lane=vehicle.lane,
+            )  # fmt: skip
 
     @property
     def signals(self) -> np.ndarray:
@@ -40,7 +48,9 @@ class Residents:
     @property
     def vehicles(self) -> dict[str, int]:
         """Return the actor_id of every sensor vehicle, by platform."""
-        return self._population.vehicles
+        return self._population.vehicles | {
+            name: item for name, item in self.spawned.items() if name in self._platforms
+        }
 
     def step(self, stamp_ns: int, scripted: np.ndarray) -> np.ndarray:
         """Return the population at a stamp, (N,) ACTOR, sorted by actor_id."""
@@ -61,6 +71,10 @@ class Residents:
             return False
         self._population.take_over(actor_id)
         return True
+
+    def take_back(self, row: np.ndarray) -> None:
+        """Let an actor of the script, (1,) ACTOR, join the population; a vehicle vanishes where no street is near."""
+        self._population.release(row)
 
     def close(self) -> None:
         """End the models."""

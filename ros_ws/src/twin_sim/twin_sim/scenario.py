@@ -15,7 +15,15 @@ from typing import Any
 import yaml
 
 from twin_common.config import Config, ConfigError, from_mapping, load_yaml, setting
-from twin_sim.core.acts import ActorConfig, FacadeConfig, FlowConfig, LoadConfig, ScriptConfig, SignConfig
+from twin_sim.core.acts import (
+    ActorConfig,
+    FacadeConfig,
+    FlowConfig,
+    LoadConfig,
+    ScriptConfig,
+    SignConfig,
+    VehicleConfig,
+)
 from twin_sim.core.demand import PopulationConfig
 from twin_sim.core.faults import FaultsConfig
 from twin_sim.core.frame import EventKind, Weather
@@ -77,6 +85,7 @@ class ScenarioConfig(Config):
     population: PopulationConfig = setting(doc="traffic, pedestrians and crowds", factory=PopulationConfig)
     flows: tuple[FlowConfig, ...] = setting((), doc="people who stream into crowd areas")
     actors: tuple[ActorConfig, ...] = setting((), doc="scripted actors")
+    vehicles: tuple[VehicleConfig, ...] = setting((), doc="vehicles of the traffic with routes of their own")
     facades: tuple[FacadeConfig, ...] = setting((), doc="panels that come down")
     signs: tuple[SignConfig, ...] = setting((), doc="signs that fall")
     loads: tuple[LoadConfig, ...] = setting((), doc="loads that drop from cranes")

@@ -11,6 +11,7 @@ import numpy as np
 from twin_common.config import ConfigError
 from twin_sim.core.acts import KINDS, ActorConfig, StepConfig
 from twin_sim.core.faults import Faults
+from twin_sim.core.fleet import KIND_BY_NAME
 from twin_sim.core.lane_ways import LaneIndex
 from twin_sim.core.network_zones import read_network
 from twin_sim.core.stage import resolve_point
@@ -64,10 +65,8 @@ def unknown(where: str, what: str, name: str, known: Iterable[str]) -> ConfigErr
 
 
 def _check_names(scenario: Scenario, where: str) -> None:
-    for name in ("actors", "events"):
-        entries = [(name, i, item.name) for i, item in enumerate(getattr(scenario.config, name))]
-        if name == "events":
-            entries += [("precursors", i, item.name) for i, item in enumerate(scenario.config.precursors)]
+    for names in (("actors", "vehicles"), ("events", "precursors")):
+        entries = [(name, i, item.name) for name in names for i, item in enumerate(getattr(scenario.config, name))]
         seen: set[str] = set()
         for owner, i, item in entries:
             if item in seen:
@@ -142,6 +141,27 @@ def _check_pace(
             raise ConfigError(f"{where}.arrive: needs {pace:.1f} m/s; expected at most {fastest:g} for a {actor.kind}")
 
 
+def _check_vehicles(scenario: Scenario, where: str, edges: set[str]) -> None:
+    platforms = {item.name for item in scenario.world.district.platforms if item.kind == "vehicle"}
+    for i, vehicle in enumerate(scenario.config.vehicles):
+        place = f"{where}.vehicles[{i}]"
+        if vehicle.kind not in KIND_BY_NAME:
+            raise unknown(f"{place}.kind", "kind of vehicle", vehicle.kind, KIND_BY_NAME)
+        if (vehicle.kind == "sensor_vehicle") != (vehicle.name in platforms):
+            raise ConfigError(
+                f"{place}.name: {vehicle.name}; expected a sensor vehicle's platform for a sensor_vehicle only"
+            )
+        if not vehicle.edges:
+            raise ConfigError(f"{place}.edges: none; expected at least one edge")
+        for edge in vehicle.edges:
+            if edge not in edges:
+                raise unknown(f"{place}.edges", "edge", edge, sorted(edges))
+        if vehicle.departs > scenario.duration:
+            raise ConfigError(
+                f"{place}.departs: {vehicle.departs:g} s is after the end; expected at most {scenario.duration:g}"
+            )
+
+
 def _check_edges(scenario: Scenario, where: str) -> None:
     """Check edges and lanes against the network; it is read only where a scenario names one."""
     steps = [
@@ -150,10 +170,11 @@ def _check_edges(scenario: Scenario, where: str) -> None:
         for j, step in enumerate(actor.do)
         if step.drive is not None or (step.when is not None and step.when.red_at is not None)
     ]
-    if not steps:
+    if not steps and not scenario.config.vehicles:
         return
     network = read_network(scenario.world.network)
     lanes, edges = LaneIndex(network), {edge.name for edge in network.edges}
+    _check_vehicles(scenario, where, edges)
     for place, step in steps:
         if step.when is not None and step.when.red_at is not None and step.when.red_at not in edges:
             raise unknown(f"{place}.when.red_at", "edge", step.when.red_at, sorted(edges))
@@ -219,7 +240,7 @@ def _check_event(scenario: Scenario, event: EventConfig, where: str) -> None:
         raise ConfigError(f"{where}.time: {event.time:g} s is after the end; expected at most {scenario.duration:g}")
     if event.place is not None:
         _point(scenario, event.place, f"{where}.place")
-    known = {item.name: item.appears for item in config.actors}
+    known = {item.name: item.appears for item in config.actors} | {item.name: item.departs for item in config.vehicles}
     things = [item.name for item in world.panels] + [item.name for item in world.cranes]
     things += [item.name for item in scenario.world.district.platforms]
     for name in event.actors:

@@ -39,8 +39,15 @@ class People(Protocol):
     def step(self, stamp_ns: int, scripted: np.ndarray) -> np.ndarray:
         """Return the population at a stamp, (N,) ACTOR, which reacts to the scripted actors, (M,) ACTOR."""
 
+    @property
+    def spawned(self) -> dict[str, int]:
+        """Return the actor_id of every vehicle of the scenario, by name."""
+
     def take_over(self, actor_id: int) -> bool:
         """Take an actor out, for the script to move; False if it is not there."""
+
+    def take_back(self, row: np.ndarray) -> None:
+        """Let an actor of the script, (1,) ACTOR, go on as one of the population."""
 
     def close(self) -> None:
         """Free what it holds."""
@@ -53,6 +60,7 @@ class Nobody:
         """Have no signals and no vehicles."""
         self.signals = np.zeros(0, SIGNAL)
         self.vehicles: dict[str, int] = {}
+        self.spawned: dict[str, int] = {}
 
     def step(self, stamp_ns: int, scripted: np.ndarray) -> np.ndarray:
         """Return nobody."""
@@ -61,6 +69,9 @@ class Nobody:
     def take_over(self, actor_id: int) -> bool:
         """Find nobody."""
         return False
+
+    def take_back(self, row: np.ndarray) -> None:
+        """Let the actor go."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -95,13 +106,13 @@ class Simulation:
         self._stage = Stage(self._zones, lanes, places, heads)
         self._script = Script(config.script(), world.config, self._stage, self.seed, night=self.weather.night)
         self._driven = {actor.config.platform: actor for actor in self._script.performers if actor.config.platform}
+        self._people: People = self._populate() if populated else Nobody()
         self._observer = Observer(
             self._expected(places), self.start_ns, Detectors(self._zones, lanes, StopLines(network, heads)),
             self._crowds(), {item.name: (item.pose.x, item.pose.y, item.pose.z) for item in world.district.platforms},
         )  # fmt: skip
-        self._people: People = self._populate() if populated else Nobody()
         self._script.take_over = self._people.take_over
-        self._others = no_actors()
+        self._others, self._signals = no_actors(), np.zeros(0, SIGNAL)
         self._count = 0
 
     def _populate(self) -> People:
@@ -114,6 +125,7 @@ class Simulation:
         """Names of scripted actors and of panels, signs and loads, by actor_id."""
         found = {item.actor_id: item.config.name for item in self._script.performers}
         found |= {PANEL_ID + i: panel.name for i, panel in enumerate(self.world.config.panels)}
+        found |= {number: name for name, number in self._people.spawned.items()}
         return found | {LOAD_ID + i: f"load of {load.crane}" for i, load in enumerate(self.scenario.config.loads)}
 
     @property
@@ -126,14 +138,18 @@ class Simulation:
         stamp_ns, now = self.start_ns + self._count * STEP_NS, self.time
         if self._count == 0:
             self._others = self._people.step(stamp_ns, no_actors())
-            scripted = self._script.step(now, self._others, self._people.signals)
+            self._signals = self._people.signals
+            scripted = self._script.step(now, self._others, self._signals)
             self._others = self._others[~np.isin(self._others["actor_id"], sorted(self._script.cleared))]
         else:
-            scripted = self._script.step(now, self._others, self._people.signals)
+            scripted = self._script.step(now, self._others, self._signals)
+            while self._script.joined:
+                self._people.take_back(self._script.joined.pop(0))
             self._others = self._people.step(stamp_ns, scripted)
+            self._signals = self._people.signals
         actors = np.concatenate([self._others, scripted])
         actors = actors[np.argsort(actors["actor_id"], kind="stable")]
-        signals, lost = self._people.signals, self.faults.lost(stamp_ns)
+        signals, lost = self._signals, self.faults.lost(stamp_ns)
         events = self._observer.step(now, actors, self._script, self._stage, signals, lost)
         self._count += 1
         vehicles = self._people.vehicles | {name: item.actor_id for name, item in self._driven.items() if item.present}

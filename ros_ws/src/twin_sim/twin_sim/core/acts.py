@@ -41,7 +41,7 @@ TOP_SPEED_VEHICLE = 45.0
 HELD = {activity.name.lower(): activity for activity in (
     Activity.STANDING, Activity.WAITING, Activity.SITTING, Activity.LYING, Activity.FIGHTING, Activity.PARKED,
 )}  # fmt: skip
-VERBS = ("go", "drive", "hold", "fall", "rise", "brake", "chase", "fight", "leave")
+VERBS = ("go", "drive", "hold", "fall", "rise", "brake", "chase", "fight", "leave", "join")
 CONDITIONS = ("within", "enters", "does", "touched", "red_at")
 
 
@@ -98,6 +98,7 @@ class StepConfig(Config):
     chase: str | None = setting(None, doc="actor that is followed on its trail")
     fight: tuple[str, ...] | None = setting(None, doc="actors that are fought with, until the next step")
     leave: bool | None = setting(None, doc="go out of sight: into a house, a car")
+    join: bool | None = setting(None, doc="become one of the population: go on as traffic and passers-by do")
     speed: float | None = setting(None, "m/s", "of go, drive and chase", low=0.05, high=45)
     acceleration: float | None = setting(None, "m/s²", "of go, drive and chase", low=0.1, high=12)
     heed: bool = setting(True, doc="on wheels: keep a distance to the population, and stop at red lights on a drive")
@@ -170,6 +171,21 @@ class LoadConfig(Config):
     size: tuple[float, float, float] = setting((3.0, 1.2, 0.8), "m", "length, width, height", low=0.1, high=15)
     sways_from: float | None = setting(None, "s", "precursor: swings, more and more, from then on", low=0)
     sway: float = setting(2.0, "m", "how far, at last", low=0.1, high=10)
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleConfig(Config):
+    """A vehicle of the traffic, with a route of its own; unlike an actor it drives as everybody does."""
+
+    name: str = setting(doc="for people; of a sensor vehicle: its platform")
+    edges: tuple[str, ...] = setting(doc="SUMO edges of its route; those that do not connect are joined")
+    kind: str = setting("saloon", doc="vehicle type of the population, such as saloon, taxi, bus, sensor_vehicle")
+    departs: float = setting(0.0, "s", "when; it may wait for room", low=0)
+    position: float | None = setting(None, "m", "of its front along the first edge; none: at its beginning", low=0)
+    speed: float | None = setting(None, "m/s", "at departure; none: as fast as is safe", low=0, high=45)
+    lane: int | None = setting(
+        None, doc="index among all lanes of the edge, 0 outside; none: what suits its route", low=0
+    )
 
 
 @dataclass(frozen=True, slots=True)

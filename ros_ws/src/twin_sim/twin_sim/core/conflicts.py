@@ -16,6 +16,8 @@ TIME_LIMIT, BRAKING_LIMIT = 1.5, 4.0
 NEAR, LEAST_SPEED = 25.0, 2.0
 #: A conflict is over when it has not held for this long, seconds; without contact it was a near collision.
 CALM = 1.0
+#: Who is hurt more; a conflict is where the weaker one is.
+WEAKNESS = {int(kind): int(kind not in VEHICLES) + int(kind == ObjectClass.PEDESTRIAN) for kind in ObjectClass}
 _TIMES = np.arange(0.0, TIME_LIMIT + 1e-9, 0.1)
 _WHEELS = np.array([int(item) for item in (*VEHICLES, *TWO_WHEELERS)])
 _DOWN = (int(Activity.FALLING), int(Activity.LYING), int(Activity.PARKED))
@@ -23,7 +25,7 @@ _DOWN = (int(Activity.FALLING), int(Activity.LYING), int(Activity.PARKED))
 
 @dataclass(slots=True)
 class Conflict:
-    """A pair on a course to collide: begin, last time that it held, seconds, and where, metres."""
+    """A pair on a course to collide: begin, last time that it held, seconds, and where the weaker was then, metres."""
 
     begun: float
     last: float
@@ -49,12 +51,16 @@ class Conflicts:
         wheels = np.isin(others["classification"], _WHEELS)
         place = np.column_stack([others["x"], others["y"]])
         velocity = np.column_stack([others["velocity_x"], others["velocity_y"]]).astype(float)
+        reach = np.hypot(others["length"], others["width"]) / 2
         for one in scripted[_of_interest(scripted)]:
             way = place - (one["x"], one["y"])
             speed = velocity - (one["velocity_x"], one["velocity_y"])
             near = ((way**2).sum(1) < NEAR**2) & ((way * speed).sum(1) < 0) & ((speed**2).sum(1) > LEAST_SPEED**2)
             if one["classification"] not in _WHEELS:
                 near &= wheels
+            time = np.clip(-(way * speed).sum(1) / np.maximum((speed**2).sum(1), 1e-9), 0.0, TIME_LIMIT)
+            closest = ((way + speed * time[:, None]) ** 2).sum(1)
+            near &= closest < (reach + np.hypot(one["length"], one["width"]) / 2) ** 2
             for other in others[near & (others["actor_id"] != one["actor_id"])]:
                 if on_course(one, other):
                     self._hold(now, one, other)
@@ -66,8 +72,9 @@ class Conflicts:
 
     def _hold(self, now: float, one: np.ndarray, other: np.ndarray) -> None:
         first, second = sorted((int(one["actor_id"]), int(other["actor_id"])))
-        x, y = float(one["x"] + other["x"]) / 2, float(one["y"] + other["y"]) / 2
-        self._open.setdefault((first, second), Conflict(now, now, x, y)).last = now
+        weaker = one if WEAKNESS[int(one["classification"])] >= WEAKNESS[int(other["classification"])] else other
+        conflict = self._open.setdefault((first, second), Conflict(now, now, 0.0, 0.0))
+        conflict.last, conflict.x, conflict.y = now, float(weaker["x"]), float(weaker["y"])
 
 
 def _of_interest(actors: np.ndarray) -> np.ndarray:

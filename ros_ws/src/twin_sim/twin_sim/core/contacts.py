@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from twin_common.core.object_class import ObjectClass
-from twin_sim.core.falls import throw, tip_over
+from twin_sim.core.falls import natural_fall, throw, tip_over
 from twin_sim.core.frame import TWO_WHEELERS, VEHICLES, Activity, Light
 from twin_sim.core.impacts import Box, Rigid, collide, part, slide, touch
 from twin_sim.core.performer import MASS, Performer
@@ -34,6 +35,60 @@ class Contact:
     speed: float
 
 
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An actor of the population near a scripted one, as of the last frame; ``row`` is its row of ACTOR."""
+
+    actor_id: int
+    kind: int
+    x: float
+    y: float
+    yaw: float
+    length: float
+    width: float
+    velocity: np.ndarray
+    row: np.ndarray
+
+    def box(self, lead: float = 0.0) -> Box:
+        """Return its box ``lead`` seconds later."""
+        x, y = self.x + float(self.velocity[0]) * lead, self.y + float(self.velocity[1]) * lead
+        return Box(x, y, self.yaw, self.length, self.width)
+
+
+def stranger(row: np.ndarray) -> Stranger:
+    """Return a row of ACTOR as plain numbers."""
+    x, y, yaw, length, width = (float(row[name]) for name in ("x", "y", "yaw", "length", "width"))
+    velocity = np.array([float(row["velocity_x"]), float(row["velocity_y"])])
+    return Stranger(int(row["actor_id"]), int(row["classification"]), x, y, yaw, length, width, velocity, row)
+
+
+@dataclass(frozen=True, slots=True)
+class Meetings:
+    """Pairs that may touch before the next frame."""
+
+    scripted: list[tuple[Performer, Performer]]
+    strangers: list[tuple[Performer, Stranger]]
+
+
+def meetings(present: list[Performer], others: np.ndarray, span: float) -> Meetings:
+    """Return the pairs of scripted actors, and of these and the population, (N,) ACTOR, that are near enough."""
+    scripted, strangers = [], []
+    reach = [math.hypot(*item.size[:2]) / 2 + 0.3 + float(np.hypot(*item.velocity[:2])) * span for item in present]
+    for i, first in enumerate(present):
+        for j in range(i + 1, len(present)):
+            second = present[j]
+            if (first.x - second.x) ** 2 + (first.y - second.y) ** 2 < (reach[i] + reach[j]) ** 2:
+                scripted.append((first, second))
+    if len(others) and present:
+        speed = np.hypot(others["velocity_x"], others["velocity_y"])
+        sizes = np.hypot(others["length"], others["width"]) / 2 + speed * span
+        places = np.column_stack([others["x"], others["y"]])
+        for first, far in zip(present, reach, strict=True):
+            near = ((places - (first.x, first.y)) ** 2).sum(1) < (far + sizes) ** 2
+            strangers += [(first, stranger(row)) for row in others[near]]
+    return Meetings(scripted, strangers)
+
+
 class Contacts:
     """Finds contacts and lets them act on scripted actors; every pair is told once."""
 
@@ -41,22 +96,16 @@ class Contacts:
         """Begin with none."""
         self.found: list[Contact] = []
         self._told: set[tuple[int, int]] = set()
+        self._adopted: set[int] = set()
 
-    def step(self, performers: list[Performer], others: np.ndarray, lead: float, now: float) -> None:
-        """Look at all pairs with a scripted actor.
-
-        Args:
-            performers: those who are present.
-            others: (N,) ACTOR of the population, near ones only.
-            lead: time by which ``others`` are older than now, seconds.
-            now: seconds.
-
-        """
-        for i, first in enumerate(performers):
-            for second in performers[i + 1 :]:
+    def step(self, meetings: Meetings, lead: float, now: float) -> None:
+        """Look at all pairs that may touch, ``lead`` seconds after the last frame, at ``now`` seconds."""
+        for first, second in meetings.scripted:
+            if first.present and second.present:
                 self._pair(first, second, now)
-            for row in others:
-                self._stranger(first, row, lead, now)
+        for performer, stranger in meetings.strangers:
+            if performer.present and stranger.actor_id not in self._adopted:
+                self._stranger(performer, stranger, lead, now)
 
     def _tell(self, first: int, second: int, point: tuple[float, float], speed: float, now: float) -> bool:
         pair = (min(first, second), max(first, second))
@@ -102,15 +151,21 @@ class Contacts:
         else:
             strike(person, 0.5 * vehicle.velocity[:2], now)
 
-    def swept(self, performers: list[Performer], others: np.ndarray, lead: float) -> np.ndarray:
-        """Return the actors of the population, (N,) ACTOR, whom a scripted vehicle runs into now."""
-        hit = np.zeros(len(others), bool)
-        for performer in performers:
-            if performer.person or (performer.speed < 0.5 and performer.rigid is None):
-                continue
-            for i, row in enumerate(others):
-                hit[i] |= touch(performer.box(), row_box(row, lead)) is not None
-        return np.asarray(others[hit])
+    def swept(self, meetings: Meetings, lead: float) -> list[Stranger]:
+        """Return the actors of the population whom a scripted vehicle runs into now."""
+        hit = []
+        for performer, stranger in meetings.strangers:
+            moves = (
+                performer.present and not performer.person and (performer.speed > 0.5 or performer.rigid is not None)
+            )
+            if (
+                moves
+                and stranger.actor_id not in self._adopted
+                and touch(performer.box(), stranger.box(lead)) is not None
+            ):
+                self._adopted.add(stranger.actor_id)
+                hit.append(stranger)
+        return hit
 
     def under(self, pieces: np.ndarray, people: np.ndarray) -> np.ndarray:
         """Return the people, (N,) ACTOR, on whom falling things come down now."""
@@ -120,26 +175,24 @@ class Contacts:
         near = (apart < reach) & (low["z"] - people["z"][:, None] < HEAD)
         return np.asarray(people[near.any(axis=1)])
 
-    def _stranger(self, performer: Performer, row: np.ndarray, lead: float, now: float) -> None:
+    def _stranger(self, performer: Performer, stranger: Stranger, lead: float, now: float) -> None:
         """Let a vehicle of the population, which keeps its course, hit a scripted person or vehicle."""
-        kind = int(row["classification"])
-        if kind not in _MOTOR + _RIDERS or performer.down:
+        if stranger.kind not in _MOTOR + _RIDERS or performer.down:
             return
-        velocity = np.array([float(row["velocity_x"]), float(row["velocity_y"])])
-        box = row_box(row, lead)
-        contact = touch(box, performer.box())
+        contact = touch(stranger.box(lead), performer.box())
         if contact is None:
             return
-        speed = float((velocity - performer.velocity[:2]) @ contact.normal)
-        if speed < 0.3 or not self._tell(int(row["actor_id"]), performer.actor_id, contact.point, speed, now):
+        speed = float((stranger.velocity - performer.velocity[:2]) @ contact.normal)
+        if speed < 0.3 or not self._tell(stranger.actor_id, performer.actor_id, contact.point, speed, now):
             return
         performer.touched = now
+        motor = stranger.kind in _MOTOR
         if performer.person:
-            if np.hypot(*velocity) > 0.5:
-                strike(performer, velocity if kind in _MOTOR else 0.5 * velocity, now)
-        elif kind in _MOTOR:
-            mass = MASS[ObjectClass(kind)]
-            other = Rigid(box.x, box.y, box.yaw, box.length, box.width, velocity, 0.0, mass)
+            if np.hypot(*stranger.velocity) > 0.5:
+                strike(performer, stranger.velocity if motor else 0.5 * stranger.velocity, now)
+        elif motor:
+            box, mass = stranger.box(lead), MASS[ObjectClass(stranger.kind)]
+            other = Rigid(box.x, box.y, box.yaw, box.length, box.width, stranger.velocity.copy(), 0.0, mass)
             body = _rigid(performer)
             collide(other, body, contact)
             _loosen(performer, body, now)
@@ -160,13 +213,7 @@ class Contacts:
                     speed = abs(float(row["velocity_z"]))
                     self._tell(int(row["actor_id"]), person.actor_id, (person.x, person.y), speed, now)
                     person.touched = now
-                    tip_over(person, "forward", now)
-
-
-def row_box(row: np.ndarray, lead: float = 0.0) -> Box:
-    """Return the box of a row of ACTOR ``lead`` seconds later."""
-    x, y = float(row["x"] + row["velocity_x"] * lead), float(row["y"] + row["velocity_y"] * lead)
-    return Box(x, y, float(row["yaw"]), float(row["length"]), float(row["width"]))
+                    tip_over(person, natural_fall(person.look.appearance), now)
 
 
 def strike(person: Performer, velocity: np.ndarray, now: float) -> None:
@@ -174,7 +221,7 @@ def strike(person: Performer, velocity: np.ndarray, now: float) -> None:
     if np.hypot(*velocity) >= THROWS_FROM:
         throw(person, velocity, now)
     else:
-        tip_over(person, "forward", now)
+        tip_over(person, natural_fall(person.look.appearance), now)
 
 
 def _rigid(performer: Performer) -> Rigid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_sim.core.body_palettes import scattered
 from twin_sim.core.frame import Activity
 from twin_sim.core.impacts import BODY_FRICTION, GRAVITY, landed, launch
 from twin_sim.core.performer import LYING_HEIGHT, Fall, Performer
@@ -11,7 +12,24 @@ from twin_sim.core.ways import clamp, wrapped
 
 #: A person who is hit is stretched out sooner than one who tips over, seconds.
 THROWN_TIME = 0.6
+#: Stream of appearance that chooses how a body lies.
+LYING_SALT = 22
+#: Where the body of a look goes as it lies down: prone, supine, or on its side (order of person_poses.LYING).
+NATURAL = ("forward", "backward", "left")
 TURNS = {"forward": 0.0, "left": np.pi / 2, "right": -np.pi / 2, "backward": np.pi}
+
+
+def natural_fall(appearance: int) -> str:
+    """Return the direction in which a person of these looks goes down."""
+    return NATURAL[int(scattered(np.array([appearance], np.uint32), LYING_SALT)[0]) % len(NATURAL)]
+
+
+def look_for_fall(appearance: int, towards: str) -> int:
+    """Return the next looks, from these on, of a person who goes down in a direction."""
+    wanted = "left" if towards == "right" else towards
+    while natural_fall(appearance) != wanted:
+        appearance += 1
+    return appearance
 
 
 def tip_over(performer: Performer, towards: str, now: float) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 GRAVITY = 9.81
-#: Share of the vehicle's speed that a person struck by the front leaves with, and the angle of the launch.
-#: Searle & Searle 1983, "The trajectories of pedestrians, motorcycles, motorcyclists, etc., following a road
-#: accident": projection efficiency 0.6 to 0.9 of adults; Wood & Simms 2000: launch angles 5 to 20 degrees.
-EFFICIENCY, LAUNCH_ANGLE = 0.8, np.radians(12.0)
-#: Friction of a clothed person tumbling and sliding on asphalt (Searle & Searle 1983: 0.66 dry).
+#: Share of the vehicle's speed with which a person struck by its front leaves, and the angle of the launch: assumed,
+#: such that the person comes to rest ahead of a braking car and within Searle's bounds (``throw_bounds``).
+EFFICIENCY, LAUNCH_ANGLE = 0.92, np.radians(12.0)
+#: Friction of a clothed person tumbling and sliding on asphalt: Searle & Searle 1983, "The trajectories of pedestrians,
+#: motorcycles, motorcyclists, etc., following a road accident" (SAE 831622), 0.66 dry.
 BODY_FRICTION = 0.66
 #: Car against car: restitution falls to about 0.1 at city speeds, friction of sheet metal 0.4 to 0.6 (Brach & Brach,
 #: "Vehicle Accident Analysis and Reconstruction Methods").

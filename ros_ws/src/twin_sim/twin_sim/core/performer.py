@@ -68,6 +68,7 @@ class Performer:
     lights: int = 0
     present: bool = False
     gone: bool = False
+    joining: bool = False
     step: int = -1
     step_begun: float = 0.0
     step_done: bool = True
@@ -77,7 +78,8 @@ class Performer:
     fall: Fall | None = None
     rigid: Rigid | None = None
     touched: float | None = None
-    limit: float = np.inf
+    limit: float = math.inf
+    aside: float = 0.0
     stops: tuple[tuple[float, str], ...] = ()
     trail_place: int = 0
     anchor: tuple[float, float, float] | None = None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from twin_common.core.object_class import ObjectClass
 from twin_sim.core.acts import ScriptConfig
-from twin_sim.core.contacts import SHOCK, SHOCK_BRAKING, Contact, Contacts, advance_slide, row_box
-from twin_sim.core.frame import Activity, Light, no_actors
+from twin_sim.core.contacts import SHOCK, SHOCK_BRAKING, Contact, Contacts, Meetings, advance_slide, meetings, stranger
+from twin_sim.core.falls import look_for_fall
+from twin_sim.core.frame import Light, no_actors
 from twin_sim.core.hazards import FacadeFall, Fact, Hazard, load_drop, panel_row, sign_fall
-from twin_sim.core.heeding import speed_limit
+from twin_sim.core.heeding import heed
 from twin_sim.core.impacts import Box, touch
 from twin_sim.core.performer import Performer, adopted, look_of
 from twin_sim.core.stage import Stage, condition_holds
@@ -22,7 +24,7 @@ from twin_sim.world import WorldConfig
 #: Scripted actors have ids from here on, in the order of the scenario.
 SCRIPTED_ID = 1_000_001
 SUBSTEPS = 5
-#: The population is looked at within this of a scripted actor, metres.
+#: Who is taken into the script may touch scripted actors within this, metres.
 REACH = 14.0
 #: Room before and behind a scripted vehicle when it begins, metres.
 ROOM = 8.0
@@ -44,13 +46,18 @@ class Script:
         self._config, self._stage, self._night = config, stage, night
         #: Takes an actor out of the population, for the script to move; False if it is not there.
         self.take_over: Callable[[int], bool] = lambda actor_id: False
+        #: Actors, (1,) ACTOR each, that have joined the population since this was last emptied.
+        self.joined: list[np.ndarray] = []
         #: Actors of the population that stood in the way at the start.
         self.cleared: set[int] = set()
         self._contacts = Contacts()
+        self._meetings = Meetings([], [])
         self.now = 0.0
         for i, actor in enumerate(config.actors):
             rng = np.random.default_rng([seed, 1, i])
             drawn = int(rng.integers(2**31))
+            falls = next((step.fall for step in actor.do if step.fall is not None), None)
+            drawn = look_for_fall(drawn, falls) if falls is not None else drawn
             seed_of_look = actor.appearance if actor.appearance is not None else drawn
             x, y = stage.point(actor.start) if actor.start is not None else (0.0, 0.0)
             stage.performers[actor.name] = Performer(actor, SCRIPTED_ID + i, look_of(actor, seed_of_look), x, y)
@@ -119,8 +126,10 @@ class Script:
             self._clear(others)
         for performer in self.performers:
             if performer.present:
-                performer.limit = speed_limit(performer, stage)
+                heed(performer, stage, span)
                 self._climb(performer, span)
+        present = [item for item in self.performers if item.present]
+        self._meetings = meetings(present, others, max(span, 0.0))
         for i in range(SUBSTEPS if span > 0 else 0):
             self.now = start + span * (i + 1) / SUBSTEPS
             self._substep(others, self.now - start, span / SUBSTEPS)
@@ -145,10 +154,9 @@ class Script:
             self._next(performer, now)
             advance_step(performer, stage, now, interval)
             self._finish(performer)
-        present = [item for item in present if item.present]
-        near = _near(others, present)
-        self._adopt(self._contacts.swept(present, near, lead), lead, now)
-        self._contacts.step([item for item in self.performers if item.present], near, lead, now)
+        for other in self._contacts.swept(self._meetings, lead):
+            self._adopt(other.row, lead, now)
+        self._contacts.step(self._meetings, lead, now)
         self._drop_things(others, lead, now, interval)
         stage.record_trails()
 
@@ -160,19 +168,25 @@ class Script:
             if not len(flying):
                 continue
             people = others[others["classification"] == ObjectClass.PEDESTRIAN]
-            self._adopt(self._contacts.under(flying, people), lead, now)
+            for row in self._contacts.under(flying, people):
+                self._adopt(row, lead, now)
             self._contacts.pieces([item for item in self.performers if item.present], flying, now)
 
-    def _adopt(self, rows: np.ndarray, lead: float, now: float) -> None:
-        """Take actors of the population, (N,) ACTOR, into the script: something has happened to them."""
-        for row in rows:
-            number = int(row["actor_id"])
-            if any(item.actor_id == number for item in self.performers) or not self.take_over(number):
-                continue
-            performer = adopted(row, lead, now)
-            self._stage.performers[performer.config.name] = performer
-            self.performers.append(performer)
-            self._entries.append((now, 0.0))
+    def _adopt(self, row: np.ndarray, lead: float, now: float) -> None:
+        """Take an actor of the population, a row of ACTOR, into the script: something happens to it."""
+        number = int(row["actor_id"])
+        if any(item.actor_id == number for item in self.performers) or not self.take_over(number):
+            return
+        performer = adopted(row, lead, now)
+        near = [
+            item
+            for item in self.performers
+            if item.present and math.hypot(item.x - performer.x, item.y - performer.y) < REACH
+        ]
+        self._meetings.scripted.extend((item, performer) for item in near)
+        self._stage.performers[performer.config.name] = performer
+        self.performers.append(performer)
+        self._entries.append((now, 0.0))
 
     def _clear(self, others: np.ndarray) -> None:
         """Take vehicles of the population off the spots where scripted ones begin."""
@@ -182,7 +196,7 @@ class Script:
             box = performer.box()
             roomy = Box(box.x, box.y, box.yaw, box.length + 2 * ROOM, box.width)
             for row in others:
-                if row["classification"] != ObjectClass.PEDESTRIAN and touch(roomy, row_box(row)) is not None:
+                if row["classification"] != ObjectClass.PEDESTRIAN and touch(roomy, stranger(row).box()) is not None:
                     self.cleared.add(int(row["actor_id"]))
         for number in sorted(self.cleared):
             self.take_over(number)
@@ -242,12 +256,15 @@ class Script:
         if now > performer.touched + SHOCK and current.brake is None:
             performer.speed = max(performer.speed - SHOCK_BRAKING * 0.02, 0.0)
 
-    @staticmethod
-    def _finish(performer: Performer) -> None:
-        """Let an actor go whose last way has ended, or who leaves."""
+    def _finish(self, performer: Performer) -> None:
+        """Let an actor go whose last way has ended, or who leaves or joins the population."""
         last = performer.step == len(performer.config.do) - 1 and performer.step >= 0
         if performer.gone or (last and performer.step_done and performer.config.do[performer.step].moves):
             performer.gone, performer.present = True, False
+            if performer.joining:
+                row = no_actors(1)
+                performer.row(row[0], self.now)
+                self.joined.append(row)
 
     def _note_signals(self) -> None:
         stage = self._stage
@@ -268,13 +285,3 @@ class Script:
         things = [hazard.rows(now) for hazard in self.hazards]
         everything = np.concatenate([rows, self._still, *things])
         return np.asarray(everything[np.argsort(everything["actor_id"], kind="stable")])
-
-
-def _near(others: np.ndarray, present: list[Performer]) -> np.ndarray:
-    """Return the actors of the population that may touch a scripted one soon."""
-    if not len(others) or not present:
-        return others[:0]
-    places = np.array([(item.x, item.y) for item in present])
-    off = np.hypot(others["x"][:, None] - places[:, 0], others["y"][:, None] - places[:, 1])
-    moving = others["activity"] != Activity.PARKED
-    return np.asarray(others[(off.min(axis=1) < REACH) & moving])

@@ -53,11 +53,18 @@ class Stage:
 
     def red(self, edge: str) -> bool:
         """Return whether the signal at the end of an edge is red for vehicles."""
+        return self._shown(edge) == SignalState.RED
+
+    def stops(self, edge: str) -> bool:
+        """Return whether the signal at the end of an edge is red or yellow for vehicles."""
+        return self._shown(edge) in (SignalState.RED, SignalState.YELLOW)
+
+    def _shown(self, edge: str) -> SignalState:
         for head in self.heads:
             if head.edge == edge and head.users == USERS_VEHICLES:
                 shown = self.signals["state"][self.signals["signal_id"] == head.signal_id]
-                return len(shown) > 0 and bool(shown[0] == SignalState.RED)
-        return False
+                return SignalState(int(shown[0])) if len(shown) else SignalState.OFF
+        return SignalState.OFF
 
     def record_trails(self) -> None:
         """Note where the followed actors are."""

@@ -51,6 +51,8 @@ def begin_step(performer: Performer, stage: Stage, now: float) -> None:
         begin_fight(performer, stage, step.fight)
     elif step.leave:
         performer.gone = True
+    elif step.join:
+        performer.gone = performer.joining = True
 
 
 def way_of(step: StepConfig, performer: Performer, stage: Stage) -> Way:
@@ -134,7 +136,7 @@ def _travel(performer: Performer, step: StepConfig, stage: Stage, now: float, in
 def _ends(performer: Performer) -> bool:
     """Return whether the actor comes to a halt where its way ends: something else than moving follows."""
     following = performer.config.do[performer.step + 1 : performer.step + 2]
-    return bool(following) and not (following[0].moves or following[0].leave)
+    return bool(following) and not (following[0].moves or following[0].leave or following[0].join)
 
 
 def _follow(performer: Performer, way: Way, change: float, interval: float) -> None:
@@ -142,6 +144,9 @@ def _follow(performer: Performer, way: Way, change: float, interval: float) -> N
     performer.speed = max(performer.speed + change, 0.0)
     performer.along += performer.speed * interval
     x, y = way.position(performer.along)
+    if performer.aside:
+        across = way.heading(performer.along, 1.0) + math.pi / 2
+        x, y = x + performer.aside * math.cos(across), y + performer.aside * math.sin(across)
     base = (0.6 if not performer.person else 0.8) * performer.size[0]
     heading = way.heading(performer.along, base)
     if performer.person:
@@ -239,5 +244,5 @@ def top_speed(classification: ObjectClass) -> float:
 
 ADVANCE: dict[str, Callable[[Performer, StepConfig, Stage, float, float], bool]] = {
     "go": _travel, "drive": _travel, "hold": _hold, "fall": _fall, "rise": _rise, "brake": _brake, "chase": _chase,
-    "fight": _fight, "leave": _leave,
+    "fight": _fight, "leave": _leave, "join": _leave,
 }  # fmt: skip
