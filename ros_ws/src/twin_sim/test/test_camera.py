@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from twin_common.config import ConfigError
 from twin_common.core.object_class import ObjectClass
 from twin_drivers.core.camera_model import from_numbers
+from twin_sim.camera_fidelity import Detector, detection
 from twin_sim.core.camera import CameraRenderer, CameraSettings, Picture
 from twin_sim.core.camera_model import CameraModel
 from twin_sim.core.camera_truth import boxes, corners, pixels, seen
@@ -357,3 +359,44 @@ def test_without_opengl_there_is_one_clear_line():
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     lines = done.stdout.strip().splitlines()
     assert len(lines) == 1 and "camera: no OpenGL" in lines[0] and "libegl1" in lines[0], done.stderr
+
+
+# --- fidelity
+
+
+@pytest.mark.realdata
+def test_a_detector_of_photographs_finds_cars_and_persons():
+    model = Path(__file__).resolve().parents[4].parent / "shared" / "models" / "yolox_nano.onnx"
+    if not model.is_file():
+        pytest.skip(f"{model} is missing: the detector YOLOX-Nano")
+    walls = [box(0.5, 14.0, 9.0, "brick").placed(x=30.0, y=-14.0 + 15.0 * i) for i in range(3)]
+    road = box(400.0, 400.0, 0.5, "asphalt").placed(z=-0.5)
+    pose, shots = facing_east(z=3.5, down=0.15), []
+    with CameraRenderer(joined([road, *walls])) as renderer:
+        view = renderer.view(CameraModel())
+        for shot_number in range(4):
+            actors = np.concatenate(
+                [*(street_person(i, shot_number) for i in range(5)), *(car(i, shot_number) for i in range(3))]
+            )
+            actors["actor_id"] = np.arange(1, len(actors) + 1)
+            shots.append((renderer.render(view, pose, frame_of(actors), DAY), actors))
+    found = {item.group: item for item in detection(shots, Detector(model))}
+    assert found["persons"].present >= 16 and found["persons"].share >= 0.7
+    assert found["cars"].present >= 8 and found["cars"].share >= 0.7
+    assert found["persons"].spurious <= 2
+
+
+def street_person(i, shot_number):
+    actors = person(9.0 + 0.8 * i, -4.0 + 1.6 * i)
+    actors["activity"], actors["phase"], actors["yaw"] = Activity.WALKING, 1.3 * i + shot_number, 2.1 * i + shot_number
+    actors["appearance"] = 977 * i + 31 * shot_number
+    return actors
+
+
+def car(i, shot_number):
+    actors = no_actors(1)
+    actors["classification"], actors["activity"] = ObjectClass.CAR, Activity.DRIVING
+    actors["x"], actors["y"], actors["yaw"] = 22.0, -8.0 + 8.0 * i, 1.57 * (i % 2) + 0.3 * shot_number
+    actors["length"], actors["width"], actors["height"] = 4.6, 1.84, 1.47
+    actors["appearance"] = 991 * i + 17 * shot_number
+    return actors

@@ -193,18 +193,19 @@ class Ground:
             draw.line((*middle.tolist(), *ahead.tolist()), fill=ink, width=SMOOTH)
 
     def _add_events(self, draw: ImageDraw.ImageDraw, events: Iterable[Event], stamp_ns: int) -> None:
-        rows: dict[tuple[int, int], int] = {}  # labels of events at one place stand below each other
+        labels: dict[tuple[int, int], dict[str, int]] = {}  # at one place they stand below each other
         for event in events:
             over = event.end_ns and stamp_ns - event.end_ns > 3_000_000_000
             colour = (150, 110, 110) if over else _ALARM
             x, y = self.area.to_pixels(np.array([(event.x, event.y)]))[0]
             radius = max(2.5 * self.area.scale, 8 * SMOOTH)
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=2 * SMOOTH)
+            rows = labels.setdefault((round(x / radius / 3), round(y / radius / 3)), {})
             name = event.kind.name.lower().replace("_", " ")
-            spot = round(x / radius / 2), round(y / radius / 2)
-            rows[spot] = rows.get(spot, -1) + 1
-            lower = rows[spot] * 14 * SMOOTH / self.area.scale
-            self._text(draw, (event.x + radius / self.area.scale, event.y - lower), name, colour, 12)
+            if name not in rows:
+                lower = len(rows) * 14 * SMOOTH / self.area.scale
+                self._text(draw, (event.x + radius / self.area.scale, event.y - lower), name, colour, 12)
+            rows[name] = rows.get(name, 0) + 1
 
     def _add_frame(self, draw: ImageDraw.ImageDraw, caption: str, frame: Frame | None) -> None:
         """Add caption, scale and legend."""

@@ -6,18 +6,22 @@ with the boxes of what is visible there: the share found tells how far pictures 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from twin_common.config import ConfigError
 from twin_common.core.object_class import ObjectClass
-from twin_sim.core.camera import Picture
+from twin_sim.core.camera import CameraRenderer, Picture
 from twin_sim.core.camera_truth import seen
-from twin_sim.core.frame import TWO_WHEELERS, VEHICLES
+from twin_sim.core.frame import TWO_WHEELERS, VEHICLES, Frame
+from twin_sim.sensor_config import camera_of
+
+if TYPE_CHECKING:
+    from twin_sim.scenario import Scenario
 
 SIDE = 416  # of the detector's input, px
 STRIDES = (8, 16, 32)
@@ -138,3 +142,44 @@ def _clear(truth: np.ndarray, min_height: float) -> np.ndarray:
     area = (visible[:, 2:] - visible[:, :2]).prod(axis=1)
     whole = (full[:, 2:] - full[:, :2]).prod(axis=1)
     return np.asarray((tall >= min_height) & (area >= 0.5 * whole))
+
+
+def detection_in_scenario(
+    scenario: Path, model: Path, settings: Sequence[str] = (), *, seconds: float = 20.0, every: int = 20,
+    min_height: float = 24.0,
+) -> list[Found]:  # fmt: skip
+    """Run a scenario and return what a detector finds in the pictures of all poles' cameras.
+
+    Args:
+        scenario: its file.
+        model: of the detector, ONNX.
+        settings: changes of the scenario, e.g. "weather.rain=5".
+        seconds: of the scenario.
+        every: tenths of a second from one picture to the next.
+        min_height: of an actor's visible box, px.
+
+    Raises:
+        ConfigError: the scenario or the model is not right, or there is no OpenGL.
+
+    """
+    from twin_sim.scenario import load_scenario
+    from twin_sim.simulation import Simulation
+
+    detector, loaded = Detector(model), load_scenario(scenario, settings)
+    with Simulation(loaded) as simulation:
+        frames = [simulation.step() for _ in range(round(seconds * 10))][::every]
+    return detection(_pictures(loaded, frames), detector, min_height)
+
+
+def _pictures(scenario: Scenario, frames: Sequence[Frame]) -> Iterator[tuple[Picture, np.ndarray]]:
+    from twin_sim.scenery_cache import cached_scenery
+
+    world = scenario.world
+    with CameraRenderer(cached_scenery(world), world) as renderer:
+        for number, platform in enumerate(world.district.platforms):
+            camera = camera_of(platform)
+            if platform.kind == "pole" and camera is not None and platform.camera is not None:
+                pose = platform.pose.matrix() @ platform.camera.mount.matrix()
+                view = renderer.view(camera.image, number)
+                for frame in frames:
+                    yield renderer.render(view, pose, frame, scenario.weather), frame.actors

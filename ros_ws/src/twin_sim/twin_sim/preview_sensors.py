@@ -38,7 +38,7 @@ def draw_shot(shot: Shot, frame: Frame, name: str, out: Path) -> Path:
                 draw.line((*spots[start].tolist(), *spots[end].tolist()), fill=(*light, 110), width=1)
         edges = ((row["visible"] + 0.5) * LARGER).tolist()
         draw.rectangle(edges, outline=(*light, 255), width=1)
-        if edges[3] - edges[1] > 30:
+        if edges[3] - edges[1] > 50:
             draw.text((edges[0], edges[1] - 13), f"{kind} {row['pixels']} px", fill=(*light, 255), font=font)
     path = out / f"{name}_camera.png"
     image.save(path, optimize=True)
