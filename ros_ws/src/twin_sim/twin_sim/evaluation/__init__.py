@@ -15,9 +15,12 @@ __all__ = ["evaluate_sim"]
 FOLDERS = ("kitti_tracking", "eth_ucy", "crowd", "vru")
 DURATION = 600.0  # s of the district that is simulated for walkers and cyclists
 SEED = 1
+SANGMU = Path(__file__).resolve().parents[5] / "config" / "districts" / "sangmu"
 
 
-def evaluate_sim(data: Path, out: Path, district: Path, *, duration: float = DURATION, step: int = 1) -> list[Figure]:
+def evaluate_sim(
+    data: Path, out: Path, district: Path = SANGMU, *, duration: float = DURATION, step: int = 1
+) -> list[Figure]:
     """Compare the simulator with recordings; print a table, write ``metrics.json``, raw figures and plots to ``out``.
 
     Args:

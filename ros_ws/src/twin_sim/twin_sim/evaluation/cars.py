@@ -106,7 +106,8 @@ def _visible(points: np.ndarray, before: np.ndarray) -> np.ndarray:
         return points
     seen = spherical(points)
     _, nearest = cKDTree(before[:, :2]).query(seen[:, :2])
-    return points[before[nearest, 2] > seen[:, 2] - NEARER]
+    shown: np.ndarray = points[before[nearest, 2] > seen[:, 2] - NEARER]
+    return shown
 
 
 def _points(found: Sequence[Pair], out: Path) -> list[Figure]:
@@ -142,17 +143,17 @@ def _count(name: str, value: float, of: str) -> Figure:
 
 
 def _extents(found: Sequence[Pair], out: Path) -> list[Figure]:
-    """Return height and longer side of clusters of at least 30 points, 2nd to 98th percentile of their points."""
+    """Return height and longer side of clusters of at least 30 points, from their 2nd to 98th percentile."""
     enough = [pair for pair in found if min(len(pair.real), len(pair.ours)) >= 30]
     figures, panels = [], []
-    for name, column in (("height", 2), ("length", 0), ("width", 1)):
+    for name, column, widest in (("height", 2, 2.5), ("length", 0, 6.0), ("width", 1, 2.5)):
         real, ours = (
             np.array([np.subtract(*np.quantile(p[:, column], (0.98, 0.02))) for p in points])
             for points in ([pair.real for pair in enough], [pair.ours for pair in enough])
         )
         figures.append(quantile(TOPIC_SHAPE, name, ours, real, 0.5, "m", EXTENT_TOLERANCE))
         figures.append(distance(TOPIC_SHAPE, name, ours, real, EXTENT_DISTANCE))
-        panels.append((f"{name} of the cluster, m", {"recorded": real, "simulated": ours}, (0.0, 6.0)))
+        panels.append((f"{name} of the cluster, m", {"recorded": real, "simulated": ours}, (0.0, widest)))
     plots.distributions(out / "car_clusters.png", panels)
     return figures
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import jupedsim
 import numpy as np
 import shapely
 
@@ -32,6 +33,8 @@ TIMEOUT = 150.0  # s after which a simulated crowd that does not get through is 
 BINS = np.arange(0.0, 8.0, 0.5)  # 1/m²
 FEWEST = 15  # measurements in a bin
 FLOW_TOLERANCE, DENSITY_TOLERANCE, SPEED_TOLERANCE, CURVE_TOLERANCE = 0.10, 0.20, 0.10, 0.10
+
+Arrival = tuple[int, tuple[float, float]]  # step and place
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def simulate_corridor(config: crowd.CrowdConfig, real: Walkers, speeds: np.ndarr
 
 
 def _run(
-    config: crowd.CrowdConfig, ground: shapely.Polygon, arrivals: list, goal: tuple[float, float] | None,
+    config: crowd.CrowdConfig, ground: shapely.Polygon, arrivals: list[Arrival], goal: tuple[float, float] | None,
     speeds: np.ndarray, seed: int,
 ) -> Walkers:  # fmt: skip
     """Simulate people who arrive at (step, place) and walk to a goal, or straight along -x without one."""
@@ -116,10 +119,10 @@ def _run(
     if goal is not None:
         corners = [(goal[0] + dx * 2.9, goal[1] + dy * half * 3) for dx, dy in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
     stage = model.add_exit_stage(corners)
-    ways = model.add_journey(_journey(stage))
+    ways = model.add_journey(jupedsim.JourneyDescription([stage]))
     waiting, rows, step = list(arrivals), [], arrivals[0][0]
     first, per_step = step, round(PERIOD / 2 / config.step)
-    pace = {}
+    pace: dict[Arrival, float] = {}
     while (waiting or model.agent_count() > 0) and (step - first) * PERIOD / 2 < TIMEOUT:
         for arrival in [item for item in waiting if item[0] <= step]:
             speed = pace.setdefault(arrival, float(rng.choice(speeds)))
@@ -134,12 +137,6 @@ def _run(
         step += 1
     table = np.array(rows)
     return Walkers(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:4])
-
-
-def _journey(stage: int) -> object:
-    import jupedsim
-
-    return jupedsim.JourneyDescription([stage])
 
 
 def _spread(places: np.ndarray, least: float, ground: shapely.Geometry) -> np.ndarray:
@@ -241,8 +238,8 @@ def compare(data: Path, out: Path, config: crowd.CrowdConfig | None = None, seed
         Figure(TOPIC, "bottleneck: speed before the door", steady[0][1], steady[1][1], "m/s", 0.05, relative=False),
         Figure(TOPIC, "bottleneck: speed over density, RMS error of bins", error, 0.0, "m/s", CURVE_TOLERANCE,
                relative=False, of=f"{both.sum()} bins of {BINS[1]:g} 1/m²"),
-        Figure(TOPIC, "corridor: speed", *walk, "m/s", SPEED_TOLERANCE),
-        Figure(TOPIC, "corridor: density", *dense, "1/m²", DENSITY_TOLERANCE),
+        Figure(TOPIC, "corridor: speed", walk[0], walk[1], "m/s", SPEED_TOLERANCE),
+        Figure(TOPIC, "corridor: density", dense[0], dense[1], "1/m²", DENSITY_TOLERANCE),
     ]  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def inside(points: np.ndarray, box: np.ndarray) -> np.ndarray:
     local = np.column_stack([local[:, 0] * c + local[:, 1] * s, local[:, 1] * c - local[:, 0] * s, local[:, 2]])
     half = box[3:5] / 2 + MARGIN
     within = (np.abs(local[:, 0]) < half[0]) & (np.abs(local[:, 1]) < half[1])
-    return local[within & (local[:, 2] > FOOT) & (local[:, 2] < box[5] + MARGIN)]
+    kept: np.ndarray = local[within & (local[:, 2] > FOOT) & (local[:, 2] < box[5] + MARGIN)]
+    return kept
 
 
 def corners(box: np.ndarray, foot: float = 0.0) -> np.ndarray:

@@ -72,7 +72,9 @@ def quantile(
     """Return one quantile of two samples; the tolerance is relative."""
     label = {0.25: "lower quartile", 0.5: "median", 0.75: "upper quartile"}.get(share, f"{share:.0%} quantile")
     values = [float(np.quantile(sample, share)) if len(sample) else math.nan for sample in (ours, real)]
-    return Figure(topic, f"{name}: {label}", *values, unit, tolerance, of=f"{len(ours)} / {len(real)} samples")
+    return Figure(
+        topic, f"{name}: {label}", values[0], values[1], unit, tolerance, of=f"{len(ours)} / {len(real)} samples"
+    )
 
 
 def publish(figures: Sequence[Figure], out: Path) -> None:

@@ -53,19 +53,19 @@ def compare(data: Path, simulated: Sequence[Track], out: Path) -> list[Figure]:
     np.savez_compressed(out / "walking.npz", simulated_speed=speeds[0], recorded_speed=speeds[1],
                         simulated_acceleration=changes[0], recorded_acceleration=changes[1])  # fmt: skip
     return [
-        quantile(TOPIC, "speed of a person", *speeds, 0.5, "m/s", SPEED_TOLERANCE),
-        quantile(TOPIC, "speed of a person", *speeds, 0.25, "m/s", SPREAD_TOLERANCE),
-        quantile(TOPIC, "speed of a person", *speeds, 0.75, "m/s", SPREAD_TOLERANCE),
-        distance(TOPIC, "speed of a person", *speeds, DISTANCE_TOLERANCE),
-        _spread("acceleration along the way: standard deviation", *changes),
-        quantile(TOPIC, "acceleration, either way", *strength, 0.5, "m/s²", 0.3),
-        distance(TOPIC, "acceleration along the way", *changes, DISTANCE_TOLERANCE),
+        quantile(TOPIC, "speed of a person", speeds[0], speeds[1], 0.5, "m/s", SPEED_TOLERANCE),
+        quantile(TOPIC, "speed of a person", speeds[0], speeds[1], 0.25, "m/s", SPREAD_TOLERANCE),
+        quantile(TOPIC, "speed of a person", speeds[0], speeds[1], 0.75, "m/s", SPREAD_TOLERANCE),
+        distance(TOPIC, "speed of a person", speeds[0], speeds[1], DISTANCE_TOLERANCE),
+        _spread("acceleration along the way: standard deviation", changes[0], changes[1]),
+        quantile(TOPIC, "acceleration, either way", strength[0], strength[1], 0.5, "m/s²", 0.3),
+        distance(TOPIC, "acceleration along the way", changes[0], changes[1], DISTANCE_TOLERANCE),
     ]
 
 
 def _spread(name: str, ours: np.ndarray, real: np.ndarray) -> Figure:
     values = [float(np.std(sample)) if len(sample) else float("nan") for sample in (ours, real)]
-    return Figure(TOPIC, name, *values, "m/s²", 0.5, of=f"{len(ours)} / {len(real)} samples")
+    return Figure(TOPIC, name, values[0], values[1], "m/s²", 0.5, of=f"{len(ours)} / {len(real)} samples")
 
 
 def _means(items: Sequence[Motion]) -> np.ndarray:
