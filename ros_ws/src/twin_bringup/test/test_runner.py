@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -72,6 +73,18 @@ def test_a_job_that_ignores_signals_is_killed(tmp_path: Path) -> None:
     assert "ignored SIGTERM" in log.read_text()
     assert gone(log)
     assert not any("restarting" in line for line in lines)
+
+
+def test_jobs_beside_each_other_start_together(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    jobs = [
+        job("slow", log, reports_ready=True),
+        dataclasses.replace(job("slow", log, reports_ready=True), name="other", beside=True),
+        job("finish", log, ends_all=True),
+    ]
+    run(jobs)
+    words = [" ".join(line.split()[:2]) for line in log.read_text().splitlines()]
+    assert words[:5] == ["slow started", "slow started", "slow ready", "slow ready", "finish started"]
 
 
 def test_a_job_that_never_gets_ready_ends_all(tmp_path: Path) -> None:

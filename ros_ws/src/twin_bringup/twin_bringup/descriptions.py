@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twin_bringup.graph import GraphOptions, build_graph, sensor_topics
-from twin_bringup.jobs import Job, container_job
+from twin_bringup.jobs import Job, container_jobs
 from twin_bringup.paths import find
 from twin_bringup.plan import Plan, foxglove_job, names_of, recorder_job
 from twin_bringup.simulation import SimulationOptions, plan_simulation
@@ -59,7 +59,7 @@ def plan_district(options: DistrictOptions, folder: Path) -> Plan:
     path = find(options.district, "a district file")
     graph = build_graph(path, GraphOptions(here=names_of(options.platforms), history=options.history))
     jobs = foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=False)
-    jobs += [container_job(process, folder) for process in graph if process.nodes]
+    jobs += container_jobs(graph, folder)
     return Plan(graph, (*jobs, *recorder_job(options.record, use_sim_time=False)))
 
 
@@ -67,7 +67,7 @@ def plan_platform(options: PlatformOptions, folder: Path) -> Plan:
     """Plan one platform."""
     path = find(options.district, "a district file")
     graph = build_graph(path, GraphOptions(here=(options.platform,), with_district=False))
-    return Plan(graph, tuple(container_job(process, folder) for process in graph))
+    return Plan(graph, tuple(container_jobs(graph, folder)))
 
 
 def bag_district(bag: Path, district: str) -> Path:
@@ -107,7 +107,7 @@ def plan_replay(options: ReplayOptions, folder: Path) -> Plan:
     )
     needed = {topic for process in graph for node in process.nodes for topic in node.remappings.values()}
     jobs = foxglove_job(path, options.foxglove_host, options.foxglove_port, use_sim_time=True)
-    jobs += [container_job(process, folder) for process in graph]
+    jobs += container_jobs(graph, folder)
     jobs += recorder_job(options.record, use_sim_time=True)
     arguments = [str(bag), "--rate", str(options.rate), "--start", str(options.start)]
     arguments += ["--duration", str(options.duration)] if options.duration else []

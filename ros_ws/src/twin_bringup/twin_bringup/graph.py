@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twin_bringup.jobs import DISTRICT
 from twin_common import registry
 from twin_common.component import Component
 from twin_common.config import ConfigError, from_mapping
@@ -101,7 +102,7 @@ def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec
     if options.with_district:
         shared = _shared_values(district, district_path, chosen) | {"history": options.history}
         nodes = [_node(stage, DISTRICT_NAMESPACE, shared, {}, district, "") for stage in DISTRICT_STAGES]
-        processes.append(ProcessSpec("district", tuple(nodes), options.use_sim_time))
+        processes.append(ProcessSpec(DISTRICT, tuple(nodes), options.use_sim_time))
     for platform in platforms:
         shared = _shared_values(district, district_path, chosen) | _platform_values(platform)
         nodes = [

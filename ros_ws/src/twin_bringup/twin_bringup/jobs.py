@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import yaml
 
 from twin_common.node_spec import ProcessSpec, as_mapping
 
+DISTRICT = "district"  # name of the process that the platforms report to
 #: Every process has one thread of linear algebra: the cores are shared by many processes with small matrices.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -24,6 +27,7 @@ class Job:
         package, executable: as ``ros2 run`` names it; ``module`` is the same program for ``python -m``.
         arguments: its command line.
         reports_ready: whether it tells through TWIN_READY_FD when it is ready.
+        beside: it starts together with the job before it, and not only when that one is ready.
         ends_all: the others are stopped when it ends well; it is not restarted.
 
     """
@@ -35,14 +39,24 @@ class Job:
     arguments: tuple[str, ...] = ()
     reports_ready: bool = False
     ends_all: bool = False
+    beside: bool = False
 
     def command(self) -> list[str]:
         """Return the command line that runs it with this interpreter."""
         return [sys.executable, "-m", self.module, *self.arguments]
 
 
-def container_job(process: ProcessSpec, folder: Path) -> Job:
-    """Write the specification of a process into ``folder`` and return the job that runs it."""
+def container_jobs(processes: Iterable[ProcessSpec], folder: Path) -> list[Job]:
+    """Write the specifications of processes into ``folder`` and return the jobs that run them.
+
+    The district starts first; the platforms, which depend on nothing of each other, start together.
+    """
+    jobs = [_container_job(process, folder) for process in processes if process.nodes]
+    platforms = [job for job in jobs if job.name != DISTRICT]
+    return [dataclasses.replace(job, beside=job in platforms[1:]) for job in jobs]
+
+
+def _container_job(process: ProcessSpec, folder: Path) -> Job:
     path = folder / f"{process.name}.yaml"
     path.write_text(yaml.safe_dump(as_mapping(process), sort_keys=False))
     return Job(

@@ -28,7 +28,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class RunnerConfig(Config):
     """How patient the runner is."""
 
-    ready_timeout: float = setting(30.0, "s", "wait for a process to be ready before the next starts", low=1)
+    ready_timeout: float = setting(60.0, "s", "wait for processes to be ready before the next start", low=1)
     first_backoff: float = setting(0.5, "s", "pause before the first restart; doubles with each", low=0.01)
     longest_backoff: float = setting(10.0, "s", "longest pause before a restart", low=0.1)
     forgiven_after: float = setting(30.0, "s", "a process that ran so long starts with the first pause again", low=1)
@@ -82,13 +82,18 @@ class Runner:
     async def run(self) -> Outcome:
         """Start the jobs in order, keep them running, end them in reverse order."""
         watchers = []
+        starting: list[tuple[Job, asyncio.Event]] = []
         try:
             for job in self._jobs:
+                if not job.beside:
+                    await self._wait_ready(starting)
+                    starting = []
                 if self._stopping.is_set():
                     break
                 ready = asyncio.Event()
+                starting.append((job, ready))
                 watchers.append(asyncio.create_task(self._watch(job, ready)))
-                await self._wait_ready(job, ready)
+            await self._wait_ready(starting)
             await self._stopping.wait()
         finally:
             self._stopping.set()
@@ -97,16 +102,20 @@ class Runner:
             await asyncio.gather(*watchers)
         return self.outcome
 
-    async def _wait_ready(self, job: Job, ready: asyncio.Event) -> None:
+    async def _wait_ready(self, starting: Sequence[tuple[Job, asyncio.Event]]) -> None:
+        """Wait until all these jobs are ready, or all is to end."""
         stopping = asyncio.create_task(self._stopping.wait())
-        waiting = asyncio.create_task(ready.wait())
+        waiting = asyncio.gather(*(ready.wait() for _, ready in starting))
         done, _ = await asyncio.wait(
             {stopping, waiting}, timeout=self._config.ready_timeout, return_when=asyncio.FIRST_COMPLETED
         )
         for task in (stopping, waiting):
             task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
         if not done:
-            self.stop(1, f"{job.name}: not ready after {self._config.ready_timeout:g} s")
+            late = next(job.name for job, ready in starting if not ready.is_set())
+            self.stop(1, f"{late}: not ready after {self._config.ready_timeout:g} s")
 
     async def _watch(self, job: Job, ready: asyncio.Event) -> None:
         """Keep a job running; what goes wrong in that ends all instead of being lost in a task."""

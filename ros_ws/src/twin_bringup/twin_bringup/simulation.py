@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twin_bringup.graph import GraphOptions, SimulatedSensors, build_graph
-from twin_bringup.jobs import Job, container_job
+from twin_bringup.jobs import Job, container_jobs
 from twin_bringup.paths import find, root
 from twin_bringup.plan import Plan, foxglove_job, recorder_job
 from twin_common.config import Config, ConfigError, setting
@@ -115,7 +115,7 @@ def plan_simulation(options: SimulationOptions, folder: Path) -> Plan:
         GraphOptions(use_sim_time=True, platforms=platforms, history=options.history, simulated=simulated),
     )
     jobs = foxglove_job(district, options.foxglove_host, options.foxglove_port, use_sim_time=True)
-    jobs += [container_job(process, folder) for process in graph]
+    jobs += container_jobs(graph, folder)
     jobs += recorder_job(options.record, use_sim_time=True)
     jobs.append(_simulator_job(options, path, platforms))
     return Plan(graph, tuple(jobs))
