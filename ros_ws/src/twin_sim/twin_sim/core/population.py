@@ -205,8 +205,7 @@ class Population:
         self._traffic.step()
         self._links = self._traffic.signal_states()
         vehicles, walkers = self._traffic.vehicles(), self._traffic.walkers()
-        self._reaction.remember(vehicles, walkers)
-        self._take_vehicles(vehicles)
+        self._reaction.remember(vehicles, walkers, self._take_vehicles(vehicles))
         self._people.take_walkers(walkers)
         for actor_id, area, gate in self.crowd.step(self.now, STEP):
             if actor_id in self._people.plans:
@@ -220,15 +219,17 @@ class Population:
             item.actor_id, item.kind.name, item.edges, position=item.position, speed=item.speed, lane=item.lane
         )
 
-    def _take_vehicles(self, found: np.ndarray) -> None:
+    def _take_vehicles(self, found: np.ndarray) -> np.ndarray:
+        """Take over SUMO's vehicles, (N,) VEHICLE; return how far to their left they are shown, (N,) metres."""
         roster = self._roster
         rows = roster.find(found["actor_id"])
         fresh = rows < 0
         for actor_id in found["actor_id"][fresh].tolist():
             roster.add(vehicle_row(actor_id, *self._kinds[actor_id]), state_row(actor_id, DRIVING))
         rows = roster.find(found["actor_id"])
-        found[~fresh] = roster.rolled(rows[~fresh], found[~fresh])
-        roster.take_control_points(rows, found, fresh)
+        shown = found.copy()
+        shown[~fresh] = roster.rolled(rows[~fresh], found[~fresh])
+        roster.take_control_points(rows, shown, fresh)
         roster.state["signals"][rows] = found["signals"] & 0xFF
         here = np.zeros(len(roster.state), bool)
         here[rows] = True
@@ -240,6 +241,7 @@ class Population:
         for actor_id in roster.state["actor_id"][dropped].tolist():
             self._kinds.pop(actor_id, None)
         roster.drop(dropped)
+        return roster.slips(shown, found)
 
     def spawn_vehicle(
         self,

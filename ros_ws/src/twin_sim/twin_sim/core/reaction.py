@@ -15,11 +15,13 @@ from twin_sim.core.traffic import STEP, VEHICLE, WALKING, Traffic
 BRAKING, EMERGENCY = 4.0, 8.0  # m/s²: planned, and the most a vehicle can do
 REACTION_TIME = 0.5  # s, in the safe speed
 STAND_OFF = 1.5  # m kept to what is in the way
+SWERVE = (3.5, 0.9)  # m, and lengths of the vehicle, kept to what stands there, to steer round it
 SIDE_MARGIN = 0.4  # m between a vehicle's side and what it drives past
 OVERHEAD = 2.5  # m: what is higher does not matter on the ground
 AGES = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])  # s ahead at which moving actors are looked at
 ARRIVAL = 1.2  # s by which the arrival of vehicle and actor at the same place must differ
 STILL = 0.4  # m/s
+CREEP, PASSING = 1.5, 30.0  # m/s beside something that stands; m before it from which a lane is kept
 SEEN_BY_WALKERS = 25.0  # m
 STEP_ASIDE = 0.35  # m between a person and what they walk round
 
@@ -34,15 +36,17 @@ class Reaction:
         self._stopped: dict[int, float] = {}
         self._bodies: dict[int, tuple[int, float, float]] = {}
         self._vehicles, self._walkers = np.zeros(0, VEHICLE), np.zeros(0, WALKING)
+        self._slips = np.zeros(0)
         self._evading: dict[int, int] = {}
 
-    def remember(self, vehicles: np.ndarray, walkers: np.ndarray) -> None:
-        """Keep SUMO's latest states, (N,) VEHICLE and (M,) WALKING."""
-        self._vehicles, self._walkers = vehicles, walkers
+    def remember(self, vehicles: np.ndarray, walkers: np.ndarray, slips: np.ndarray) -> None:
+        """Keep SUMO's latest states, (N,) VEHICLE and (M,) WALKING; vehicles are shown ``slips`` m to the left."""
+        self._vehicles, self._walkers, self._slips = vehicles, walkers, slips
 
     def forget(self, actor_id: int) -> None:
         """Drop a vehicle or walker that has been taken out of SUMO."""
-        self._vehicles = self._vehicles[self._vehicles["actor_id"] != actor_id]
+        kept = self._vehicles["actor_id"] != actor_id
+        self._vehicles, self._slips = self._vehicles[kept], self._slips[kept]
         self._walkers = self._walkers[self._walkers["actor_id"] != actor_id]
 
     def apply(self, scripted: np.ndarray) -> None:
@@ -59,7 +63,7 @@ class Reaction:
             reach = 20.0 + 3.5 * speed + speed**2 / (2 * BRAKING) + low["length"].max() / 2
             near = gap < reach[:, None] + 3.0 * np.hypot(low["velocity_x"], low["velocity_y"])[None, :]
             for i in np.flatnonzero(near.any(axis=1)):
-                if self._limit_vehicle(self._vehicles[i], low[near[i]], float(reach[i])):
+                if self._limit_vehicle(int(i), low[near[i]], float(reach[i])):
                     slowed.add(int(self._vehicles["actor_id"][i]))
         present = set(self._vehicles["actor_id"].tolist())
         for actor_id in sorted((self._slowed - slowed) & present):
@@ -67,30 +71,30 @@ class Reaction:
             self._evading.pop(actor_id, None)
         self._slowed = slowed
 
-    def _limit_vehicle(self, vehicle: np.void, others: np.ndarray, reach: float) -> bool:
+    def _limit_vehicle(self, i: int, others: np.ndarray, reach: float) -> bool:
         """Limit one vehicle; False if nothing is in its way."""
-        actor_id, speed = int(vehicle["actor_id"]), float(vehicle["speed"])
+        vehicle = self._vehicles[i]
+        actor_id, speed, slip = int(vehicle["actor_id"]), float(vehicle["speed"]), float(self._slips[i])
         ahead = self._traffic.lanes_ahead(actor_id, reach)
         if ahead is None:
             return False
-        half = ahead.width / 2 + SIDE_MARGIN
-        allowed, blocked = np.inf, False
+        half, swerve = ahead.width / 2 + SIDE_MARGIN, SWERVE[0] + SWERVE[1] * ahead.length
+        allowed, blocked, passes = np.inf, False, False
         for other in others:
-            along, aside, pace = _in_way(other, ahead.line, ahead.aside, ahead.length)
-            in_way = (np.abs(aside) < half) & (along > -ahead.length) & (along < reach)
-            if not in_way.any():
-                continue
-            arrival = np.maximum(along, 0.0) / max(speed, 2.0)
-            now = bool(in_way[0])
-            soon = in_way & (np.abs(arrival - AGES) < ARRIVAL)
-            if not now and not soon.any():
-                continue
-            room = float(along[0] if now else along[soon].min()) - STAND_OFF
-            onward = max(pace, 0.0) if now else 0.0
-            room = room / 2 if now and pace < -STILL else room
-            allowed = min(allowed, _safe_speed(max(room, 0.0), onward) if room > 0 or onward < STILL else onward)
             still = float(np.hypot(other["velocity_x"], other["velocity_y"])) < STILL
-            blocked = blocked or (now and still and room < 40)
+            along, far, left, right, pace = _in_way(other, ahead.line, ahead.length)
+            passes = passes or (
+                still and far > -ahead.length - 1.0 and along[0] < PASSING
+                and left[0] > ahead.aside - half - 2.0 and right[0] < ahead.aside + half + 2.0
+            )  # fmt: skip
+            # where SUMO has the vehicle beside the middle line, and where it is shown
+            for aside, gap in ((ahead.aside, swerve if still else STAND_OFF), (ahead.aside + slip, STAND_OFF)):
+                in_way = (left > aside - half) & (right < aside + half) & (far > -ahead.length) & (along < reach)
+                limit, at_once = _limit(along, in_way, pace, speed, gap)
+                allowed = min(allowed, limit)
+                blocked = blocked or (at_once and still and float(along[0]) < 40.0)
+        if passes and not blocked:
+            self._traffic.keep_lane(actor_id, ahead.lane)
         if not np.isfinite(allowed):
             return False
         self._traffic.limit_vehicle(actor_id, max(allowed, speed - EMERGENCY * STEP, 0.0))
@@ -157,12 +161,30 @@ def _safe_speed(room: float, pace: float) -> float:
     return float(-lag + np.sqrt(lag**2 + pace**2 + 2 * BRAKING * room))
 
 
-def _in_way(other: np.void, line: np.ndarray, aside: float, body: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return where an actor's box is on a way at all AGES.
+def _limit(along: np.ndarray, in_way: np.ndarray, pace: float, speed: float, gap: float) -> tuple[float, bool]:
+    """Return the speed that something in the way at some AGES leaves to a vehicle, and whether it is there now."""
+    arrival = np.maximum(along, 0.0) / max(speed, 2.0)
+    at_once, later = bool(in_way[0]), in_way & (np.abs(arrival - AGES) < ARRIVAL)
+    if not at_once and not later.any():
+        return np.inf, False
+    room = float(along[0] if at_once else along[later].min()) - gap
+    onward = max(pace, 0.0) if at_once else 0.0
+    if at_once and along[0] < 0.0 and abs(pace) < STILL:
+        return CREEP, False
+    if at_once and pace < -STILL:
+        room /= 2
+    if room <= 0.0 and onward > STILL:
+        return onward, at_once
+    return _safe_speed(max(room, 0.0), onward), at_once
+
+
+def _in_way(other: np.void, line: np.ndarray, body: float) -> tuple[np.ndarray, float, np.ndarray, np.ndarray, float]:
+    """Return where an actor's box is beside a way at all AGES.
 
     Returns:
         along: (T,) of its nearest corner ahead of the front, metres.
-        aside: (T,) gap beside the vehicle's middle line, 0 where the box covers it, metres.
+        far: of its farthest corner now, metres.
+        left, right: (T,) how far its corners reach to the left and to the right (negative) of the line, metres.
         pace: speed along the way now, m/s.
 
     """
@@ -174,10 +196,8 @@ def _in_way(other: np.void, line: np.ndarray, aside: float, body: float) -> tupl
     middles = np.array([float(other["x"]), float(other["y"])]) + AGES[:, None] * velocity
     points = middles[:, None, :] + corners[None, :, :]
     along, side, direction = _on_line(points.reshape(-1, 2), line, body)
-    along, side = along.reshape(len(AGES), -1), side.reshape(len(AGES), -1) - aside
-    covers = (side.min(axis=1) < 0) & (side.max(axis=1) > 0)
-    gap = np.where(covers, 0.0, np.abs(side).min(axis=1))
-    return along.min(axis=1), gap, float(velocity @ direction[0])
+    along, side = along.reshape(len(AGES), -1), side.reshape(len(AGES), -1)
+    return along.min(axis=1), float(along[0].max()), side.max(axis=1), side.min(axis=1), float(velocity @ direction[0])
 
 
 def _on_line(points: np.ndarray, line: np.ndarray, before: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

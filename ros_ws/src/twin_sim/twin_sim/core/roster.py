@@ -18,7 +18,7 @@ from twin_sim.core.walking_ground import CROSSING
 ASIDE = 0.8  # m/s at which somebody steps aside
 #: How persons follow what a model says: it leaps at times, and from one model to the next.
 CATCH_UP, HURRY, CLOSING, AGILITY = 1.25, 2.6, 1.2, 2.0  # of the free speed; m/s; s; m/s²
-SIDEWAYS = 0.4  # m a vehicle moves sideways per metre that it moves on, at most
+STEERING, SLIDE = 0.8, 0.04  # m a front moves sideways per metre that it moves on, and per STEP even at rest
 
 
 class Roster:
@@ -132,16 +132,32 @@ class Roster:
         return found
 
     def rolled(self, rows: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """Return ``found`` without the sideways motion of vehicles that hardly move on: wheels do not slide."""
-        last = np.column_stack([self.state["cx"][rows, 2], self.state["cy"][rows, 2]])
-        along = np.column_stack([np.cos(found["yaw"]), np.sin(found["yaw"])])
-        left = np.column_stack([-along[:, 1], along[:, 0]])
-        way = np.column_stack([found["x"], found["y"]]) - last
-        forward, aside = (way * along).sum(1), (way * left).sum(1)
-        aside = np.clip(aside, -SIDEWAYS * np.abs(forward), SIDEWAYS * np.abs(forward))
+        """Return ``found`` (x, y, yaw of vehicles) as wheels let them move: the middle follows the front, a tractrix.
+
+        SUMO moves vehicles sideways as it likes, and turns them about their front.
+        """
+        state, half = self.state[rows], self.rows["length"][rows, None].astype(float) / 2
+        middle = np.column_stack([state["cx"][:, 2], state["cy"][:, 2]])
+        heading = _direction(state["cyaw"][:, 2])
+        left = np.column_stack([-heading[:, 1], heading[:, 0]])
+        goal = np.column_stack([found["x"], found["y"]]) + half * _direction(found["yaw"])
+        way = goal - middle - half * heading
+        forward, aside = (way * heading).sum(1), (way * left).sum(1)
+        most = STEERING * np.abs(forward) + SLIDE
+        front = middle + half * heading + forward[:, None] * heading + np.clip(aside, -most, most)[:, None] * left
+        along = (front - middle) / np.maximum(_length(front - middle), 1e-9)
         found = found.copy()
-        found["x"], found["y"] = (last + forward[:, None] * along + aside[:, None] * left).T
+        found["x"], found["y"] = (front - half * along).T
+        found["yaw"] = np.arctan2(along[:, 1], along[:, 0])
         return found
+
+    def slips(self, shown: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Return how far to the left of SUMO's state vehicles' fronts are shown, (N,) metres."""
+        half = self.rows["length"][self.find(found["actor_id"]), None].astype(float) / 2
+        shift = np.column_stack([shown["x"] - found["x"], shown["y"] - found["y"]])
+        shift += half * (_direction(shown["yaw"]) - _direction(found["yaw"]))
+        heading = _direction(found["yaw"])
+        return np.asarray(heading[:, 0] * shift[:, 1] - heading[:, 1] * shift[:, 0])
 
     def go_on(self, rows: np.ndarray) -> None:
         """Move control points on for actors that have left the models, straight ahead."""
@@ -151,8 +167,12 @@ class Roster:
             self.state[name][rows] = np.column_stack([points[:, 1:], ahead])
 
 
+def _direction(yaw: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.cos(yaw), np.sin(yaw)])
+
+
 def _length(vectors: np.ndarray) -> np.ndarray:
-    return np.hypot(vectors[:, :1], vectors[:, 1:])
+    return np.asarray(np.hypot(vectors[:, :1], vectors[:, 1:]))
 
 
 def person_row(actor_id: int, person: Person, x: float, y: float, z: float, yaw: float) -> np.ndarray:

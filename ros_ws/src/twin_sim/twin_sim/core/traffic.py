@@ -244,6 +244,7 @@ class Traffic:
     def remove_vehicle(self, actor_id: int) -> None:
         """Take a vehicle out; one that is not there is no error."""
         if str(actor_id) in libsumo.vehicle.getIDList():
+            libsumo.vehicle.unsubscribe(str(actor_id))  # else the next step looks for it
             libsumo.vehicle.remove(str(actor_id))
 
     def remove_walker(self, actor_id: int) -> None:
@@ -329,6 +330,10 @@ class Traffic:
             if 0 <= other < libsumo.edge.getLaneNumber(edge) and self._permits(f"{edge}_{other}", user):
                 libsumo.vehicle.changeLane(name, other, 4.0)
                 return
+
+    def keep_lane(self, actor_id: int, lane: int) -> None:
+        """Ask a vehicle to stay on its lane for a step or two."""
+        libsumo.vehicle.changeLane(str(actor_id), lane, 2 * STEP)
 
     def _permits(self, lane: str, user: str) -> bool:
         if lane not in self._lane_permissions:
