@@ -32,7 +32,7 @@ PACKAGES = {
     "messages": "twin_common", "drivers": "twin_drivers", "detection": "twin_detection", "tracking": "twin_tracking",
     "behavior": "twin_behavior", "prediction": "twin_prediction",
     "incidents": "twin_incidents", "state": "twin_state", "replay": "twin_replay",
-    "scene": "twin_viz",
+    "scene": "twin_viz", "sim": "twin_sim",
 }  # fmt: skip
 SAMPLE = 1.0  # seconds
 SETTLE = 4.0  # seconds of start-up that are not measured

@@ -48,10 +48,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from twin_behavior.evaluation import evaluate_behavior
     from twin_prediction.evaluation import evaluate_prediction
     from twin_replay.evaluation import evaluate_detection, evaluate_tracking
+    from twin_sim.evaluation import evaluate_sim
 
     score = {
         "detection": evaluate_detection, "tracking": evaluate_tracking,
-        "prediction": evaluate_prediction, "behavior": evaluate_behavior,
+        "prediction": evaluate_prediction, "behavior": evaluate_behavior, "sim": evaluate_sim,
     }[arguments.what]  # fmt: skip
     if not arguments.data.is_dir():
         raise ConfigError(f"{arguments.data}: no such folder; expected the recordings to score on (--data)")
@@ -97,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     replay_cli.register(commands)
     sim_cli.register(commands)
     score = commands.add_parser("eval", help="score against recordings with known truth")
-    score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior"))
+    score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior", "sim"))
     score.add_argument("--data", type=Path, default=root() / "../shared/data", help="folder of the recordings")
     score.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for metrics.json and raw results")
     score.set_defaults(func=_evaluate)
