@@ -21,6 +21,7 @@ from twin_sim.core.sky import Constellation, Skyline, constellation
 
 SKY_PERIOD_NS = 1_000_000_000  # the sky is looked at anew this often, and after SKY_STEP metres
 SKY_STEP = 1.0
+WORST = 200.0  # m; a fix whose error would be larger is none
 CHIP = 20.0  # m; a longer detour disturbs a direct signal no more than this one (correlator of 0.1 chip)
 
 
@@ -131,14 +132,15 @@ class GnssReceiver:
             return Fix(stamp_ns, Quality.NONE, nothing, nothing, nothing, nothing, count, int(used.sum()) - count)
         directions, sigma, error = self._ranges(stamp_ns, sky, used, rng)
         place = _solve(directions, error, sigma)
-        rate_sigma = self._config.doppler * sigma / max(self._config.noise, 1e-3)
-        rates = rng.normal(size=len(sigma)) * rate_sigma
-        motion = _solve(directions, rates, rate_sigma)
-        if place is None or motion is None:
+        if place is None:
             return Fix(stamp_ns, Quality.NONE, nothing, nothing, nothing, nothing, count, int(used.sum()) - count)
         quality = self._quality(stamp_ns, count)
-        position, variance = self._refined(quality, *place)
-        return Fix(stamp_ns, quality, position, variance, *motion, count, int(used.sum()) - count)
+        position, variance = self._refined(quality, place[0], place[1])
+        share = self._config.doppler / max(self._config.noise, 1e-3)  # of a range rate's error in a range's
+        motion_error = share * place[2] @ (sigma * rng.normal(size=len(sigma)))
+        motion_variance = share**2 * (place[2] ** 2 @ sigma**2)
+        reflected = int(used.sum()) - count
+        return Fix(stamp_ns, quality, position, variance, motion_error, motion_variance, count, reflected)
 
     def _look(self, stamp_ns: int, antenna: np.ndarray) -> _Sky:
         """Return the sky, from memory while neither time nor place has changed much."""
@@ -204,24 +206,31 @@ class GnssReceiver:
         return error, variance
 
 
-def _solve(directions: np.ndarray, error: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return error and variances (3,) of the weighted least-squares fix, scaled by its residuals; None: no fix.
+def _solve(
+    directions: np.ndarray, error: np.ndarray, sigma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return error and variances (3,) of the weighted least-squares fix, and the gain (3, K) from ranges to position.
 
-    Signals that do not fit the others by far are left out once, as receivers do (Groves 2013, 17.4).
+    Variances are scaled by the residuals. Signals that do not fit the others by far are left out once, as receivers
+    do (Groves 2013, 17.4). None: the directions allow no fix.
     """
     design = np.column_stack([-directions, np.ones(len(directions))])
     weight = 1.0 / sigma**2
     for _ in range(2):
-        normal = design.T @ (design * weight[:, None])
-        if np.linalg.cond(normal) > 1e8:
+        try:
+            covariance = np.linalg.inv(design.T @ (design * weight[:, None]))
+        except np.linalg.LinAlgError:
             return None
-        covariance = np.linalg.inv(normal)
-        estimate = covariance @ (design.T @ (weight * error))
-        misfit = np.abs(error - design @ estimate) / sigma
+        variance = np.diag(covariance)
+        if not (variance > 0).all() or variance.max() > WORST**2:
+            return None
+        gain = covariance @ (design.T * weight)
+        residual = error - design @ (gain @ error)
+        misfit = np.abs(residual) / sigma
         bad = misfit > max(4.0, 3.0 * float(np.median(misfit)))
         if not bad.any() or (weight[~bad] > 0).sum() < 6:
             break
         weight = np.where(bad, 0.0, weight)
     freedom = max(int((weight > 0).sum()) - 4, 1)
-    scale = max(float(np.sum(weight * (error - design @ estimate) ** 2)) / freedom, 1.0)
-    return estimate[:3], scale * np.diag(covariance)[:3]
+    scale = max(float(np.sum(weight * residual**2)) / freedom, 1.0)
+    return (gain @ error)[:3], scale * variance[:3], gain[:3]

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 
 from twin_common.config import Config, setting
@@ -154,16 +155,16 @@ class Imu:
         density = np.repeat([config.gyro_noise, config.accelerometer_noise], 3) * np.sqrt(config.rate)
         instability = np.repeat([config.gyro_instability, config.accelerometer_instability], 3)
         angles = np.radians([config.tilt_sigma_deg, config.tilt_sigma_deg, config.yaw_sigma_deg])
-        measured = np.empty((count, 6))
-        errors = np.empty((count, 3))
+        measured, errors = truth, np.zeros((count, 3))
         if count:
             rng = np.random.default_rng([self._seed, self._stream, int(path.stamps_ns[0]) & 0x7FFF_FFFF_FFFF_FFFF])
             white, drift, lean = rng.normal(size=(count, 6)), rng.normal(size=(count, 6)), rng.normal(size=(count, 3))
-            for i in range(count):
-                self._age(int(path.stamps_ns[i]), drift[i], lean[i])
-                measured[i] = self._turn_on + instability * self._wander + density * white[i]
-                errors[i] = angles * self._attitude
-            measured += self._scale * truth
+            first = self._passed(path.stamps_ns)
+            wander = _wandered(self._wander, drift, first, 1 / config.rate, config.instability_time)
+            leaning = _wandered(self._attitude, lean, first, 1 / config.rate, config.attitude_time)
+            self._wander, self._attitude = wander[-1], leaning[-1]
+            measured = self._scale * truth + self._turn_on + instability * wander + density * white
+            errors = angles * leaning
         orientation = (Rotation.from_rotvec(errors) * map_from_imu).as_quat() if count else np.zeros((0, 4))
         bias = np.array([config.gyro_bias, config.accelerometer_bias])
         variance = density[[0, 3]] ** 2 + bias**2
@@ -172,11 +173,20 @@ class Imu:
             np.full(3, variance[0]), np.full(3, variance[1]),
         )  # fmt: skip
 
-    def _age(self, stamp_ns: int, drift: np.ndarray, lean: np.ndarray) -> None:
-        """Let biases and attitude wander by the time since the last sample."""
-        passed = 1 / self._config.rate if self._last_ns is None else max(stamp_ns - self._last_ns, 0) / NANOSECONDS
-        self._last_ns = stamp_ns
-        kept = np.exp(-passed / self._config.instability_time)
-        self._wander = kept * self._wander + np.sqrt(1 - kept**2) * drift
-        kept = np.exp(-passed / self._config.attitude_time)
-        self._attitude = kept * self._attitude + np.sqrt(1 - kept**2) * lean
+    def _passed(self, stamps_ns: np.ndarray) -> float:
+        """Return the time from the last sample to the first of these, seconds."""
+        last_ns, self._last_ns = self._last_ns, int(stamps_ns[-1])
+        return 1 / self._config.rate if last_ns is None else max(int(stamps_ns[0]) - last_ns, 0) / NANOSECONDS
+
+
+def _wandered(start: np.ndarray, draws: np.ndarray, first: float, period: float, time: float) -> np.ndarray:
+    """Return a Gauss-Markov process of unit variance, (N, K), from ``start`` (K,) on by ``draws`` (N, K).
+
+    ``first``: seconds to the first sample, then one each ``period``; ``time``: its time constant.
+    """
+    kept = np.exp(-first / time)
+    begin = kept * start + np.sqrt(1 - kept**2) * draws[0]
+    kept = np.exp(-period / time)
+    pushes = np.concatenate([begin[None], np.sqrt(1 - kept**2) * draws[1:]])
+    wandered: np.ndarray = lfilter([1.0], [1.0, -kept], pushes, axis=0)
+    return wandered
