@@ -12,6 +12,7 @@ import numpy as np
 import sangmu_blocks as blocks
 import sangmu_furniture as furniture
 import shapely
+from sangmu_names import title
 from sangmu_streets import BOUNDS, write_network
 
 from twin_common.district import DatumConfig, DistrictConfig, ZoneConfig
@@ -41,7 +42,7 @@ def _clear(corners: np.ndarray, network: Network) -> np.ndarray:
 
 def district(network: Network) -> DistrictConfig:
     """Return what district.yaml says."""
-    zones = [_zone(zone.name, zone.kind, zone.corners) for zone in ground_zones(network, BOUNDS)]
+    zones = [_zone(title(zone.name), zone.kind, zone.corners) for zone in ground_zones(network, BOUNDS)]
     zones.append(_zone("plaza", "plaza", blocks.plaza_outline()))
     zones.append(_zone("alley", "plaza", blocks.alley()))
     zones += [_zone(name, "site", corners) for name, corners in blocks.sites().items()]
