@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from twin_common.config import ConfigError
-from twin_sim.core.crowd import CrowdConfig
+from twin_sim.core.crowd_model import CrowdConfig
 from twin_sim.core.pace import variation
 from twin_sim.evaluation import crowd_flow, cycling, density, evaluate_sim, walking
 from twin_sim.evaluation.district import pieces

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_sim.core.crowd import CROWD, Crowd, CrowdArea
+from twin_sim.core.crowd import Crowd
+from twin_sim.core.crowd_area import CROWD, CrowdArea
 from twin_sim.core.fleet import Person
 from twin_sim.core.network_zones import KERB
 from twin_sim.core.posing import BETWEEN, CROWDED, WALKING

@@ -12,7 +12,8 @@ import numpy as np
 
 from twin_common.config import ConfigError
 from twin_common.core.object_class import ObjectClass
-from twin_sim.core.crowd import Crowd, CrowdConfig
+from twin_sim.core.crowd import Crowd
+from twin_sim.core.crowd_model import CrowdConfig
 from twin_sim.core.demand import Demand, PopulationConfig
 from twin_sim.core.fleet import KIND_BY_NAME, Person, VehicleKind, conduct, draw_person, scaled_speed
 from twin_sim.core.frame import Weather, no_actors

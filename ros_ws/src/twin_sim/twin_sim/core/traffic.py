@@ -6,10 +6,10 @@ Source: Lopez et al. 2018, "Microscopic Traffic Simulation using SUMO".
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ class Traffic:
         self._walks: dict[tuple[str, str], tuple[str, ...]] = {}
         self._dead_ends = self._find_dead_ends()
         self._lane_permissions: dict[str, tuple[str, ...]] = {}
+        self._route_number = itertools.count()
         self._lane_shapes: dict[str, np.ndarray] = {}
         self._ground = WalkingGround(self.network)
 
@@ -185,7 +186,7 @@ class Traffic:
 
     def _rounds_dead_end(self, edges: Sequence[str]) -> bool:
         known = [self.network.edge(name) for name in edges]
-        for one, other in pairwise(known):
+        for one, other in itertools.pairwise(known):
             if {one.start, one.end} == {other.start, other.end} and {one.start, one.end} & self._dead_ends:
                 return True
         return False
@@ -215,9 +216,10 @@ class Traffic:
         """
         name = str(actor_id)
         try:
-            libsumo.route.add(name, list(edges))
+            route = f"{name}_{next(self._route_number)}"  # an actor that comes back needs another
+            libsumo.route.add(route, list(edges))
             libsumo.vehicle.add(
-                name, name, kind, depart="now", departLane="best" if lane is None else str(lane),
+                name, route, kind, depart="now", departLane="best" if lane is None else str(lane),
                 departPos="base" if position is None else f"{position:.2f}",
                 departSpeed="max" if speed is None else f"{speed:.2f}",
             )  # fmt: skip
@@ -250,6 +252,7 @@ class Traffic:
     def remove_walker(self, actor_id: int) -> None:
         """Take a walker out; one that is not there is no error."""
         if str(actor_id) in libsumo.person.getIDList():
+            libsumo.person.unsubscribe(str(actor_id))
             libsumo.person.remove(str(actor_id))
 
     def waiting(self) -> set[int]:

@@ -17,7 +17,7 @@ import jupedsim
 import numpy as np
 import shapely
 
-from twin_sim.core import crowd
+from twin_sim.core import crowd_model as crowd
 from twin_sim.evaluation import plots
 from twin_sim.evaluation.density import cells, measured
 from twin_sim.evaluation.results import Figure
