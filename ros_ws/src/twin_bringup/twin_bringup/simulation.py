@@ -39,7 +39,7 @@ class SimulationOptions(Config):
     set: str = setting("", doc="changes of the scenario, key=value, with commas")
     duration: float = setting(0.0, "s", "end after so much; 0: the scenario's own duration", low=0)
     rate: float = setting(1.0, "", "speed of the scenario's time, where the machine can", low=0.05, high=20.0)
-    columns: int = setting(0, doc="of a simulated LiDAR's revolution; 0: as the district says", low=0, high=4096)
+    columns: int = setting(512, doc="of a simulated LiDAR's turn; 0: as the district says", low=0, high=4096)
     udp: bool = setting(False, doc="LiDARs send packets over UDP to the ordinary driver")
     foxglove_port: int = setting(8765, doc="port of the Foxglove server; 0: none", low=0, high=65535)
     foxglove_host: str = setting("127.0.0.1", doc="address the Foxglove server listens on")

@@ -23,7 +23,7 @@ def write_bag_files(folder: Path, simulation: Simulation, platforms: Sequence[Se
     ]
     write_yaml(folder / "district.yaml", district, f"Of a run of {simulation.scenario.name}, seed {simulation.seed}.")
     heading = "What is expected to happen; start: seconds after the first frame."
-    write_yaml(folder / "events.yaml", expected(simulation.scenario), heading)
+    write_yaml(folder / "events.yaml", expected(simulation.scenario, simulation.time), heading)
 
 
 def _platform(folder: Path, entry: dict[str, Any], messages: SensorMessages) -> dict[str, Any]:
@@ -36,12 +36,16 @@ def _platform(folder: Path, entry: dict[str, Any], messages: SensorMessages) -> 
     return entry
 
 
-def expected(scenario: Scenario) -> list[dict[str, Any]]:
-    """Return the events of a scenario as an events.yaml lists them."""
+def expected(scenario: Scenario, begin: float = 0.0) -> list[dict[str, Any]]:
+    """Return the events of a scenario from ``begin`` on, seconds, as an events.yaml lists them."""
     return [
-        {"kind": event.kind, "start": event.time, "within": event.within, "actors": list(event.actors)}
+        {
+            "kind": event.kind, "start": round(event.time - begin, 3), "within": event.within,
+            "actors": list(event.actors),
+        }
         for event in scenario.config.events
-    ]
+        if event.time >= begin
+    ]  # fmt: skip
 
 
 def write_yaml(path: Path, content: Any, heading: str) -> None:

@@ -54,6 +54,7 @@ def _list(_arguments: argparse.Namespace) -> int:
 def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = verbs.add_parser("run", help="simulate a scenario, with or without recording")
     _add_scenario(parser)
+    parser.add_argument("--skip", type=float, default=0.0, metavar="S", help="begin so much after its start")
     parser.add_argument("--duration", type=float, metavar="S", help="simulate so much (default: all of it)")
     parser.add_argument(
         "--poles", type=int, default=4, metavar="N", help="the first N have sensors (default: %(default)s)"
@@ -85,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
     platforms = chosen_platforms(district, arguments.poles, arguments.vehicles, named) if sensing else ()
     options = RunOptions(
         scenario=path, platforms=platforms, seed=arguments.seed, settings=tuple(arguments.settings),
-        duration=arguments.duration, out=arguments.out,
+        skip=arguments.skip, duration=arguments.duration, out=arguments.out,
         truth=arguments.truth, columns=arguments.columns, images=arguments.images,
         realtime=arguments.realtime or bool(arguments.udp), udp=arguments.udp or "",
     )  # fmt: skip

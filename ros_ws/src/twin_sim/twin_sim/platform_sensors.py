@@ -144,14 +144,17 @@ class PlatformSensors:
         return frame.stamp_ns if not self._phase_ns else frame.stamp_ns - STEP_NS + self._phase_ns
 
     def push(self, frame: Frame, *, picture: bool = False) -> Output:
-        """Take the next frame; return what the sensors gave since the one before: nothing for the first.
+        """Take the next frame; return what the sensors gave since the one before.
 
+        That is nothing for the first, and for one that does not follow the one before: time was set back.
         ``picture``: whether the camera is to take one, if it is its turn. A vehicle that is not in the district sees
         nothing.
         """
         previous, self._previous = self._previous, frame
         self._count += 1
-        if previous is None or (self._map_from_base is None and not (self._own(previous) and self._own(frame))):
+        if previous is None or frame.stamp_ns - previous.stamp_ns != STEP_NS:
+            return Output()
+        if self._map_from_base is None and not (self._own(previous) and self._own(frame)):
             return Output()
         return Output(self._scan(previous, frame), self._shot(frame) if picture else None, self._read(previous, frame))
 

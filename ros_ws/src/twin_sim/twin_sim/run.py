@@ -42,6 +42,7 @@ class RunOptions:
     platforms: tuple[str, ...]
     seed: int | None = None
     settings: tuple[str, ...] = ()
+    skip: float = 0.0
     duration: float | None = None
     out: Path | None = None
     truth: Path | None = None
@@ -78,6 +79,8 @@ def run_scenario(options: RunOptions) -> int:
         console.print(f"{scenario.name}: starting", style="dim")
         simulation = stack.enter_context(Simulation(scenario, options.seed))
         try:
+            for _ in range(round(options.skip * 1e9) // STEP_NS):
+                simulation.step()
             run = Run(stack, simulation, options)
             started = time.monotonic()
             total = round(duration * 1e9) // STEP_NS
@@ -87,7 +90,8 @@ def run_scenario(options: RunOptions) -> int:
                 done = number
         except KeyboardInterrupt:
             code = 130
-        missing = [] if code or options.duration else [event.name for event in simulation.missing()]
+        whole = not code and simulation.time >= scenario.duration
+        missing = [event.name for event in simulation.missing()] if whole else []
     spent = time.monotonic() - started
     simulated = done * STEP_NS / 1e9
     print(
@@ -101,12 +105,13 @@ def run_scenario(options: RunOptions) -> int:
 
 
 def _duration(options: RunOptions, scenario: Scenario) -> float:
+    longest = scenario.duration - options.skip
+    if options.skip < 0 or longest <= 0:
+        raise ConfigError(f"skip: {options.skip:g} s; expected 0 or more, and less than {scenario.duration:g} s")
     if options.duration is None:
-        return scenario.duration
-    if not 0 < options.duration <= scenario.duration:
-        raise ConfigError(
-            f"duration: {options.duration:g} s; expected more than 0 and at most the scenario's {scenario.duration:g} s"
-        )
+        return longest
+    if not 0 < options.duration <= longest:
+        raise ConfigError(f"duration: {options.duration:g} s; expected more than 0 and at most {longest:g} s")
     return options.duration
 
 

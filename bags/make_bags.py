@@ -1,0 +1,109 @@
+"""Make the shipped recordings, pin their references, and write their manifest.
+
+    python bags/make_bags.py [NAME ...]
+
+Without names all are made. The same command gives the same packets and the same truth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+BAGS = Path(__file__).parent
+MANIFEST = BAGS / "manifest.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording: its name, what it shows, and how ``./twin sim run`` makes it."""
+
+    name: str
+    what: str
+    arguments: tuple[str, ...]
+
+    def command(self) -> list[str]:
+        """Return the arguments of ./twin."""
+        return ["sim", "run", *self.arguments, "--columns", "512", "--out", f"bags/{self.name}"]
+
+
+RECORDINGS = (
+    Recording(
+        "near_miss", "Two poles at the main crossing: a pedestrian steps out against the red light, a car just stops",
+        ("near_miss", "--platforms", "pole_01,pole_02", "--duration", "20"),
+    ),
+    Recording(
+        "fall", "Two poles on the avenue: an old person trips on the sidewalk, lies, and is helped up",
+        ("pedestrian_fall", "--platforms", "pole_01,pole_04", "--skip", "3", "--duration", "20"),
+    ),
+    Recording(
+        "crowd", "A pole at the mouth of the alley: people stream in from both ends until nobody can move",
+        ("crowd_crush", "--platforms", "pole_03", "--skip", "30", "--duration", "40"),
+    ),
+    Recording(
+        "vehicle_pass", "The sensor vehicle drives past two poles in ordinary traffic",
+        ("vehicle_pass", "--platforms", "pole_01,pole_02,vehicle_01", "--skip", "2", "--duration", "12"),
+    ),
+)  # fmt: skip
+
+
+def _twin(arguments: list[str]) -> None:
+    environment = {**os.environ, "TWIN_ROOT": str(BAGS.parent.resolve())}
+    subprocess.run([sys.executable, "-m", "twin_bringup.cli", *arguments], cwd=BAGS.parent, env=environment, check=True)
+
+
+def make(recording: Recording) -> None:
+    """Make one recording anew, and pin its reference."""
+    folder = BAGS / recording.name
+    kept = folder / "tolerances.yaml"
+    tolerances = kept.read_text() if kept.is_file() else ""
+    shutil.rmtree(folder, ignore_errors=True)
+    _twin(recording.command())
+    if tolerances:
+        kept.write_text(tolerances)
+    _twin(["replay", f"bags/{recording.name}", "--update-refs"])
+
+
+def entry(recording: Recording) -> dict[str, Any]:
+    """Return what the manifest says of a recording: origin, licence, and size and hash of every file."""
+    folder = BAGS / recording.name
+    files = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    return {
+        "path": recording.name,
+        "what": recording.what,
+        "command": "./twin " + " ".join(recording.command()),
+        "licence": "Apache-2.0",
+        "bytes": sum(path.stat().st_size for path in files.values()),
+        "files": {name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for name, path in files.items()},
+    }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    """Make the recordings that are named, and write the manifest of all."""
+    names = sys.argv[1:] or [recording.name for recording in RECORDINGS]
+    known = {recording.name: recording for recording in RECORDINGS}
+    for name in names:
+        if name not in known:
+            print(f"{name}: no such recording; expected one of {', '.join(known)}", file=sys.stderr)
+            return 2
+    for name in names:
+        make(known[name])
+    made = [entry(recording) for recording in RECORDINGS if (BAGS / recording.name).is_dir()]
+    MANIFEST.write_text(yaml.safe_dump({"bags": made}, sort_keys=False, default_flow_style=None, width=110))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
