@@ -201,7 +201,7 @@ class Population:
         for item in due:
             self._depart(item)
         self._people.advance(self.now)
-        self._reaction.apply(scripted)
+        self._reaction.apply(np.concatenate([scripted, self._roster.behind()]))
         self._reaction.hold_crowd(self.crowd, scripted)
         self._traffic.step()
         self._links = self._traffic.signal_states()

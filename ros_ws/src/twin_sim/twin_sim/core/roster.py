@@ -11,14 +11,15 @@ from twin_common.core.object_class import ObjectClass
 from twin_sim.core.fleet import Person, VehicleKind
 from twin_sim.core.frame import ACTOR, Activity
 from twin_sim.core.network_zones import KERB
-from twin_sim.core.posing import DRIVING, STAND_LENGTH, STATE, TICK, WALK_WIDTH, poses
+from twin_sim.core.posing import DRIVING, STAND_LENGTH, STATE, TICK, WALK_WIDTH, WALKING, poses
 from twin_sim.core.traffic import STEP
 from twin_sim.core.walking_ground import CROSSING
 
 ASIDE = 0.8  # m/s at which somebody steps aside
 #: How persons follow what a model says: it leaps at times, and from one model to the next.
 CATCH_UP, HURRY, CLOSING, AGILITY = 1.25, 2.6, 1.2, 2.0  # of the free speed; m/s; s; m/s²
-STEERING, SLIDE = 0.8, 0.04  # m a front moves sideways per metre that it moves on, and per STEP even at rest
+BEHIND = 0.7  # m
+STEERING = 0.6  # m a front moves to the side of the heading per metre that it moves on, at most
 
 
 class Roster:
@@ -138,13 +139,13 @@ class Roster:
         """
         state, half = self.state[rows], self.rows["length"][rows, None].astype(float) / 2
         middle = np.column_stack([state["cx"][:, 2], state["cy"][:, 2]])
-        heading = _direction(state["cyaw"][:, 2])
-        left = np.column_stack([-heading[:, 1], heading[:, 0]])
-        goal = np.column_stack([found["x"], found["y"]]) + half * _direction(found["yaw"])
-        way = goal - middle - half * heading
-        forward, aside = (way * heading).sum(1), (way * left).sum(1)
-        most = STEERING * np.abs(forward) + SLIDE
-        front = middle + half * heading + forward[:, None] * heading + np.clip(aside, -most, most)[:, None] * left
+        front = middle + half * _direction(state["cyaw"][:, 2])
+        ahead = _direction(found["yaw"])
+        left = np.column_stack([-ahead[:, 1], ahead[:, 0]])
+        way = np.column_stack([found["x"], found["y"]]) + half * ahead - front
+        forward, aside = (way * ahead).sum(1), (way * left).sum(1)
+        most = STEERING * np.abs(forward)
+        front += forward[:, None] * ahead + np.clip(aside, -most, most)[:, None] * left
         along = (front - middle) / np.maximum(_length(front - middle), 1e-9)
         found = found.copy()
         found["x"], found["y"] = (front - half * along).T
@@ -158,6 +159,13 @@ class Roster:
         shift += half * (_direction(shown["yaw"]) - _direction(found["yaw"]))
         heading = _direction(found["yaw"])
         return np.asarray(heading[:, 0] * shift[:, 1] - heading[:, 1] * shift[:, 0])
+
+    def behind(self) -> np.ndarray:
+        """Return walkers on crossings who are behind their models, (K,) ACTOR: drivers see them where they are shown."""
+        state = self.state
+        chosen = np.flatnonzero((state["source"] == WALKING) & (state["place"] == CROSSING))
+        lag = np.column_stack([state["cx"][chosen, 2], state["cy"][chosen, 2]]) - state["model"][chosen]
+        return np.asarray(self.rows[chosen[_length(lag)[:, 0] > BEHIND]])
 
     def go_on(self, rows: np.ndarray) -> None:
         """Move control points on for actors that have left the models, straight ahead."""

@@ -23,6 +23,7 @@ from twin_sim.core.walking_ground import CROSSING, WalkingGround
 
 STEP = 0.5  # s, of SUMO
 LATERAL = 0.8  # m, resolution of the sublane model: two-wheelers keep to the right and are passed within a lane
+SLOW = 1.5  # m/s
 PATIENCE = 240.0  # s a vehicle may stand without being able to go on before it is taken out
 
 #: A vehicle's state: centre of its box in the map frame, metres; SUMO's bits of its signals.
@@ -143,10 +144,24 @@ class Traffic:
             return found
         found["actor_id"] = np.fromiter(map(int, results), np.int64, len(known))
         found["yaw"] = np.radians(90.0 - known[:, 2])
+        for i in np.flatnonzero(known[:, 3] < SLOW):  # their angle is that of their sideways motion
+            found["yaw"][i] = self._lane_yaw(int(found["actor_id"][i]), float(found["yaw"][i]))
         found["x"] = known[:, 0] - self._offset[0] - known[:, 5] / 2 * np.cos(found["yaw"])
         found["y"] = known[:, 1] - self._offset[1] - known[:, 5] / 2 * np.sin(found["yaw"])
         found["speed"], found["signals"] = known[:, 3], known[:, 4]
         return found[np.argsort(found["actor_id"])]
+
+    def _lane_yaw(self, actor_id: int, yaw: float) -> float:
+        """Return the direction of the lane under a vehicle; ``yaw`` if it is on none."""
+        name = str(actor_id)
+        lane = libsumo.vehicle.getLaneID(name)
+        if not lane:
+            return yaw
+        line = self._lane_shape(lane)
+        along = np.cumsum(np.hypot(*np.diff(line, axis=0).T))
+        i = min(int(np.searchsorted(along, libsumo.vehicle.getLanePosition(name))), len(along) - 1)
+        east, north = line[i + 1] - line[i]
+        return float(np.arctan2(north, east))
 
     def walkers(self) -> np.ndarray:
         """Return (N,) WALKING, sorted by actor_id."""
