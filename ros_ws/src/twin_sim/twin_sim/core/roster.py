@@ -161,7 +161,7 @@ class Roster:
         return np.asarray(heading[:, 0] * shift[:, 1] - heading[:, 1] * shift[:, 0])
 
     def behind(self) -> np.ndarray:
-        """Return walkers on crossings who are behind their models, (K,) ACTOR: drivers see them where they are shown."""
+        """Return walkers on crossings who are behind their models, (K,) ACTOR: drivers see them as shown."""
         state = self.state
         chosen = np.flatnonzero((state["source"] == WALKING) & (state["place"] == CROSSING))
         lag = np.column_stack([state["cx"][chosen, 2], state["cy"][chosen, 2]]) - state["model"][chosen]

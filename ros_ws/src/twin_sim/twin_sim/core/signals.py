@@ -97,10 +97,10 @@ def _street_heads(
         {state[i].lower() for i in left} != {state[i].lower() for i in straight} for state in phases
     )  # fmt: skip
     z = KERB + VEHICLE_HEIGHT
-    yield SignalHead(count + 1, *map(float, spot), z, yaw, USERS_VEHICLES, controller, straight, edge.name)
-    if own_phase:
-        spot = spot - right * LEFT_OFFSET
-        yield SignalHead(count + 2, *map(float, spot), z, yaw, USERS_VEHICLES, controller, left, edge.name)
+    groups = [(spot, straight)] + ([(spot - right * LEFT_OFFSET, left)] if own_phase else [])
+    for number, (place, links) in enumerate(groups, start=count + 1):
+        x, y = float(place[0]), float(place[1])
+        yield SignalHead(number, x, y, z, yaw, USERS_VEHICLES, controller, links, edge.name)
 
 
 def _crossing_heads(
