@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from twin_common.core.object_class import ObjectClass
 from twin_sim.core.fleet import KINDS, BehaviourConfig, Conduct, VehicleKind
 from twin_sim.core.frame import TWO_WHEELERS
 from twin_sim.core.network_zones import Edge
-from twin_sim.core.traffic import Traffic
+
+if TYPE_CHECKING:  # SUMO takes a second to load, and a scenario is also read where no traffic runs
+    from twin_sim.core.traffic import Traffic
 
 DETOURS = 0.5  # share of routes by way of a street off the quickest way
 ATTEMPTS = 12
