@@ -92,7 +92,10 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How many of a group of actors were there, how many were found, and what was found where no such actor is."""
+    """How many of a group of actors were there and how many were found.
+
+    ``spurious``: persons found where there is no actor; 0 for vehicles, since parked ones have no ids.
+    """
 
     group: str
     present: int
