@@ -8,6 +8,7 @@ import moderngl
 import numpy as np
 
 from twin_common.config import ConfigError
+from twin_sim.core import camera_lens_shaders as lens
 from twin_sim.core import camera_shaders as shaders
 from twin_sim.core import camera_textures as textures
 from twin_sim.core.camera_model import CameraModel
@@ -36,7 +37,7 @@ _PASSES = {
     "surface": (shaders.SURFACE_VERTEX, shaders.SURFACE_FRAGMENT),
     "sky": (shaders.SCREEN_VERTEX, shaders.SKY_FRAGMENT),
     "light": (shaders.SCREEN_VERTEX, shaders.LIGHT_FRAGMENT),
-    "develop": (shaders.SCREEN_VERTEX, shaders.DEVELOP_FRAGMENT),
+    "develop": (shaders.SCREEN_VERTEX, lens.DEVELOP_FRAGMENT),
 }
 
 
@@ -62,7 +63,7 @@ class Studio:
     def _fill(self) -> None:
         context = self.context
         self.shadow = context.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
-        self.glow = context.program(shaders.GLOW_VERTEX, shaders.GLOW_FRAGMENT)
+        self.glow = context.program(lens.GLOW_VERTEX, lens.GLOW_FRAGMENT)
         stack = textures.tiles()
         self.tiles = context.texture_array((textures.SIZE, textures.SIZE, len(stack)), 4, stack.tobytes())
         self.tiles.build_mipmaps()
