@@ -1,5 +1,4 @@
-"""GLSL of the camera. Passes: shadow, surface (what is seen), sky, light; then those of
-``camera_lens_shaders``.
+"""GLSL of the camera's scene. Passes: shadow, surface (what is seen), sky, light.
 
 Light is in units of what a white wall gets under the present exposure; colours are linear up to the light pass,
 which exposes them for display. Each program comes in variants (``#define``), since a software renderer runs both
