@@ -11,7 +11,7 @@ from twin_common.core.geometry import transform_from_rpy
 from twin_common.district import PlatformConfig
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
-from twin_sim.core.camera import CameraRenderer, Picture
+from twin_sim.core.camera import CameraRenderer, Picture, View
 from twin_sim.core.frame import Frame, Weather
 from twin_sim.core.gnss_imu import GnssImu, Readings, skyline_of
 from twin_sim.core.imu import Motion
@@ -113,7 +113,7 @@ class PlatformSensors:
             self._phase_ns = stamps.from_seconds(config.phase)
             self._lidar = self._make_lidar(self.lidar_model, platform.lidar.mount.matrix())
         self._camera = camera_of(platform)
-        self._view = None
+        self._view: View | None = None
         self._unit = self._make_unit()
         self._previous: Frame | None = None
         self._count = 0
@@ -189,12 +189,12 @@ class PlatformSensors:
             return None
         renderer = self._stage.renderer()
         if self._view is None:
-            self._view = renderer.view(self._camera.image, self.number)  # type: ignore[assignment]
+            self._view = renderer.view(self._camera.image, self.number)
         map_from_camera = self._base(frame) @ self.platform.camera.mount.matrix()
-        shown = frame if self._map_from_base is not None else _without(frame, self._own(frame))
-        picture = renderer.render(self._view, map_from_camera, shown, self._stage.weather)  # type: ignore[arg-type]
+        own = 0 if self._map_from_base is not None else self._own(frame)
+        picture = renderer.render(self._view, map_from_camera, frame, self._stage.weather, own_id=own)
         ids = picture.ids[picture.ids >= 0]
-        return Shot(picture, _by_actor(np.bincount(ids, minlength=len(shown.actors)), shown))
+        return Shot(picture, _by_actor(np.bincount(ids, minlength=len(frame.actors)), frame))
 
     def _base(self, frame: Frame) -> np.ndarray:
         """Return map_from_base at a frame, (4, 4)."""
@@ -227,11 +227,6 @@ def pose_of(row: np.ndarray) -> np.ndarray:
 
 def _row(frame: Frame, actor_id: int) -> np.ndarray:
     return np.asarray(frame.actors[np.searchsorted(frame.actors["actor_id"], actor_id)])
-
-
-def _without(frame: Frame, actor_id: int) -> Frame:
-    kept = frame.actors[frame.actors["actor_id"] != actor_id]
-    return Frame(frame.stamp_ns, kept, frame.signals, frame.events, frame.vehicles, frame.lost)
 
 
 def _by_actor(counts: np.ndarray, frame: Frame) -> dict[int, int]:

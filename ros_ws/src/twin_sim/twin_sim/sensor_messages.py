@@ -183,9 +183,10 @@ def imu_message(inertial: Inertial, number: int, stamp_ns: int, frame_id: str) -
 
 
 def _fix(position: Position, stamp_ns: int, frame_id: str) -> Any:
+    east, north, up = map(float, position.variances)
     fix = nmea.Fix(
         stamp_ns, position.latitude_deg, position.longitude_deg, position.altitude, int(position.quality),
-        tuple(map(float, position.variances)), True,
+        (east, north, up), True,
     )  # fmt: skip
     return drivers.fix_to_message(fix, frame_id)
 
