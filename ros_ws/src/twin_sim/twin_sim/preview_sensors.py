@@ -23,8 +23,7 @@ _EDGES = ((0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 3), (2, 6), (3, 7), (4, 5)
 def draw_shot(shot: Shot, frame: Frame, name: str, out: Path) -> Path:
     """Write a picture with the boxes of what it shows: visible ones in colour, three-dimensional ones thin."""
     picture = shot.picture
-    own = frame.vehicles.get(name, 0)
-    actors = frame.actors[frame.actors["actor_id"] != own]
+    actors = frame.actors
     found = seen(picture, actors, min_pixels=8)
     size = picture.rgb.shape[1] * LARGER, picture.rgb.shape[0] * LARGER
     image = Image.fromarray(picture.rgb).resize(size, Image.Resampling.BICUBIC)
