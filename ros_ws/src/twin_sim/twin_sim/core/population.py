@@ -84,6 +84,7 @@ class Population:
             self._departures: list[_Departure] = []
             self._kinds: dict[int, tuple[VehicleKind, int]] = {}
             self._links = self._shown_links = self._traffic.signal_states()
+            self._signals = signal_array(self.heads, self._shown_links)
             self._walk_rate = settings.pedestrians_per_hour * settings.density * changed.walkers / 3600
             #: actor_id of every sensor vehicle, by platform.
             self.vehicles: dict[str, int] = {}
@@ -174,7 +175,12 @@ class Population:
     @property
     def signals(self) -> np.ndarray:
         """What all signal heads show now, (S,) SIGNAL."""
-        return signal_array(self.heads, self._shown_links)
+        return self._signals.copy()
+
+    def _show_signals(self) -> None:
+        if self._links != self._shown_links:
+            self._shown_links = self._links
+            self._signals = signal_array(self.heads, self._shown_links)
 
     def _advance(self, scripted: np.ndarray) -> None:
         phase = self._tick % TICKS
@@ -184,7 +190,7 @@ class Population:
             lit = weather.night or weather.rain > 0.5 or weather.visibility < 1000
             self._roster.pose(self.now - TICK, lit)
         if phase == TICKS // 2:  # what is shown of traffic lags SUMO by half a step or more
-            self._shown_links = self._links
+            self._show_signals()
         self._roster.show(phase, partial(deflection, scripted=scripted) if len(scripted) else None)
         self._tick += 1
 
@@ -201,7 +207,7 @@ class Population:
         for item in due:
             self._depart(item)
         self._people.advance(self.now)
-        self._reaction.apply(np.concatenate([scripted, self._roster.behind()]))
+        self._reaction.apply(scripted, self._roster.behind())
         self._reaction.hold_crowd(self.crowd, scripted)
         self._traffic.step()
         self._links = self._traffic.signal_states()

@@ -23,6 +23,7 @@ ARRIVAL = 1.2  # s by which the arrival of vehicle and actor at the same place m
 STILL = 0.4  # m/s
 CREEP, PASSING = 1.5, 30.0  # m/s beside something that stands; m before it from which a lane is kept
 SEEN_BY_WALKERS = 25.0  # m
+CLOSE = 14.0  # m from walkers who are behind their models, at which vehicles look at them
 STEP_ASIDE = 0.35  # m between a person and what they walk round
 
 
@@ -49,19 +50,26 @@ class Reaction:
         self._vehicles, self._slips = self._vehicles[kept], self._slips[kept]
         self._walkers = self._walkers[self._walkers["actor_id"] != actor_id]
 
-    def apply(self, scripted: np.ndarray) -> None:
-        """Limit speeds for SUMO's next step in the face of ``scripted``, (K,) ACTOR."""
+    def apply(self, scripted: np.ndarray, behind: np.ndarray) -> None:
+        """Limit speeds for SUMO's next step.
+
+        Args:
+            scripted: (K,) ACTOR, whom everybody reacts to.
+            behind: (B,) ACTOR, walkers whom SUMO has elsewhere, and whom only vehicles near them react to.
+
+        """
         low = scripted[scripted["z"] < OVERHEAD]
-        self._limit_vehicles(low)
+        self._limit_vehicles(np.concatenate([low, behind]), len(low))
         self._limit_walkers(low)
 
-    def _limit_vehicles(self, low: np.ndarray) -> None:
+    def _limit_vehicles(self, low: np.ndarray, count: int) -> None:
         slowed: set[int] = set()
         if len(low) and len(self._vehicles):
             gap = _distances(self._vehicles, low)
             speed = self._vehicles["speed"]
             reach = 20.0 + 3.5 * speed + speed**2 / (2 * BRAKING) + low["length"].max() / 2
             near = gap < reach[:, None] + 3.0 * np.hypot(low["velocity_x"], low["velocity_y"])[None, :]
+            near[:, count:] &= (gap[:, count:] < CLOSE) & (speed[:, None] > STILL)
             for i in np.flatnonzero(near.any(axis=1)):
                 if self._limit_vehicle(int(i), low[near[i]], float(reach[i])):
                     slowed.add(int(self._vehicles["actor_id"][i]))

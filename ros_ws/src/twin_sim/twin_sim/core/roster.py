@@ -18,7 +18,7 @@ from twin_sim.core.walking_ground import CROSSING
 ASIDE = 0.8  # m/s at which somebody steps aside
 #: How persons follow what a model says: it leaps at times, and from one model to the next.
 CATCH_UP, HURRY, CLOSING, AGILITY = 1.25, 2.6, 1.2, 2.0  # of the free speed; m/s; s; m/s²
-BEHIND = 0.7  # m
+BEHIND = 1.0  # m
 STEERING = 0.6  # m a front moves to the side of the heading per metre that it moves on, at most
 
 
