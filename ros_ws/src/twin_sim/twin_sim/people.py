@@ -34,11 +34,13 @@ class Residents:
         self._flows = sorted(scenario.config.flows, key=lambda flow: flow.at)
         self._start_ns = scenario.start_ns
         self.spawned: dict[str, int] = {}
+        self._runners: list[int] = []
         for vehicle in scenario.config.vehicles:
             self.spawned[vehicle.name] = self._population.spawn_vehicle(
                 vehicle.kind, vehicle.edges, depart=vehicle.departs, position=vehicle.position, speed=vehicle.speed,
                 lane=vehicle.lane,
             )  # fmt: skip
+            self._runners += [self.spawned[vehicle.name]] * vehicle.runs_red
 
     @property
     def signals(self) -> np.ndarray:
@@ -57,6 +59,9 @@ class Residents:
         now = (stamp_ns - self._start_ns) / 1e9
         while self._flows and self._flows[0].at <= now + 1e-9:
             self._pour(self._flows.pop(0))
+        for number in [item for item in self._runners if self._population.row(item) is not None]:
+            self._population.set_red_light_runner(number)
+            self._runners.remove(number)
         return self._population.step(stamp_ns, scripted)
 
     def _pour(self, flow: FlowConfig) -> None:

@@ -28,8 +28,9 @@ from twin_sim.core.demand import PopulationConfig
 from twin_sim.core.faults import FaultsConfig
 from twin_sim.core.frame import EventKind, Weather
 from twin_sim.core.sun import sun_position
+from twin_sim.districts import world_of
 from twin_sim.overrides import applied, parsed
-from twin_sim.world import World, load_world
+from twin_sim.world import World
 
 KINDS = ("routine", "gray_rhino", "black_swan")
 #: Rain (mm/h), visibility (m) and temperature (°C) of each kind of weather.
@@ -189,7 +190,7 @@ def load_scenario(path: Path | str, overrides: Mapping[str, Any] | Sequence[str]
         raise ConfigError(f"{path}: {type(raw).__name__}; expected a scenario with description, district and start")
     changes = dict(overrides) if isinstance(overrides, Mapping) else parsed(overrides)
     config = _config(path, applied(raw, changes, ScenarioConfig, str(path)))
-    world = load_world((path.parent / config.district).resolve())
+    world = world_of((path.parent / config.district).resolve())
     scenario = Scenario(path, config, world, changes)
     check(scenario)
     for key, values in config.variations.items():
@@ -221,7 +222,7 @@ def _start_text(value: int | datetime.date) -> str:
 
 
 def _local_time(text: str, where: str) -> datetime.datetime:
-    full = text if "-" in text else f"{USUAL_DAY} {text}"
+    full = text if "-" in text else f"{USUAL_DAY} {text.rjust(5, '0')}"
     try:
         return datetime.datetime.fromisoformat(full)
     except ValueError:

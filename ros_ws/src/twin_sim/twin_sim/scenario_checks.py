@@ -13,10 +13,10 @@ from twin_sim.core.acts import KINDS, ActorConfig, StepConfig
 from twin_sim.core.faults import Faults
 from twin_sim.core.fleet import KIND_BY_NAME
 from twin_sim.core.lane_ways import LaneIndex
-from twin_sim.core.network_zones import read_network
 from twin_sim.core.stage import resolve_point
 from twin_sim.core.steps import top_speed
 from twin_sim.core.ways import Way
+from twin_sim.districts import network_of
 
 if TYPE_CHECKING:
     from twin_sim.scenario import EventConfig, Scenario
@@ -172,7 +172,7 @@ def _check_edges(scenario: Scenario, where: str) -> None:
     ]
     if not steps and not scenario.config.vehicles:
         return
-    network = read_network(scenario.world.network)
+    network = network_of(scenario.world)
     lanes, edges = LaneIndex(network), {edge.name for edge in network.edges}
     _check_vehicles(scenario, where, edges)
     for place, step in steps:

@@ -13,16 +13,16 @@ from twin_sim.core.faults import Faults
 from twin_sim.core.frame import SIGNAL, EventKind, Frame, Shape, Weather, no_actors
 from twin_sim.core.hazards import LOAD_ID, PANEL_ID
 from twin_sim.core.lane_ways import LaneIndex
-from twin_sim.core.network_zones import read_network
 from twin_sim.core.observer import Expected, Observer
 from twin_sim.core.script import Script
-from twin_sim.core.signals import signal_heads
 from twin_sim.core.stage import Stage, resolve_point
 from twin_sim.core.zone_index import ZoneIndex
+from twin_sim.districts import heads_of, network_of
 from twin_sim.scenario import EventConfig, Scenario
 from twin_sim.world import World
 
 STEP_NS = 100_000_000
+OVERHEAD = 3.0  # m above the ground: nobody runs into what is higher
 
 
 class People(Protocol):
@@ -100,7 +100,7 @@ class Simulation:
         platforms = [platform.name for platform in world.district.platforms]
         self.faults = Faults(config.faults, self.seed, self.start_ns, platforms)
         self._zones = ZoneIndex(world.district.zones)
-        network, heads = read_network(world.network), signal_heads(world.network)
+        network, heads = network_of(world), heads_of(world)
         lanes = LaneIndex(network)
         places = {place.name: (place.x, place.y) for place in world.config.places}
         self._stage = Stage(self._zones, lanes, places, heads)
@@ -110,6 +110,7 @@ class Simulation:
         self._observer = Observer(
             self._expected(places), self.start_ns, Detectors(self._zones, lanes, StopLines(network, heads)),
             self._crowds(), {item.name: (item.pose.x, item.pose.y, item.pose.z) for item in world.district.platforms},
+            list(self._people.spawned.values()),
         )  # fmt: skip
         self._script.take_over = self._people.take_over
         self._others, self._signals = no_actors(), np.zeros(0, SIGNAL)
@@ -145,7 +146,7 @@ class Simulation:
             scripted = self._script.step(now, self._others, self._signals)
             while self._script.joined:
                 self._people.take_back(self._script.joined.pop(0))
-            self._others = self._people.step(stamp_ns, scripted)
+            self._others = self._people.step(stamp_ns, _obstacles(scripted))
             self._signals = self._people.signals
         actors = np.concatenate([self._others, scripted])
         actors = actors[np.argsort(actors["actor_id"], kind="stable")]
@@ -209,6 +210,14 @@ class Simulation:
             for area in self.world.config.crowd_areas
             if area.name in streams
         }
+
+
+def _obstacles(scripted: np.ndarray) -> np.ndarray:
+    """Return what the population has to mind: no things high up, and of rubble that has become a heap only this."""
+    low = scripted["z"] < OVERHEAD
+    if (scripted["shape"] == Shape.HEAP).any():
+        low &= scripted["shape"] != Shape.RUBBLE
+    return np.asarray(scripted[low])
 
 
 def sensor_vehicles(frame: Frame, world: World) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 from twin_common.core.object_class import ObjectClass
 from twin_sim.core.crowding import density_cells
 from twin_sim.core.frame import Activity, Event, Frame, Shape, SignalState
-from twin_sim.core.signals import signal_heads
+from twin_sim.districts import heads_of
 from twin_sim.world import World
 
 #: Columns of every table, with DuckDB's types.
@@ -108,7 +108,7 @@ def map_rows(world: World) -> list[tuple[Any, ...]]:
         pose = platform.pose
         if platform.kind == "pole":
             rows.append(("pole", platform.name, pose.x, pose.y, pose.z, float(np.radians(pose.yaw_deg)), 0.0, []))
-    for head in signal_heads(world.network):
+    for head in heads_of(world):
         rows.append((f"signal_{head.users}", str(head.signal_id), head.x, head.y, head.z, head.yaw, 0.0, []))
     for panel in world.config.panels:
         yaw = float(np.radians(panel.yaw_deg))

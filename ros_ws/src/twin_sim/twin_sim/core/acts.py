@@ -186,6 +186,7 @@ class VehicleConfig(Config):
     lane: int | None = setting(
         None, doc="index among all lanes of the edge, 0 outside; none: what suits its route", low=0
     )
+    runs_red: bool = setting(False, doc="drives through red lights")
 
 
 @dataclass(frozen=True, slots=True)

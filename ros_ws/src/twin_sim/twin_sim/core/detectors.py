@@ -137,8 +137,8 @@ class Detectors:
         yield from self._spells.sightings
         yield from self._runs
 
-    def step(self, now: float, stage: Stage, signals: np.ndarray) -> None:
-        """Look at every scripted actor."""
+    def step(self, now: float, stage: Stage, signals: np.ndarray, watched: np.ndarray) -> None:
+        """Look at every scripted actor, and for red lights at the vehicles of the scenario in ``watched``, ACTOR."""
         present = [item for item in stage.performers.values() if item.present]
         self._red = self._lines.red(signals)
         for performer in present:
@@ -148,7 +148,12 @@ class Detectors:
                     place = (performer.x, performer.y, performer.z)
                     self._spells.hold(rule, performer.actor_id, now, place, (performer.actor_id,))
             if performer.motor or (performer.speed > 0.5 and not performer.person):
-                self._stop_lines(performer, now)
+                self._stop_lines(
+                    performer.actor_id, (performer.x, performer.y, performer.z), performer.yaw, performer.size[0], now
+                )
+        for row in watched:
+            place = (float(row["x"]), float(row["y"]), float(row["z"]))
+            self._stop_lines(int(row["actor_id"]), place, float(row["yaw"]), float(row["length"]), now)
         self._fights(present, now)
         self._chases(present, stage, now)
         self._spells.close(now)
@@ -162,18 +167,18 @@ class Detectors:
         beyond, beside = self._lines.offsets(performer.x, performer.y)
         return bool(((beyond < 1.0) & (beyond > -QUEUE) & (beside < 1.7) & self._red).any())
 
-    def _stop_lines(self, performer: Performer, now: float) -> None:
-        half = performer.size[0] / 2
-        front = performer.x + half * np.cos(performer.yaw), performer.y + half * np.sin(performer.yaw)
+    def _stop_lines(
+        self, actor_id: int, place: tuple[float, float, float], yaw: float, length: float, now: float
+    ) -> None:
+        front = place[0] + length / 2 * np.cos(yaw), place[1] + length / 2 * np.sin(yaw)
         beyond, beside = self._lines.offsets(*front)
-        before = self._fronts.get(performer.actor_id)
-        self._fronts[performer.actor_id] = beyond
+        before = self._fronts.get(actor_id)
+        self._fronts[actor_id] = beyond
         if before is None:
             return
         crossed = (before < 0) & (beyond >= 0) & (beyond < 6.0) & (beside < 1.8) & self._red
         if crossed.any():
-            place = (performer.x, performer.y, performer.z)
-            self._runs.append(Sighting(EventKind.RED_LIGHT, now, now + ON_JUNCTION, *place, (performer.actor_id,)))
+            self._runs.append(Sighting(EventKind.RED_LIGHT, now, now + ON_JUNCTION, *place, (actor_id,)))
 
     def _fights(self, present: list[Performer], now: float) -> None:
         fighters = [item for item in present if item.activity == Activity.FIGHTING]

@@ -37,7 +37,7 @@ def tip_over(performer: Performer, towards: str, now: float) -> None:
     direction = wrapped(performer.yaw + TURNS[towards])
     velocity = np.array([performer.velocity[0], performer.velocity[1], 0.0])
     heading = direction if towards in ("left", "right") else performer.yaw
-    performer.fall = Fall(direction, heading, velocity, performer.look.stature / 2)
+    performer.fall = Fall(direction, heading, velocity, performer.look.stature / 2, now)
     performer.speed, performer.way = 0.0, None
     performer.begin(Activity.FALLING, now)
 
@@ -47,7 +47,7 @@ def throw(performer: Performer, vehicle_velocity: np.ndarray, now: float) -> Non
     velocity = launch(vehicle_velocity)
     direction = float(np.arctan2(velocity[1], velocity[0]))
     height = performer.z + performer.size[2] / 2
-    performer.fall = Fall(direction, direction, velocity, height, THROWN_TIME, thrown=True)
+    performer.fall = Fall(direction, direction, velocity, height, now, THROWN_TIME, thrown=True)
     performer.speed, performer.way = 0.0, None
     performer.begin(Activity.FALLING, now)
 
@@ -61,7 +61,7 @@ def advance_fall(performer: Performer, ground: float, now: float, interval: floa
     if fall is None:
         return True
     before = fall.progress
-    fall.progress = min((now - performer.begun) / fall.duration, 1.0)
+    fall.progress = min(max((now - fall.begun) / fall.duration, before), 1.0)
     x, y, height = performer.x, performer.y, performer.z
     x, y = x + fall.velocity[0] * interval, y + fall.velocity[1] * interval
     if fall.thrown:

@@ -213,7 +213,12 @@ def landed(velocity: np.ndarray) -> np.ndarray:
     return np.asarray(level * (kept / max(speed, 1e-9)))
 
 
-def throw_bounds(speed: float) -> tuple[float, float]:
-    """Return least and greatest throw distance, metres, of a person who leaves with ``speed``, m/s (Searle 1993)."""
-    least = speed**2 / (2 * BODY_FRICTION * GRAVITY * (1 + BODY_FRICTION**2))
-    return least, least * (1 + BODY_FRICTION**2) ** 2
+def throw_bounds(speed: float, drop: float = 0.0) -> tuple[float, float]:
+    """Return least and greatest throw distance, metres, of a body that leaves with ``speed``, m/s.
+
+    ``drop``: by how much its middle is lower at rest than at first, metres. Least: it slides, or flies off level;
+    greatest: it leaves at the best angle (Searle 1993, "The physics of throw distance in accident reconstruction",
+    SAE 930659).
+    """
+    least, fall = speed**2 / (2 * BODY_FRICTION * GRAVITY), BODY_FRICTION * drop
+    return least + fall, least * (1 + BODY_FRICTION**2) + fall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,7 +68,7 @@ class Observer:
 
     def __init__(
         self, expected: Iterable[Expected], start_ns: int, detectors: Detectors, crowds: Mapping[str, AreaDensity],
-        platforms: Mapping[str, tuple[float, float, float]],
+        platforms: Mapping[str, tuple[float, float, float]], watched: Sequence[int] = (),
     ) -> None:  # fmt: skip
         """Take what is expected.
 
@@ -78,6 +78,7 @@ class Observer:
             detectors: watch the scripted actors.
             crowds: areas that are watched, by name.
             platforms: where platforms stand.
+            watched: vehicles of the traffic that may run red lights.
 
         """
         self._expected = {item.event_id: item for item in expected}
@@ -87,14 +88,16 @@ class Observer:
         self._collisions: dict[tuple[int, int], Sighting] = {}
         self._lost: dict[str, Sighting] = {}
         self._ids: dict[tuple[EventKind, float, tuple[int, ...]], int] = {}
+        self._watched = list(watched)
         self._next, self._crowd_due = UNFORESEEN_ID, 0.0
 
     def step(
         self, now: float, actors: np.ndarray, script: Script, stage: Stage, signals: np.ndarray, lost: frozenset[str]
     ) -> tuple[Event, ...]:
         """Return all events so far; ``actors`` (N,) ACTOR is everybody, ``signals`` (S,) SIGNAL, at ``now`` seconds."""
-        if stage.performers:
-            self._detectors.step(now, stage, signals)
+        watched = actors[np.isin(actors["actor_id"], self._watched)] if self._watched else actors[:0]
+        if stage.performers or len(watched):
+            self._detectors.step(now, stage, signals, watched)
             self._look_at_conflicts(now, actors, script)
         self._follow_collisions(now, script, stage)
         if self._crowds and now >= self._crowd_due - 1e-9:

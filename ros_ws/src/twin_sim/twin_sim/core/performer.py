@@ -175,6 +175,7 @@ class Fall:
         heading: to which the person turns on the way, radians.
         velocity: of the middle of the body, (3,), m/s.
         middle: height of the middle of the body above the ground, metres.
+        begun: when, seconds.
         duration: until the body is stretched out, seconds.
         thrown: whether it flies.
         progress: 0 upright, 1 stretched out.
@@ -185,6 +186,7 @@ class Fall:
     heading: float
     velocity: np.ndarray
     middle: float
+    begun: float
     duration: float = FALL_TIME
     thrown: bool = False
     progress: float = 0.0

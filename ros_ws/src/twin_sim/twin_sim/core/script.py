@@ -259,7 +259,8 @@ class Script:
     def _finish(self, performer: Performer) -> None:
         """Let an actor go whose last way has ended, or who leaves or joins the population."""
         last = performer.step == len(performer.config.do) - 1 and performer.step >= 0
-        if performer.gone or (last and performer.step_done and performer.config.do[performer.step].moves):
+        arrived = last and performer.step_done and performer.config.do[performer.step].moves
+        if performer.gone or (arrived and performer.fall is None):
             performer.gone, performer.present = True, False
             if performer.joining:
                 row = no_actors(1)
