@@ -27,7 +27,7 @@ from twin_sim.core.walks import Walk, Walks
 from twin_sim.world import World
 
 TICK_NS = 100_000_000
-FIRST_ID = 10_001  # of the population; lower ids are left to scripts
+FIRST_ID = 10_001  # of the population; those of scripts begin at 1,000,001
 AWAITED = 2  # STATE.leaving of a vehicle that SUMO will show soon
 
 
