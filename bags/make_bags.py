@@ -20,6 +20,7 @@ import yaml
 
 BAGS = Path(__file__).parent
 MANIFEST = BAGS / "manifest.yaml"
+DOCKER = BAGS.parent / "docker/district.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Recording:
 RECORDINGS = (
     Recording(
         "near_miss", "Two poles at the main crossing: a pedestrian steps out against the red light, a car just stops",
-        ("near_miss", "--platforms", "pole_01,pole_02", "--duration", "20"),
+        ("near_miss", "--platforms", "pole_01,pole_02", "--duration", "16"),
     ),
     Recording(
         "fall", "Two poles on the avenue: an old person trips on the sidewalk, lies, and is helped up",
-        ("pedestrian_fall", "--platforms", "pole_01,pole_04", "--skip", "3", "--duration", "20"),
+        ("pedestrian_fall", "--platforms", "pole_01,pole_04", "--skip", "4", "--duration", "16"),
     ),
     Recording(
         "crowd", "A pole at the mouth of the alley: people stream in from both ends until nobody can move",
@@ -90,6 +91,21 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def write_docker_district() -> None:
+    """Write the district of docker/compose.yaml: poles that play their own packets over and over, as if live."""
+    district = yaml.safe_load((BAGS / "near_miss/district.yaml").read_text())
+    for platform in district["platforms"]:
+        driver = platform["lidar"]["driver"]
+        platform["lidar"]["driver"] = {
+            "source": "bag", "path": "../bags/near_miss", "topic": f"/{platform['name']}/lidar/packets",
+            "model": "ouster", "metadata": f"../bags/near_miss/{driver['metadata']}", "loop": True,
+        }  # fmt: skip
+    text = yaml.safe_dump(district, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    DOCKER.write_text(
+        f"# Made by bags/make_bags.py: poles that play their own packets over and over, as if live.\n{text}"
+    )
+
+
 def main() -> int:
     """Make the recordings that are named, and write the manifest of all."""
     names = sys.argv[1:] or [recording.name for recording in RECORDINGS]
@@ -101,6 +117,7 @@ def main() -> int:
     for name in names:
         make(known[name])
     made = [entry(recording) for recording in RECORDINGS if (BAGS / recording.name).is_dir()]
+    write_docker_district()
     MANIFEST.write_text(yaml.safe_dump({"bags": made}, sort_keys=False, default_flow_style=None, width=110))
     return 0
 

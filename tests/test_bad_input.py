@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CROSSING = ROOT / "bags/crossing"
+NEAR_MISS = ROOT / "bags/near_miss"
 
 
 def twin(*arguments: str, cwd: Path = ROOT, timeout: float = 60) -> subprocess.CompletedProcess:
@@ -28,11 +28,11 @@ def assert_one_line(result: subprocess.CompletedProcess, *words: str) -> None:
 
 @pytest.fixture
 def bag(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(CROSSING, tmp_path / "bag"))
+    return Path(shutil.copytree(NEAR_MISS, tmp_path / "bag"))
 
 
 def test_a_missing_bag(own_domain: int) -> None:
-    assert_one_line(twin("demo", "--headless", "--input", "nowhere"), "nowhere", "no such file")
+    assert_one_line(twin("demo", "--headless", "--input", "nowhere"), "nowhere", "no such file", "scenario")
 
 
 def test_a_truncated_bag(bag: Path, own_domain: int) -> None:
@@ -78,7 +78,7 @@ def test_a_busy_port(own_domain: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("launch", "distrikt"), ("no description 'distrikt'", "district, platform, replay")),
+        (("launch", "distrikt"), ("no description 'distrikt'", "district, platform, replay, simulation")),
         (("launch", "district", "foxglove_prot:=1"), ("unknown key 'foxglove_prot'; did you mean foxglove_port?",)),
         (("launch", "district", "foxglove_port:=x"), ("foxglove_port:=x; expected int",)),
         (("launch", "district", "platforms"), ("'platforms'; expected key:=value",)),
@@ -87,6 +87,11 @@ def test_a_busy_port(own_domain: int) -> None:
         (("replay", "nowhere"), ("nowhere",)),
         (("eval", "tracking", "--data", "nowhere"), ("nowhere: no such folder",)),
         (("bench", "speed"), ("no benchmark 'speed'",)),
+        (("launch", "simulation", "scenario:=nowhere"), ("nowhere: no such scenario", "near_miss")),
+        (("launch", "simulation", "poles:=40"), ("poles: 40; expected at most 12",)),
+        (("launch", "simulation", "duration:=900"), ("duration 900 s; expected at most its own",)),
+        (("demo", "--headless", "--input", "near_miss", "--duration", "99"), ("expected at most its own",)),
+        (("sim", "preview", "nowhere"), ("nowhere: no such scenario",)),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )

@@ -1,19 +1,28 @@
-"""The pinned reference of the default recording: the same every time, and a change is noticed."""
+"""The pinned references of the recordings: the same every time, and a change is noticed."""
 
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
-BAG = ROOT / "bags/crossing"
+BAG = ROOT / "bags/near_miss"
+OTHERS = sorted(path.parent.name for path in ROOT.glob("bags/*/reference") if path.parent != BAG)
 
 
-def replay(*arguments: str) -> subprocess.CompletedProcess:
-    command = [str(ROOT / "twin"), "replay", str(BAG), *arguments]
+def replay(*arguments: str, bag: Path = BAG) -> subprocess.CompletedProcess:
+    command = [str(ROOT / "twin"), "replay", str(bag), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
 
 
 def test_the_graph_gives_what_is_pinned_twice(tmp_path: Path) -> None:
     result = replay("--twice", "--out", str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_graph_gives_what_is_pinned(name: str, tmp_path: Path) -> None:
+    result = replay("--out", str(tmp_path), bag=ROOT / "bags" / name)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

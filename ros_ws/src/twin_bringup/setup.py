@@ -25,7 +25,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", files("launch/*.launch.py")),
         (f"share/{NAME}/config/foxglove", files("config/foxglove/*.json")),
-        (f"share/{NAME}/bags/crossing", files("bags/crossing/*")),
+        (f"share/{NAME}/bags/near_miss", files("bags/near_miss/*")),
     ],
     entry_points={"console_scripts": ["container = twin_bringup.container:main", "twin = twin_bringup.cli:main"]},
 )

@@ -11,7 +11,7 @@ from twin_common.district import load_district
 from twin_common.node_spec import NodeSpec
 
 ROOT = Path(__file__).parents[4]
-DISTRICT = ROOT / "bags/crossing/district.yaml"
+DISTRICT = ROOT / "bags/near_miss/district.yaml"
 PACKETS = frozenset({"/pole_01/lidar/packets", "/pole_02/lidar/packets"})
 
 
@@ -70,7 +70,7 @@ def test_recorded_packets_are_preferred_to_points_and_feed_the_driver(tmp_path: 
 
 
 def test_a_vehicle_gets_a_localizer_and_a_moving_detector(tmp_path: Path) -> None:
-    path = changed(tmp_path, "name: pole_01\n  kind: pole", "name: pole_01\n  kind: vehicle")
+    path = changed(tmp_path, "name: pole_01\n", "name: pole_01\n  kind: vehicle\n")
     graph = nodes(GraphOptions(), path)
     assert "/pole_01/localizer" in graph and "/pole_02/localizer" not in graph
     assert graph["/pole_01/lidar_detector"].parameters["mode"] == "moving"
@@ -85,7 +85,7 @@ def test_parameters_in_the_district_reach_every_node_of_that_name(tmp_path: Path
 
 
 def test_an_unknown_platform_is_refused() -> None:
-    with pytest.raises(ConfigError, match="pole_07: no such platform; district Sangmu crossing has pole_01, pole_02"):
+    with pytest.raises(ConfigError, match="pole_07: no such platform; district Sangmu has pole_01, pole_02"):
         build_graph(DISTRICT, GraphOptions(platforms=("pole_07",)))
 
 
@@ -100,7 +100,7 @@ def test_the_drawing_names_nodes_and_topics() -> None:
 
 
 def test_a_replay_ends_with_its_player_and_plays_only_what_its_platforms_take(tmp_path: Path) -> None:
-    bag = str(ROOT / "bags/crossing")
+    bag = str(ROOT / "bags/near_miss")
     jobs = plan_replay(ReplayOptions(bag=bag, platforms="pole_01", foxglove_port=0), tmp_path).jobs
     assert [job.name for job in jobs] == ["district", "pole_01", "player"]
     assert [job.name for job in jobs if job.ends_all] == ["player"]

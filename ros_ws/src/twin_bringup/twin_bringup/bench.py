@@ -42,7 +42,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add the command."""
     parser = commands.add_parser("bench", help="speed, latency and memory")
     parser.add_argument("name", nargs="?", default="graph", help=f"graph (default), all, {', '.join(PACKAGES)}")
-    parser.add_argument("--input", default="bags/crossing", metavar="BAG", help="bag folder for the graph")
+    parser.add_argument("--input", default="bags/near_miss", metavar="BAG", help="bag folder for the graph")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     parser.set_defaults(func=run)
 

@@ -21,7 +21,7 @@ from twin_common.district import load_district
 class DistrictOptions(Config):
     """A live district: its nodes and the operator's server on this computer, and the platforms named."""
 
-    district: str = setting("bags/crossing/district.yaml", doc="district file")
+    district: str = setting("bags/near_miss/district.yaml", doc="district file")
     platforms: str = setting("all", doc="platforms run here: all, none, or names with commas")
     foxglove_port: int = setting(8765, doc="port of the Foxglove server; 0: none", low=0, high=65535)
     foxglove_host: str = setting("127.0.0.1", doc="address the Foxglove server listens on")
@@ -34,14 +34,14 @@ class PlatformOptions(Config):
     """One pole or vehicle on a computer of its own."""
 
     platform: str = setting(doc="its name in the district file")
-    district: str = setting("bags/crossing/district.yaml", doc="district file")
+    district: str = setting("bags/near_miss/district.yaml", doc="district file")
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions(Config):
     """A recording played into the whole graph; all ends when it does."""
 
-    bag: str = setting("bags/crossing", doc="bag folder")
+    bag: str = setting("bags/near_miss", doc="bag folder")
     district: str = setting("", doc="district file; empty: the bag's own")
     platforms: str = setting("all", doc="platforms of the district that take part: all, or names with commas")
     rate: float = setting(1.0, "", "speed of the recording's time", low=0.05, high=20.0)

@@ -36,7 +36,7 @@ def topics_page() -> str:
 
 def graph_page(folder: Path) -> str:
     """Return docs/graph.md."""
-    drawing = mermaid(build_graph(folder / "bags/crossing/district.yaml", GraphOptions()))
+    drawing = mermaid(build_graph(folder / "bags/near_miss/district.yaml", GraphOptions()))
     return (
         "# The graph of the default district\n\nWritten from the graph's data by `python -m twin_bringup.docs`.\n\n"
         f"```mermaid\n{drawing}\n```\n"

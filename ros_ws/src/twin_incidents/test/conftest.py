@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,24 +135,25 @@ def straight(x, y, vx, vy, acceleration=0.0, start=0.0):
     return motion
 
 
-def records_of_truth(row: dict[str, Any], seen: dict[str, int], previous: dict[str, float]) -> np.ndarray:
-    """Return the tracks of one row of a recording's truth, as a tracker would give them.
+def records_of_actors(
+    stamp_ns: int, actors: np.ndarray, seen: dict[int, int], previous: dict[int, float]
+) -> np.ndarray:
+    """Return tracks of simulated actors, as a tracker would give them; a track's id is its actor's.
 
     ``seen`` collects the first stamp of every actor, ``previous`` its last speed.
     """
-    objects = row["objects"]
-    records = np.zeros(len(objects), record_dtype("twin_msgs/msg/Track"))
-    for record, item in zip(records, objects, strict=True):
-        kind, speed = CLASSES.index(item["class"]), float(np.hypot(item["vx"], item["vy"]))
-        first = seen.setdefault(item["id"], row["stamp_ns"])
-        record["track_id"] = list(seen).index(item["id"]) + 1
-        for name in ("x", "y", "z", "length", "width", "height", "yaw"):
-            record[name] = item[name]
-        record["velocity_x"], record["velocity_y"] = item["vx"], item["vy"]
-        record["acceleration"] = (speed - previous.get(item["id"], speed)) / 0.1
-        previous[item["id"]] = speed
-        record["platforms"] = sum(1 << bit for bit, name in enumerate(sorted(item["points"])) if item["points"][name])
-        record["age"] = (row["stamp_ns"] - first) / 1e9
+    records = np.zeros(len(actors), record_dtype("twin_msgs/msg/Track"))
+    for record, actor in zip(records, actors, strict=True):
+        number, kind = int(actor["actor_id"]), int(actor["classification"])
+        speed = float(np.hypot(actor["velocity_x"], actor["velocity_y"]))
+        first = seen.setdefault(number, stamp_ns)
+        record["track_id"] = number
+        for name in ("x", "y", "length", "width", "height", "yaw", "velocity_x", "velocity_y"):
+            record[name] = actor[name]
+        record["z"] = actor["z"] + actor["height"] / 2
+        record["acceleration"] = (speed - previous.get(number, speed)) / 0.1
+        previous[number] = speed
+        record["age"] = (stamp_ns - first) / 1e9
         record["classification"], record["state"] = kind, 1
         record["class_probability"][kind] = 0.9
     records["covariance"] = np.diag([0.02, 0.02, 0.06, 0.06]).reshape(-1)
@@ -183,6 +183,6 @@ def kit():
     import types
 
     return types.SimpleNamespace(
-        Actor=Actor, straight=straight, records_of=records_of, records_of_truth=records_of_truth, District=District,
-        START=START, read_truth=lambda path: [json.loads(line) for line in path.read_text().splitlines()],
+        Actor=Actor, straight=straight, records_of=records_of, records_of_actors=records_of_actors, District=District,
+        START=START,
     )  # fmt: skip

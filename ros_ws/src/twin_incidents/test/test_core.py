@@ -8,7 +8,8 @@ from scipy.spatial import cKDTree
 
 from twin_common.core.geometry import box_corners, inside_polygon
 from twin_incidents.core.book import IncidentBook
-from twin_incidents.core.footprints import Boxes, box_gap, depth, encounter_probability
+from twin_incidents.core.footprints import Boxes, box_gap, encounter_probability
+from twin_incidents.core.ground import depth, united
 from twin_incidents.core.place_names import Gazetteer
 from twin_incidents.core.places import local_density
 from twin_incidents.core.scene import Finding
@@ -69,8 +70,19 @@ def test_depth_agrees_with_brute_force():
     ring = np.array([[0, 0], [10, 1], [8, 7], [4, 3], [1, 8]], float)
     points = rng.uniform(-3, 12, (300, 2))
     expected = np.where(inside_polygon(points, ring), 1, -1) * cKDTree(outline(ring, 0.001)).query(points)[0]
-    np.testing.assert_allclose(depth(points, (ring,)), expected, atol=0.001)
-    assert (depth(points, ()) == -np.inf).all()
+    np.testing.assert_allclose(depth(points, united([ring])), expected, atol=0.001)
+    assert (depth(points, united([])) == -np.inf).all()
+
+
+def test_lanes_side_by_side_are_one_street():
+    lanes = [np.array([[0, y], [50, y], [50, y + 3.25], [0, y + 3.25]], float) for y in (0.0, 3.25, 6.53)]
+    one, other = [[60, 0], [70, 0], [70, 10], [60, 10]], [[60, 9], [90, 9], [90, 12], [60, 12]]
+    yard = [np.array(one, float), np.array(other, float)]
+        np.array([[60, 0], [70, 0], [70, 10], [60, 10]], float),
+        np.array([[60, 9], [90, 9], [90, 12], [60, 12]], float),
+    ]
+    points = np.array([[25.0, 3.25], [25.0, 6.51], [25.0, 11.0], [65.0, 9.5], [80.0, 5.0]])
+    np.testing.assert_allclose(depth(points, united([*lanes, *yard])), [3.25, 3.27, -1.22, 2.5, -4.0], atol=0.02)
 
 
 @pytest.mark.parametrize("density", [1.0, 3.0, 6.0])

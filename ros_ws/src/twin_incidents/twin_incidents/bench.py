@@ -8,6 +8,7 @@ import numpy as np
 
 from twin_incidents.core.alert_life import AlertLife, Observed, UpdatePolicy
 from twin_incidents.core.book import IncidentBook
+from twin_incidents.core.ground import united
 from twin_incidents.core.rules import RULES
 from twin_incidents.core.scene import PathTable, Scene, TrackTable, Zones
 from twin_incidents.table import load_table
@@ -37,7 +38,7 @@ def busy_scene(tracks: int, seed: int = 0) -> Scene:
     street = np.array([[-300.0, -8.0], [300.0, -8.0], [300.0, 8.0], [-300.0, 8.0]])
     walk = np.array([[-2.0, -8.0], [2.0, -8.0], [2.0, 8.0], [-2.0, 8.0]])
     streets, crossings = (tuple(zone + np.array([0.0, y]) for y in (-120, 0, 120)) for zone in (street, walk))
-    return Scene(0, 0, table, paths, Zones(streets, crossings))
+    return Scene(0, 0, table, paths, Zones(united(streets), united(crossings)))
 
 
 def run(tracks: int = 500, repeats: int = 20) -> dict[str, float]:

@@ -8,6 +8,7 @@ from twin_common import stamps
 from twin_common.cdr import ArrayMessage
 from twin_common.district import DistrictConfig
 from twin_incidents.core import alert_life, book
+from twin_incidents.core.ground import united
 from twin_incidents.core.place_names import Gazetteer
 from twin_incidents.core.scene import PathTable, TrackTable, Zones
 from twin_msgs.msg import Alert, Incident, IncidentArray
@@ -50,7 +51,7 @@ def paths_from_message(message: ArrayMessage) -> PathTable:
 
 def zones_from_district(district: DistrictConfig) -> Zones:
     """Return the polygons that the rules need."""
-    return Zones(tuple(district.polygons("carriageway")), tuple(district.polygons("crosswalk")))
+    return Zones(united(district.polygons("carriageway")), united(district.polygons("crosswalk")))
 
 
 def gazetteer_from_district(district: DistrictConfig) -> Gazetteer:

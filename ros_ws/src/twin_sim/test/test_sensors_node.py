@@ -58,7 +58,8 @@ def test_a_pole_gives_a_cloud_at_the_end_of_every_turn(frames: list[Frame]) -> N
     given = play(frames, "pole_02")
     stamps = [cloud.stamp_ns for _, cloud in given["lidar_points"]]
     assert stamps == [frame.stamp_ns - STEP_NS + 30_000_000 for frame in frames[1:]]  # 30 ms after pole_01
-    assert all(stamp <= time_ns <= stamp + 10_000_000 for stamp, (time_ns, _) in zip(stamps, given["lidar_points"]))
+    late = [time_ns - cloud.stamp_ns for time_ns, cloud in given["lidar_points"]]
+    assert 0 <= min(late) <= max(late) <= 10_000_000
     cloud = given["lidar_points"][-1][1]
     assert cloud.frame_id == "pole_02/lidar" and 15_000 < len(cloud.points) < 64 * 512
     assert cloud.points["time_offset_ns"].max() == 0 and cloud.points["time_offset_ns"].min() > -STEP_NS

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from twin_common.core.geometry import inside_polygon
-
 _CORNERS = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
 
 
@@ -75,19 +73,3 @@ def encounter_probability(first: Boxes, second: Boxes, velocity: np.ndarray, cov
     offset = np.einsum("ki,ki->k", across, second.position - first.position)
     sigma = np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", across, covariance, across), 1e-6))
     return np.asarray(ndtr((extent - offset) / sigma) - ndtr((-extent - offset) / sigma))
-
-
-def depth(points: np.ndarray, polygons: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return how deep points (N, 2) lie inside the nearest of some polygons, (N,) metres.
-
-    Negative outside: minus the distance to the nearest edge; minus infinity where there are no polygons.
-    """
-    best = np.full(len(points), -np.inf)
-    for polygon in polygons:
-        start, end = polygon, np.roll(polygon, -1, axis=0)
-        edge = end - start
-        offset = points[:, None] - start[None]
-        share = np.clip(np.einsum("nek,ek->ne", offset, edge) / np.maximum((edge**2).sum(axis=1), 1e-12), 0.0, 1.0)
-        distance = np.linalg.norm(offset - share[..., None] * edge[None], axis=2).min(axis=1)
-        best = np.maximum(best, np.where(inside_polygon(points, polygon), distance, -distance))
-    return best

@@ -7,7 +7,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from twin_incidents.core.footprints import depth
+from twin_incidents.core.ground import depth
 from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene
 from twin_incidents.table import SEVERITIES, CarriagewayLimits, CrowdLimits, IncidentRow, LostLimits, StoppedLimits
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from twin_common.core.names import short_track_id
 from twin_common.core.object_class import CLASS_NAMES
+from twin_incidents.core.ground import Ground
 
 CALLED = ("object", *CLASS_NAMES[1:])  # by ObjectClass, in sentences
 VEHICLES = (1, 2, 3, 4)
@@ -78,10 +79,10 @@ class PlatformHealth:
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """Polygons on the ground, each (K, 2)."""
+    """Areas on the ground."""
 
-    carriageways: tuple[np.ndarray, ...] = ()
-    crosswalks: tuple[np.ndarray, ...] = ()
+    carriageways: Ground
+    crosswalks: Ground
 
 
 @dataclass(frozen=True, slots=True)
