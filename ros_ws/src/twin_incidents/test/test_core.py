@@ -78,9 +78,6 @@ def test_lanes_side_by_side_are_one_street():
     lanes = [np.array([[0, y], [50, y], [50, y + 3.25], [0, y + 3.25]], float) for y in (0.0, 3.25, 6.53)]
     one, other = [[60, 0], [70, 0], [70, 10], [60, 10]], [[60, 9], [90, 9], [90, 12], [60, 12]]
     yard = [np.array(one, float), np.array(other, float)]
-        np.array([[60, 0], [70, 0], [70, 10], [60, 10]], float),
-        np.array([[60, 9], [90, 9], [90, 12], [60, 12]], float),
-    ]
     points = np.array([[25.0, 3.25], [25.0, 6.51], [25.0, 11.0], [65.0, 9.5], [80.0, 5.0]])
     np.testing.assert_allclose(depth(points, united([*lanes, *yard])), [3.25, 3.27, -1.22, 2.5, -4.0], atol=0.02)
 

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from twin_common.config import ConfigError
-from twin_sim.scenario import WEATHERS, load_scenario, scenario_files, summary, visibility_in_rain
+from twin_common.config import ConfigError, table
+from twin_sim.core import acts
+from twin_sim.scenario import (
+    WEATHERS, EventConfig, ScenarioConfig, WeatherConfig, load_scenario, scenario_files, summary, visibility_in_rain,
+)  # fmt: skip
 from twin_sim.simulation import Simulation
+from twin_sim.truth_tables import TABLES
 
 ROOT = Path(__file__).parents[4]
 FOLDER = ROOT / "config" / "scenarios"
@@ -52,6 +56,10 @@ def test_every_scenario_is_valid_and_varies(path: Path) -> None:
         assert scenario.config.events
 
 
+ACTS = (
+    acts.ActorConfig, acts.StepConfig, acts.WhenConfig, acts.DriveConfig, acts.VehicleConfig, acts.FlowConfig,
+    acts.FacadeConfig, acts.SignConfig, acts.LoadConfig,
+)  # fmt: skip
 WRONG = yaml.safe_load((Path(__file__).parent / "wrong_scenarios.yaml").read_text())
 
 
@@ -133,3 +141,12 @@ def test_places_can_be_given_with_an_offset(tmp_path: Path) -> None:
     with Simulation(load_scenario(path), populated=False) as simulation:
         row = simulation.step().actors[0]
     assert (row["x"], row["y"]) == pytest.approx((31.0, 35.75)) and row["z"] == pytest.approx(0.15)
+
+
+def test_the_documents_have_every_key() -> None:
+    text = (ROOT / "docs" / "simulator" / "scenarios.md").read_text()
+    for cls in (ScenarioConfig, WeatherConfig, EventConfig, *ACTS):
+        assert table(cls) in text, f"docs/simulator/scenarios.md: {cls.__name__} has changed"
+    assert all(f"`{path.stem}`" in text for path in FILES)
+    truth = (ROOT / "docs" / "simulator" / "truth.md").read_text()
+    assert all(f"`{column}`" in truth for columns in TABLES.values() for column in columns)

@@ -193,7 +193,7 @@ def load_scenario(path: Path | str, overrides: Mapping[str, Any] | Sequence[str]
     world = world_of((path.parent / config.district).resolve())
     scenario = Scenario(path, config, world, changes)
     check(scenario)
-    for key, values in config.variations.items():
+    for key, values in config.variations.items() if not changes else ():
         chosen = values_of(values, f"{path}.variations.{key}")
         for value in (chosen[0], chosen[-1]):
             varied = applied(raw, changes | {key: value}, ScenarioConfig, f"{path}.variations")
