@@ -9,7 +9,14 @@ import yaml
 from twin_common.config import ConfigError, table
 from twin_sim.core import acts
 from twin_sim.scenario import (
-    WEATHERS, EventConfig, ScenarioConfig, WeatherConfig, load_scenario, scenario_files, summary, visibility_in_rain,
+    WEATHERS,
+    EventConfig,
+    ScenarioConfig,
+    WeatherConfig,
+    load_scenario,
+    scenario_files,
+    summary,
+    visibility_in_rain,
 )  # fmt: skip
 from twin_sim.simulation import Simulation
 from twin_sim.truth_tables import TABLES

@@ -172,7 +172,7 @@ def visibility_in_rain(rain: float) -> float:
 
 
 def load_scenario(path: Path | str, overrides: Mapping[str, Any] | Sequence[str] = ()) -> Scenario:
-    """Read a scenario, with changes.
+    """Read a scenario, with changes; its variations are checked too where there are none.
 
     Args:
         path: YAML file.
@@ -193,12 +193,21 @@ def load_scenario(path: Path | str, overrides: Mapping[str, Any] | Sequence[str]
     world = world_of((path.parent / config.district).resolve())
     scenario = Scenario(path, config, world, changes)
     check(scenario)
-    for key, values in config.variations.items() if not changes else ():
+    if not changes:
+        _check_variations(scenario, raw)
+    return scenario
+
+
+def _check_variations(scenario: Scenario, raw: Mapping[str, Any]) -> None:
+    """Check the first and the last value of every variation."""
+    from twin_sim.scenario_checks import check
+
+    path = scenario.path
+    for key, values in scenario.config.variations.items():
         chosen = values_of(values, f"{path}.variations.{key}")
         for value in (chosen[0], chosen[-1]):
-            varied = applied(raw, changes | {key: value}, ScenarioConfig, f"{path}.variations")
-            check(Scenario(path, _config(path, varied, f"{path}.variations.{key}={value}"), world, changes))
-    return scenario
+            varied = applied(raw, {key: value}, ScenarioConfig, f"{path}.variations")
+            check(Scenario(path, _config(path, varied, f"{path}.variations.{key}={value}"), scenario.world))
 
 
 def _config(path: Path, raw: dict[str, Any], where: str = "") -> ScenarioConfig:
