@@ -14,7 +14,7 @@ from twin_sim.core.frame import SIGNAL, EventKind, Frame, Shape, Weather, no_act
 from twin_sim.core.hazards import LOAD_ID, PANEL_ID
 from twin_sim.core.lane_ways import LaneIndex
 from twin_sim.core.observer import Expected, Observer
-from twin_sim.core.script import Script
+from twin_sim.core.script import Script, merged
 from twin_sim.core.stage import Stage, resolve_point
 from twin_sim.core.zone_index import ZoneIndex
 from twin_sim.districts import heads_of, network_of
@@ -148,8 +148,7 @@ class Simulation:
                 self._people.take_back(self._script.joined.pop(0))
             self._others = self._people.step(stamp_ns, _obstacles(scripted))
             self._signals = self._people.signals
-        actors = np.concatenate([self._others, scripted])
-        actors = actors[np.argsort(actors["actor_id"], kind="stable")]
+        actors = merged([self._others, scripted])
         signals, lost = self._signals, self.faults.lost(stamp_ns)
         events = self._observer.step(now, actors, self._script, self._stage, signals, lost)
         self._count += 1

@@ -19,8 +19,11 @@ CALM = 1.0
 #: Who is hurt more; a conflict is where the weaker one is.
 WEAKNESS = {int(kind): int(kind not in VEHICLES) + int(kind == ObjectClass.PEDESTRIAN) for kind in ObjectClass}
 _TIMES = np.arange(0.0, TIME_LIMIT + 1e-9, 0.1)
-_WHEELS = np.array([int(item) for item in (*VEHICLES, *TWO_WHEELERS)])
-_DOWN = (int(Activity.FALLING), int(Activity.LYING), int(Activity.PARKED))
+#: By class, by class and by activity: who is on wheels, who is no thing, who neither lies nor is parked.
+_WHEELS, _ROAD_USER, _UPRIGHT = np.zeros(256, bool), np.ones(256, bool), np.ones(256, bool)
+_WHEELS[[*VEHICLES, *TWO_WHEELERS]] = True
+_ROAD_USER[[ObjectClass.UNKNOWN, ObjectClass.DEBRIS]] = False
+_UPRIGHT[[Activity.FALLING, Activity.LYING, Activity.PARKED]] = False
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Conflicts:
         ``scripted`` (S,) and ``everybody`` (N,): ACTOR.
         """
         others = everybody[_of_interest(everybody)]
-        wheels = np.isin(others["classification"], _WHEELS)
+        wheels = _WHEELS[others["classification"]]
         place = np.column_stack([others["x"], others["y"]])
         velocity = np.column_stack([others["velocity_x"], others["velocity_y"]]).astype(float)
         reach = np.hypot(others["length"], others["width"]) / 2
@@ -56,7 +59,7 @@ class Conflicts:
             way = place - (one["x"], one["y"])
             speed = velocity - (one["velocity_x"], one["velocity_y"])
             near = ((way**2).sum(1) < NEAR**2) & ((way * speed).sum(1) < 0) & ((speed**2).sum(1) > LEAST_SPEED**2)
-            if one["classification"] not in _WHEELS:
+            if not _WHEELS[one["classification"]]:
                 near &= wheels
             time = np.clip(-(way * speed).sum(1) / np.maximum((speed**2).sum(1), 1e-9), 0.0, TIME_LIMIT)
             closest = ((way + speed * time[:, None]) ** 2).sum(1)
@@ -79,8 +82,7 @@ class Conflicts:
 
 def _of_interest(actors: np.ndarray) -> np.ndarray:
     """Return which actors can be in a conflict: road users who are upright, (N,) bool."""
-    things = (ObjectClass.UNKNOWN, ObjectClass.DEBRIS)
-    return np.asarray(~np.isin(actors["classification"], things) & ~np.isin(actors["activity"], _DOWN))
+    return np.asarray(_ROAD_USER[actors["classification"]] & _UPRIGHT[actors["activity"]])
 
 
 def _rings(row: np.ndarray) -> np.ndarray:

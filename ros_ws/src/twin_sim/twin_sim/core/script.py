@@ -275,6 +275,8 @@ class Script:
                     stage.red_before[step.when.red_at] = stage.red(step.when.red_at)
 
     def _rows(self, now: float, before: dict[int, np.ndarray], span: float) -> np.ndarray:
+        if not self.performers and not self.hazards:
+            return self._still
         present = [item for item in self.performers if item.present]
         rows = no_actors(len(present))
         for row, performer in zip(rows, present, strict=True):
@@ -284,5 +286,15 @@ class Script:
                 performer.acceleration = float(np.clip(change, -80.0, 80.0))
             performer.row(row, now)
         things = [hazard.rows(now) for hazard in self.hazards]
-        everything = np.concatenate([rows, self._still, *things])
-        return np.asarray(everything[np.argsort(everything["actor_id"], kind="stable")])
+        return merged([rows, self._still, *things])
+
+
+def merged(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return actors of several arrays, each (N,) ACTOR, as one sorted by actor_id."""
+    whole = no_actors(sum(map(len, parts)))
+    start = 0
+    for part in parts:
+        whole[start : start + len(part)] = part
+        start += len(part)
+    ids = whole["actor_id"]
+    return whole if (ids[1:] > ids[:-1]).all() else whole[np.argsort(ids, kind="stable")]
