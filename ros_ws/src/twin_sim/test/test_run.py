@@ -1,5 +1,6 @@
 """./twin sim run, as a person runs it: its bag, its truth, an interrupt, and what it refuses."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -14,7 +15,8 @@ from twin_common.codecs import codec_for
 from twin_common.district import load_district
 from twin_drivers.core.decoders import make_decoder
 from twin_drivers.core.scan import DecoderOptions, Packet
-from twin_replay.bag import BagReader
+from twin_replay.bag import BagMessage, BagReader
+from twin_replay.convert import fingerprint
 from twin_sim.truth import load_truth
 
 ROOT = Path(__file__).parents[4]
@@ -80,8 +82,16 @@ def test_the_ordinary_driver_reads_the_packets(twice: list[Path]) -> None:
         assert 0 < seen["actors"]["points"].sum() < len(scan.points)
 
 
+def _content(message: BagMessage) -> tuple[str, int, str]:
+    """Return what is in a message; padding bytes, of messages that rclpy serialises, may differ."""
+    if message.type_name.endswith("LidarPackets"):  # their values are too many to look at one by one
+        packets = codec_for(message.type_name).decode(message.content)
+        return message.topic, message.time_ns, hashlib.sha256(packets.data.tobytes()).hexdigest()
+    return message.topic, message.time_ns, fingerprint(message.type_name, message.content).hex()
+
+
 def test_the_same_seed_gives_the_same_bag_and_truth(twice: list[Path]) -> None:
-    first, second = (list(BagReader(folder / "bag").messages()) for folder in twice)
+    first, second = ([_content(m) for m in BagReader(folder / "bag").messages()] for folder in twice)
     assert first == second
     names = sorted(path.name for path in twice[0].iterdir() if path.is_file())
     assert "truth.jsonl" in names and "truth.events.jsonl" in names
@@ -116,7 +126,8 @@ def test_an_interrupted_run_leaves_a_readable_bag_and_truth(number: signal.Signa
     assert "cut short" in output and "Traceback" not in output
     reader = BagReader(bag)
     assert reader.problem is None and reader.topics["/pole_02/lidar/packets"].count > 3
-    assert len(set(load_truth(truth)["tracks"]["stamp_ns"].tolist())) == reader.topics["/sim/actors"].count
+    frames = len(set(load_truth(truth)["tracks"]["stamp_ns"].tolist()))
+    assert 0 <= frames - reader.topics["/sim/actors"].count <= 1  # the interrupt may come between the two
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,6 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _run(arguments: argparse.Namespace) -> int:
     from twin_bringup.simulation import chosen_platforms, find_scenario
-    from twin_sim.run import RunOptions, run_scenario
     from twin_sim.scenario import load_scenario
 
     path = find_scenario(arguments.scenario)
@@ -84,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
     named = arguments.platforms or ""
     sensing = bool(arguments.out or arguments.udp)
     platforms = chosen_platforms(district, arguments.poles, arguments.vehicles, named) if sensing else ()
+    from twin_sim.run import RunOptions, run_scenario  # takes seconds, which bad input need not wait for
+
     options = RunOptions(
         scenario=path, platforms=platforms, seed=arguments.seed, settings=tuple(arguments.settings),
         skip=arguments.skip, duration=arguments.duration, out=arguments.out,
