@@ -47,7 +47,7 @@ RECORDINGS = (
     ),
     Recording(
         "crowd", "A pole at the mouth of the alley: people stream in from both ends until nobody can move",
-        ("crowd_crush", "--platforms", "pole_03", "--skip", "30", "--duration", "40"),
+        ("crowd_crush", "--platforms", "pole_03", "--skip", "64", "--duration", "16"),
     ),
     Recording(
         "vehicle_pass", "The sensor vehicle drives past two poles in ordinary traffic",

@@ -56,9 +56,7 @@ class Sensors(Component):
         if not config.udp_host:
             return None
         if self._messages.packet_model is None:
-            raise ConfigError(
-                f"{config.platform}: udp_host: its LiDAR sends no packets; expected an Ouster model"
-            )
+            raise ConfigError(f"{config.platform}: udp_host: its LiDAR sends no packets; expected an Ouster model")
         return PacketStream(config.udp_host, config.udp_port, lambda: self.context.now_ns() / stamps.NANOSECONDS)
 
     def on_signals(self, message: ArrayMessage, _source: str) -> None:
