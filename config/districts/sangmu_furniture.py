@@ -248,7 +248,7 @@ def platforms() -> tuple[PlatformConfig, ...]:
         equipment.pole(name, PoseConfig(x=x, y=y, z=KERB, yaw_deg=yaw), number)
         for number, (name, x, y, yaw) in enumerate(poles)
     ]
-    cars = [equipment.vehicle(name, len(poles) + i) for i, name in enumerate(("vehicle_01", "vehicle_02"))]
+    cars = [equipment.vehicle(name) for name in ("vehicle_01", "vehicle_02")]
     return (*masts, *cars)
 
 

@@ -17,9 +17,12 @@ def pole(name: str, pose: PoseConfig, number: int, tilt_deg: float = 16.0) -> Pl
     return PlatformConfig(name, "pole", pose, lidar, camera)
 
 
-def vehicle(name: str, number: int) -> PlatformConfig:
-    """Return a sensor vehicle: LiDAR on the roof, camera behind the windscreen, GNSS and IMU."""
-    lidar = SensorConfig(PoseConfig(z=1.9), simulated={"model": "OS1-64", "phase": _phase(number)})
+def vehicle(name: str) -> PlatformConfig:
+    """Return a sensor vehicle: LiDAR on the roof, camera behind the windscreen, GNSS and IMU.
+
+    Its turns end with the fixes, so that there is a pose for each.
+    """
+    lidar = SensorConfig(PoseConfig(z=1.9), simulated={"model": "OS1-64"})
     camera = SensorConfig(PoseConfig(x=0.6, z=1.45, roll_deg=-92.0, yaw_deg=-90.0))
     return PlatformConfig(name, "vehicle", PoseConfig(), lidar, camera, SensorConfig(PoseConfig(z=1.6)))
 

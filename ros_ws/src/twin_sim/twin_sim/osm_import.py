@@ -159,7 +159,7 @@ def _describe(
         zones += [ZoneConfig(area.name, kind, _rows(simple(area.shape)[0]), _height(area, kind)) for area in areas]
     route = siting.round_trip(network, path)
     platforms = [_pole(i, spot) for i, spot in enumerate(spots)]
-    platforms += [equipment.vehicle("vehicle_01", len(platforms))] if route else []
+    platforms += [equipment.vehicle("vehicle_01")] if route else []
     datum = DatumConfig(round(extract.datum.latitude, 9), round(extract.datum.longitude, 9), extract.datum.altitude)
     things = _things(extract, network, street, houses, spots)
     cranes = _cranes(sites)

@@ -99,8 +99,8 @@ class Simulator:
         self._clock = node.create_publisher(Clock, "/clock", qos_profile(registry.topic("clock").qos))
         self._platforms = Platforms(node, config.platforms)
         self._now_ns = simulation.start_ns - LEAD_NS
+        self._wall_ns = 0  # up to which the wall's time has been turned into the scenario's
         self.steps = 0
-        self.waited = 0.0
 
     @staticmethod
     def _publisher(node: Node, key: str) -> Any:
@@ -130,15 +130,17 @@ class Simulator:
     def _reach(self, time_ns: int, stop: threading.Event) -> None:
         """Let the clock run to ``time_ns``; it stands still while a platform is too far behind."""
         slack_ns = stamps.from_seconds(self._config.slack)
-        before = time.monotonic_ns()
+        self._wall_ns = self._wall_ns or time.monotonic_ns()
         while self._now_ns < time_ns and not stop.is_set():
-            stop.wait(TICK_NS / stamps.NANOSECONDS)
-            now = time.monotonic_ns()
+            left_ns = (time_ns - self._now_ns) / self._config.rate
+            stop.wait(min(TICK_NS, left_ns) / stamps.NANOSECONDS)
+            passed_ns = time.monotonic_ns() - self._wall_ns
             if self._platforms.behind(self._now_ns - slack_ns, self._config.patience):
-                self.waited += (now - before) / stamps.NANOSECONDS
-            else:
-                self._now_ns = min(self._now_ns + round((now - before) * self._config.rate), time_ns)
-            before = now
+                self._wall_ns += passed_ns
+            else:  # what is left over counts for the next frame
+                used_ns = min(passed_ns, left_ns)
+                self._now_ns = min(self._now_ns + round(used_ns * self._config.rate), time_ns)
+                self._wall_ns += max(round(used_ns), passed_ns - LEAD_NS)
             self._tick()
 
     def _tick(self) -> None:
