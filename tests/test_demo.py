@@ -1,4 +1,4 @@
-"""The main job, as a person runs it: real processes, real middleware, the shipped recording."""
+"""The main job, as a person runs it: real processes, real middleware, a recording and the simulated district."""
 
 import os
 import signal
@@ -9,10 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from twin_replay.bag import BagReader
+
 pytestmark = pytest.mark.graph
 ROOT = Path(__file__).parent.parent
-# At half speed, so that a slow machine too has its restarted process back before the near collision.
-COMMAND = [str(ROOT / "twin"), "demo", "--headless", "--port", "0", "--rate", "0.5"]
+TWIN = [str(ROOT / "twin"), "demo", "--headless", "--port", "0"]
+# Slowly, so that a slow machine too has its restarted process back before the near collision.
+COMMAND = [*TWIN, "--input", "bags/near_miss", "--rate", "0.3"]
 
 
 def children(process: subprocess.Popen, needle: str) -> list[psutil.Process]:
@@ -67,3 +70,24 @@ def test_one_signal_ends_everything(demo, number: signal.Signals) -> None:
     assert "Traceback" not in log.read_text()
     _, alive = psutil.wait_procs(everything, timeout=5)
     assert not alive
+
+
+def test_the_simulated_district_runs_live(own_domain: int) -> None:
+    """A pole and the sensor vehicle, of which every stage must produce output."""
+    command = [*TWIN, "--duration", "6", "--platforms", "pole_01,vehicle_01"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "every stage produced output (0 restarts)" in result.stdout
+    assert "/vehicle_01/localizer" in result.stdout and "times real time" in result.stdout
+
+
+def test_simulated_packets_go_through_the_ordinary_driver(own_domain: int, tmp_path: Path) -> None:
+    """Over UDP: what the driver has received is recorded, and becomes tracks."""
+    bag = tmp_path / "bag"
+    options = ("scenario:=near_miss", "platforms:=pole_01", "udp:=true", "duration:=6", "foxglove_port:=0")
+    command = [str(ROOT / "twin"), "launch", "simulation", *options, f"record:={bag}"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    topics = BagReader(bag).topics
+    assert topics["/pole_01/lidar/packets"].count >= 40
+    assert topics["/district/tracks"].count >= 40
