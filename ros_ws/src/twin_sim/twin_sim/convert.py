@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from twin_common.cdr import ArrayMessage, record_dtype
+from twin_sim.core.crowding import CELL, density_cells
 from twin_sim.core.frame import ACTOR, SIGNAL, Event, EventKind, Frame
 
 MAP = "map"
 EVENT_TYPE = "twin_msgs/msg/SimEvent"
 VISIBILITY_TYPE = "twin_msgs/msg/SimVisibility"
+DENSITY_TYPE, TRACK_TYPE, BEHAVIOR_TYPE = (f"twin_msgs/msg/{name}" for name in ("DensityCell", "Track", "Behavior"))
 _IDS = 8  # actors in one SimEvent
 
 
@@ -59,6 +61,16 @@ def events_of(message: ArrayMessage) -> tuple[Event, ...]:
         )
         for row in message["events"]
     )  # fmt: skip
+
+
+def density_to_message(frame: Frame) -> ArrayMessage:
+    """Return how many people are in each cell of a square metre that is not empty."""
+    corners, counts = density_cells(frame.actors)
+    cells = np.zeros(len(counts), record_dtype(DENSITY_TYPE))
+    cells["x"], cells["y"] = (corners + CELL / 2).T
+    cells["size"], cells["persons"], cells["density"] = CELL, counts, counts / CELL**2
+    nobody = {"tracks": np.zeros(0, record_dtype(TRACK_TYPE)), "behaviors": np.zeros(0, record_dtype(BEHAVIOR_TYPE))}
+    return ArrayMessage(frame.stamp_ns, MAP, {"sequence": 0, **nobody, "density": cells})
 
 
 def visibility_to_message(stamp_ns: int, frame_id: str, points: dict[int, int], pixels: dict[int, int]) -> ArrayMessage:

@@ -37,6 +37,7 @@ from twin_sim.simulation import Simulation
 
 LEAD_NS = 150_000_000  # a frame's time minus the time at which it is published
 STEP_NS = 100_000_000
+DENSITY_FRAMES = 10  # between two grids of densities
 TICK_NS = 10_000_000  # between two messages of /clock, in the wall's time
 
 
@@ -94,7 +95,7 @@ class Simulator:
         self._simulation, self._config = simulation, config
         self._out = {
             key: (codec_for(registry.topic(key).type_name), self._publisher(node, key))
-            for key in ("sim_actors", "sim_events", "signals")
+            for key in ("sim_actors", "sim_events", "signals", "sim_density")
         }
         self._clock = node.create_publisher(Clock, "/clock", qos_profile(registry.topic("clock").qos))
         self._platforms = Platforms(node, config.platforms)
@@ -120,10 +121,13 @@ class Simulator:
         self._clock.wait_for_all_acked(Duration(seconds=1.0))
 
     def _publish(self, frame: Frame) -> None:
-        for key, message in (
+        messages = [
             ("sim_actors", convert.actors_to_message(frame)), ("signals", convert.signals_to_message(frame)),
             ("sim_events", convert.events_to_message(frame)),
-        ):  # fmt: skip
+        ]  # fmt: skip
+        if self.steps % DENSITY_FRAMES == 0:
+            messages.append(("sim_density", convert.density_to_message(frame)))
+        for key, message in messages:
             codec, publisher = self._out[key]
             publisher.publish(codec.encode(message))
 
