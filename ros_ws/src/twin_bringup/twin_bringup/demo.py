@@ -28,6 +28,7 @@ from twin_bringup.runner import Outcome, Runner
 from twin_bringup.simulation import (
     DEFAULT_SCENARIO,
     INCIDENT_OF,
+    PROMPT,
     SimulationOptions,
     is_scenario,
     plan_simulation,
@@ -37,7 +38,6 @@ from twin_common.config import ConfigError, load_yaml
 from twin_common.node_spec import ProcessSpec
 
 REFRESH = 0.5  # seconds
-ALERT_MARGIN = 8.0  # seconds an event may need to become an alert (a stopped vehicle: 5 s and more)
 TABLE_WIDTH = 150  # columns
 NEWS = 2.0  # seconds between lines without a terminal
 FOXGLOVE_HOST = ReplayOptions().foxglove_host
@@ -67,10 +67,13 @@ def wide_console() -> Console:
 
 
 def expected_alerts(events: Path, played: float) -> set[str]:
-    """Return the kinds of alerts that ``played`` seconds must raise, from an events.yaml; none where it is missing."""
+    """Return the kinds of alerts that ``played`` seconds must raise, from an events.yaml; none where it is missing.
+
+    An event needs time to happen (``within``) and time to become an alert.
+    """
     if not events.is_file():
         return set()
-    listed = [event for event in load_yaml(events) if float(event["start"]) + ALERT_MARGIN < played]
+    listed = [event for event in load_yaml(events) if event["start"] + event.get("within", 0.0) + PROMPT < played]
     return {INCIDENT_OF[event["kind"]] for event in listed if event["kind"] in INCIDENT_OF}
 
 
@@ -93,11 +96,14 @@ def _show_of(arguments: argparse.Namespace, folder: Path) -> Show:
     played = arguments.duration or math.inf
     if arguments.input and not is_scenario(arguments.input):
         bag = find(arguments.input, "a bag folder, or a scenario's name or file")
+        from twin_replay.bag import BagReader
+
         replay = ReplayOptions(
             bag=str(bag), rate=arguments.rate, duration=arguments.duration or 0.0, foxglove_port=arguments.port,
             platforms=arguments.platforms or "all",
         )  # fmt: skip
         events = bag / "events.yaml"
+        played = min(played, BagReader(bag, recover=True).duration)
         whole = replay.platforms == "all"
         return Show(str(bag), plan_replay(replay, folder), expected_alerts(events, played) if whole else set())
     simulation = SimulationOptions(

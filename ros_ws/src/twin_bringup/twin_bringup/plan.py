@@ -38,4 +38,4 @@ def names_of(platforms: str) -> tuple[str, ...] | None:
     """Return the platforms named in an option; None: all."""
     if platforms == "all":
         return None
-    return () if platforms == "none" else tuple(name.strip() for name in platforms.split(","))
+    return () if platforms == "none" else tuple(dict.fromkeys(name.strip() for name in platforms.split(",")))

@@ -85,11 +85,12 @@ def chosen_platforms(district: DistrictConfig, poles: int, vehicles: int, names:
 
     """
     if names:
-        return tuple(district.platform(name.strip()).name for name in names.split(","))
+        named = {district.platform(name.strip()).name for name in names.split(",")}
+        return tuple(platform.name for platform in district.platforms if platform.name in named)
     chosen: list[str] = []
     for kind, wanted in (("pole", poles), ("vehicle", vehicles)):
         there = [platform.name for platform in district.platforms if platform.kind == kind]
-        if wanted > len(there):
+        if not 0 <= wanted <= len(there):
             raise ConfigError(f"{kind}s: {wanted}; expected at most {len(there)}, which district {district.name} has")
         chosen += there[:wanted]
     if not chosen:

@@ -115,3 +115,11 @@ def test_a_wrong_setting_is_one_line(frames: list[Frame]) -> None:
     with pytest.raises(ConfigError, match="pole_77") as caught:
         play(frames, "pole_77")
     assert "\n" not in str(caught.value)
+
+
+def test_a_late_sensor_holds_back_no_other(frames: list[Frame]) -> None:
+    late = play(frames, "vehicle_01", "faults.links=[{platform: vehicle_01, sensor: lidar, delay: 0.25}]")
+    times = [time_ns for time_ns, _ in late["sim_visibility"]]
+    assert times == sorted(times) and len(times) == FRAMES - 1
+    assert all(0 <= time_ns - told.stamp_ns <= 10_000_000 for time_ns, told in late["sim_visibility"])
+    assert all(time_ns - cloud.stamp_ns >= 250_000_000 for time_ns, cloud in late["lidar_points"])

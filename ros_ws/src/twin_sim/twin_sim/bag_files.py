@@ -14,7 +14,7 @@ from twin_sim.simulation import Simulation
 
 
 def write_bag_files(folder: Path, simulation: Simulation, platforms: Sequence[SensorMessages]) -> None:
-    """Write ``district.yaml``, ``events.yaml`` and the metadata of Ouster sensors into a bag's folder."""
+    """Write ``district.yaml`` and the metadata of Ouster sensors into a bag's folder."""
     by_name = {item.name: item for item in platforms}
     source = simulation.world.folder / "district.yaml"
     district = yaml.safe_load(source.read_text())
@@ -22,8 +22,12 @@ def write_bag_files(folder: Path, simulation: Simulation, platforms: Sequence[Se
         _platform(folder, entry, by_name[entry["name"]]) for entry in district["platforms"] if entry["name"] in by_name
     ]
     write_yaml(folder / "district.yaml", district, f"Of a run of {simulation.scenario.name}, seed {simulation.seed}.")
+
+
+def write_events(folder: Path, scenario: Scenario, begin: float, end: float) -> None:
+    """Write ``events.yaml`` of a bag that shows a scenario from ``begin`` to ``end``, seconds."""
     heading = "What is expected to happen; start: seconds after the first frame."
-    write_yaml(folder / "events.yaml", expected(simulation.scenario, simulation.time), heading)
+    write_yaml(folder / "events.yaml", expected(scenario, begin, end), heading)
 
 
 def _platform(folder: Path, entry: dict[str, Any], messages: SensorMessages) -> dict[str, Any]:
@@ -36,15 +40,15 @@ def _platform(folder: Path, entry: dict[str, Any], messages: SensorMessages) -> 
     return entry
 
 
-def expected(scenario: Scenario, begin: float = 0.0) -> list[dict[str, Any]]:
-    """Return the events of a scenario from ``begin`` on, seconds, as an events.yaml lists them."""
+def expected(scenario: Scenario, begin: float, end: float) -> list[dict[str, Any]]:
+    """Return the events of a scenario from ``begin`` to ``end``, seconds, as an events.yaml lists them."""
     return [
         {
             "kind": event.kind, "start": round(event.time - begin, 3), "within": event.within,
             "actors": list(event.actors),
         }
         for event in scenario.config.events
-        if event.time >= begin
+        if begin <= event.time < end
     ]  # fmt: skip
 
 

@@ -44,8 +44,12 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a platform's sensors gave between two frames; stamps are true times, faults are not applied."""
+    """What a platform's sensors gave between two frames; stamps are true times, faults are not applied.
 
+    ``stamp_ns``: up to when; 0 where there is no frame before.
+    """
+
+    stamp_ns: int = 0
     scan: Scan | None = None
     shot: Shot | None = None
     readings: Readings | None = None
@@ -134,11 +138,6 @@ class PlatformSensors:
         mount = self.platform.gnss_imu.mount.matrix()
         return GnssImu(config, mount, skyline, district.origin(), self._stage.seed, self.platform.name)
 
-    @property
-    def camera_info(self) -> object:
-        """The camera's model, None without one."""
-        return None if self._camera is None else self._camera.image
-
     def scan_stamp(self, frame: Frame) -> int:
         """Return the true time of the end of the turn that ends in the tenth of a second before a frame."""
         return frame.stamp_ns if not self._phase_ns else frame.stamp_ns - STEP_NS + self._phase_ns
@@ -154,9 +153,12 @@ class PlatformSensors:
         self._count += 1
         if previous is None or frame.stamp_ns - previous.stamp_ns != STEP_NS:
             return Output()
+        stamp_ns = self.scan_stamp(frame)
         if self._map_from_base is None and not (self._own(previous) and self._own(frame)):
-            return Output()
-        return Output(self._scan(previous, frame), self._shot(frame) if picture else None, self._read(previous, frame))
+            return Output(stamp_ns)
+        return Output(
+            stamp_ns, self._scan(previous, frame), self._shot(frame) if picture else None, self._read(previous, frame)
+        )
 
     def _own(self, frame: Frame) -> int:
         """Return the actor_id of this vehicle, 0 where it is not there."""

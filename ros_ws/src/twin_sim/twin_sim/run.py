@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,14 +22,14 @@ from twin_common.codecs import codec_for
 from twin_common.config import ConfigError
 from twin_replay.bag import BagWriter
 from twin_sim import convert
-from twin_sim.bag_files import write_bag_files
+from twin_sim.bag_files import write_bag_files, write_events
 from twin_sim.core.frame import Frame
 from twin_sim.packet_stream import PacketStream
 from twin_sim.platform_sensors import PlatformSensors, Stage
 from twin_sim.scenario import Scenario, load_scenario
 from twin_sim.sensor_messages import Arrival, SensorMessages
 from twin_sim.simulation import STEP_NS, Simulation
-from twin_sim.truth import TruthWriter
+from twin_sim.truth import TruthWriter, check_ending
 
 FLUSH_FRAMES = 10
 TRUTH_KEYS = ("sim_actors", "sim_events", "signals")
@@ -70,43 +71,55 @@ def run_scenario(options: RunOptions) -> int:
     """
     scenario = load_scenario(options.scenario, options.settings)
     duration = _duration(options, scenario)
-    if options.out is not None and options.out.exists():
-        raise ConfigError(f"{options.out}: exists already; expected the name of a new bag")
+    _check_files(options)
     console = Console(stderr=True)
-    started = time.monotonic()
-    done, code = 0, 0
-    with ExitStack() as stack, _interrupts():
+    started, done, interrupted = time.monotonic(), 0, False
+    with _interrupts() as stop, ExitStack() as stack:
         console.print(f"{scenario.name}: starting", style="dim")
         simulation = stack.enter_context(Simulation(scenario, options.seed))
-        try:
-            for _ in range(round(options.skip * 1e9) // STEP_NS):
+        for _ in range(round(options.skip * 1e9) // STEP_NS):
+            if not stop.is_set():
                 simulation.step()
-            run = Run(stack, simulation, options)
-            started = time.monotonic()
-            total = round(duration * 1e9) // STEP_NS
-            stack.callback(run.finish)
-            for number in _progress(console, scenario.name, total):
-                run.step()
-                done = number
-        except KeyboardInterrupt:
-            code = 130
-        whole = not code and simulation.time >= scenario.duration
+        run = Run(stack, simulation, options)
+        started = time.monotonic()
+        for number in _progress(console, scenario.name, round(duration * 1e9) // STEP_NS):
+            if stop.is_set():
+                break
+            run.step()
+            done = number
+        run.finish()
+        interrupted = stop.is_set()
+        whole = not interrupted and simulation.time >= scenario.duration
         missing = [event.name for event in simulation.missing()] if whole else []
     spent = time.monotonic() - started
     simulated = done * STEP_NS / 1e9
-    print(
-        f"{scenario.name}: {simulated:.1f} s simulated in {spent:.1f} s, {simulated / max(spent, 1e-9):.1f} x real time"
-    )
+    speed = simulated / max(spent, 1e-9)
+    print(f"{scenario.name}: {simulated:.1f} s simulated in {spent:.1f} s, {speed:.1f} times real time")
     for path in filter(None, (options.out, options.truth)):
-        print(f"{'cut short' if code else 'written'}: {path}")
+        print(f"{'cut short' if interrupted else 'written'}: {path}")
     for name in missing:
         print(f"{scenario.name}: event {name} did not happen as expected", file=sys.stderr)
-    return code
+    return 130 if interrupted else 0
+
+
+def _check_files(options: RunOptions) -> None:
+    """Refuse, before anything is simulated, what could not be written or sent.
+
+    Raises:
+        ConfigError: the bag exists, the truth's ending is not known, or the port is none.
+
+    """
+    if options.out is not None and options.out.exists():
+        raise ConfigError(f"{options.out}: exists already; expected the name of a new bag")
+    if options.truth is not None:
+        check_ending(options.truth)
+    if options.udp:
+        _port(options.udp.rpartition(":")[2])
 
 
 def _duration(options: RunOptions, scenario: Scenario) -> float:
     longest = scenario.duration - options.skip
-    if options.skip < 0 or longest <= 0:
+    if not (options.skip >= 0 and longest > 0):
         raise ConfigError(f"skip: {options.skip:g} s; expected 0 or more, and less than {scenario.duration:g} s")
     if options.duration is None:
         return longest
@@ -116,17 +129,20 @@ def _duration(options: RunOptions, scenario: Scenario) -> float:
 
 
 @contextmanager
-def _interrupts() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does."""
+def _interrupts() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set: a step ends before the run does, and so do its files."""
+    stop = threading.Event()
 
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
+    def note(_number: int, _frame: Any) -> None:
+        stop.set()
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, note) for number in numbers]
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _progress(console: Console, name: str, total: int) -> Iterator[int]:
@@ -154,14 +170,16 @@ class Run:
         self._order = 0
         self._frames = 0
         self._platforms = self._make_platforms(stack) if options.out or options.udp else []
-        self._truth = stack.enter_context(TruthWriter(options.truth, simulation)) if options.truth else None
         self._bag = self._open_bag(stack) if options.out else None
+        self._truth = stack.enter_context(TruthWriter(options.truth, simulation)) if options.truth else None
         self._began = time.monotonic()
 
     def _make_platforms(self, stack: ExitStack) -> list[Platform]:
         simulation, options = self._simulation, self._options
         stage = Stage(simulation.world, simulation.weather, simulation.seed)
         stack.callback(stage.close)
+        if options.images:
+            stage.renderer()  # without OpenGL this says so, before there are files
         host, _, port = options.udp.rpartition(":")
         platforms = []
         for number, name in enumerate(options.platforms):
@@ -178,6 +196,7 @@ class Run:
         bag = BagWriter(self._options.out)
         stack.callback(bag.close)
         write_bag_files(self._options.out, self._simulation, [item.messages for item in self._platforms])
+        self._first = self._simulation.time
         return bag
 
     def step(self) -> None:
@@ -229,9 +248,10 @@ class Run:
             bag.write(topic, stamp_ns, codec_for(entry.type_name).encode(arrival.message))
 
     def finish(self) -> None:
-        """Write what is still on its way."""
+        """Write what is still on its way, and what the bag is expected to show."""
         if self._bag is not None:
             self._record_until(self._bag, np.iinfo(np.int64).max)
+            write_events(self._bag.path, self._simulation.scenario, self._first, self._simulation.time)
 
 
 def _port(text: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,7 @@ def cached_scenery(world: World) -> Mesh:
     try:
         with np.load(path) as stored:
             return Mesh(stored["vertices"], stored["triangles"], stored["materials"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         mesh = scenery_module.scenery(world)
     with contextlib.suppress(OSError):
         _store(path, mesh)
@@ -54,8 +56,11 @@ def _key(world: World) -> str:
 def _store(path: Path, mesh: Mesh) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(part, vertices=mesh.vertices, triangles=mesh.triangles, materials=mesh.materials)
-    part.replace(path)
+    try:
+        np.savez(part, vertices=mesh.vertices, triangles=mesh.triangles, materials=mesh.materials)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     stored = sorted(path.parent.glob("scenery-*.npz"), key=lambda item: item.stat().st_mtime)
     for old in stored[:-KEPT]:
         old.unlink(missing_ok=True)

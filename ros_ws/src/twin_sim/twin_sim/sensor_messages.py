@@ -71,20 +71,18 @@ class SensorMessages:
     def of(self, output: Output) -> Iterator[Arrival]:
         """Yield the messages of what the sensors gave between two frames, a sensor after the other."""
         points, pixels = {}, {}
-        stamp_ns = 0
         if output.readings is not None:
             yield from self._readings(output.readings)
         if output.scan is not None:
-            stamp_ns = output.scan.sweep.stamp_ns
-            if self._faults.alive(self.name, "lidar", stamp_ns):
+            if self._faults.alive(self.name, "lidar", output.scan.sweep.stamp_ns):
                 points = output.scan.points
                 yield from self._scan(output.scan)
         if output.shot is not None and self._faults.alive(self.name, "camera", output.shot.picture.stamp_ns):
             pixels = output.shot.pixels
             yield from self._shot(output.shot)
-        if stamp_ns:
-            visibility = convert.visibility_to_message(stamp_ns, f"{self.name}/base_link", points, pixels)
-            yield Arrival("sim_visibility", stamp_ns, visibility)
+        if output.stamp_ns:
+            visibility = convert.visibility_to_message(output.stamp_ns, f"{self.name}/base_link", points, pixels)
+            yield Arrival("sim_visibility", output.stamp_ns, visibility)
 
     def _taken(self, sensor: str, count: int) -> np.ndarray:
         """Return the running numbers of the next ``count`` packets of a sensor."""

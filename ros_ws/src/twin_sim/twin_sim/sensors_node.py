@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from typing import Any
 
@@ -49,7 +50,8 @@ class Sensors(Component):
         self._lead_ns = stamps.from_seconds(config.lead)
         self._signals = np.zeros(0, SIGNAL)
         self._frames: deque[Frame] = deque(maxlen=WAITING)
-        self._ready: deque[Arrival] = deque()
+        self._ready: list[tuple[int, int, Arrival]] = []
+        self._order = 0
         self._last_ns = 0
 
     def _open_stream(self, config: SensorsConfig) -> PacketStream | None:
@@ -79,20 +81,20 @@ class Sensors(Component):
         if self._frames and now_ns >= self._sensors.scan_stamp(self._frames[0]) - self._lead_ns:
             frame = self._frames.popleft()
             output = self._sensors.push(frame, picture=self.context.wanted("camera_image"))
-            self._ready.extend(sorted(self._messages.of(output), key=lambda arrival: arrival.time_ns))
-            self._stream()
-        while self._ready and self._ready[0].time_ns <= now_ns:
-            self._give(self._ready.popleft())
+            for arrival in self._messages.of(output):
+                self._take(arrival)
+        while self._ready and self._ready[0][0] <= now_ns:
+            _, _, arrival = heapq.heappop(self._ready)
+            self.context.publish(arrival.key, arrival.message)
 
-    def _give(self, arrival: Arrival) -> None:
-        self.context.publish(arrival.key, arrival.message)
-
-    def _stream(self) -> None:
-        """Send packets off: the stream paces them through their turn."""
-        for arrival in [item for item in self._ready if item.key == "lidar_packets"]:
-            self._ready.remove(arrival)
+    def _take(self, arrival: Arrival) -> None:
+        """Keep a message until it arrives; packets go off at once: their stream paces them through the turn."""
+        if arrival.key == "lidar_packets":
             if self._sender is not None and not self._sender.send(arrival.message):
                 self.context.count("turns_dropped")
+            return
+        heapq.heappush(self._ready, (arrival.time_ns, self._order, arrival))
+        self._order += 1
 
     def _vehicles(self, actors: Any) -> dict[str, int]:
         """Return the actor_id of each sensor vehicle; its appearance is its place in the district's list."""

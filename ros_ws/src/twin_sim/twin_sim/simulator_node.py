@@ -92,7 +92,7 @@ class Simulator:
 
     def __init__(self, node: Node, simulation: Simulation, config: SimulatorConfig) -> None:
         """Make the publishers; nothing moves yet."""
-        self._simulation, self._config = simulation, config
+        self._node, self._simulation, self._config = node, simulation, config
         self._out = {
             key: (codec_for(registry.topic(key).type_name), self._publisher(node, key))
             for key in ("sim_actors", "sim_events", "signals", "sim_density")
@@ -122,7 +122,7 @@ class Simulator:
 
     def _publish(self, frame: Frame) -> None:
         messages = [
-            ("sim_actors", convert.actors_to_message(frame)), ("signals", convert.signals_to_message(frame)),
+            ("signals", convert.signals_to_message(frame)), ("sim_actors", convert.actors_to_message(frame)),
             ("sim_events", convert.events_to_message(frame)),
         ]  # fmt: skip
         if self.steps % DENSITY_FRAMES == 0:
@@ -153,10 +153,10 @@ class Simulator:
     def _wait_for_sensors(self, stop: threading.Event) -> None:
         """Wait until each platform's sensors listen; with none named, not at all."""
         until = time.monotonic() + self._config.wait
-        publisher = self._out["sim_actors"][1]
+        topics = [registry.topic("sim_visibility").resolve(name) for name in self._config.platforms]
         while time.monotonic() < until and not stop.is_set():
             self._tick()
-            if publisher.get_subscription_count() >= len(self._config.platforms):
+            if all(self._node.count_publishers(topic) for topic in topics):
                 break
             stop.wait(0.02)
 
@@ -172,8 +172,12 @@ def simulate(args: argparse.Namespace, ros_arguments: Sequence[str] = ()) -> int
     scenario = load_scenario(args.scenario, config.set)
     if config.duration > scenario.duration:
         raise ConfigError(f"duration: {config.duration} s; expected at most the scenario's {scenario.duration} s")
-    with stop_on_signals() as stop, background_node("simulator", ros_arguments) as node:
-        simulation = Simulation(scenario, None if config.seed < 0 else config.seed)
+    seed = None if config.seed < 0 else config.seed
+    with (
+        stop_on_signals() as stop,
+        background_node("simulator", ros_arguments) as node,
+        Simulation(scenario, seed) as simulation,
+    ):
         simulator = Simulator(node, simulation, config)
         started = time.monotonic()
         simulator.run(stop)

@@ -40,6 +40,17 @@ def table_path(path: Path, table: str) -> Path:
     return path if table == "tracks" else path.with_name(f"{path.stem}.{table}{path.suffix}")
 
 
+def check_ending(path: Path) -> None:
+    """Refuse a file whose format its ending does not tell.
+
+    Raises:
+        ConfigError: it ends neither in .parquet nor in .jsonl.
+
+    """
+    if path.suffix not in (".parquet", ".jsonl"):
+        raise ConfigError(f"{path}: ends in {path.suffix or 'nothing'}; expected .parquet or .jsonl")
+
+
 class TruthWriter:
     """Writes the truth of a simulation as it runs.
 
@@ -50,8 +61,7 @@ class TruthWriter:
 
     def __init__(self, path: Path, simulation: Simulation) -> None:
         """Write the static map, and begin the other tables; files of an earlier run are replaced."""
-        if path.suffix not in (".parquet", ".jsonl"):
-            raise ConfigError(f"{path}: ends in {path.suffix or 'nothing'}; expected .parquet or .jsonl")
+        check_ending(path)
         self._path, self._simulation = path, simulation
         expected = simulation.scenario.config.expected()
         self._event_names = {i + 1: event.name for i, event in enumerate(expected)}
