@@ -38,7 +38,7 @@ def test_a_client_sees_every_topic_and_the_scene_and_acknowledges_an_alert(serve
             assert channel["schemaLength"] > 20
     assert found["channels"]["/scene"]["schemaName"] == "foxglove.SceneUpdate"
     assert found["channels"]["/alerts_log"]["schemaName"] == "foxglove.Log"
-    assert found["ground"]["triangles"] == 14
+    assert found["ground"]["triangles"] == 5  # one surface for each kind of zone
     assert found["scene"]["objects"] == {"cubes": 12 + 3}
     assert found["scene"]["velocities"] == {"arrows": 10}
     assert found["scene"]["predictions"] == {"lines": 20}
