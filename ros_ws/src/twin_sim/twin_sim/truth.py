@@ -105,18 +105,18 @@ class TruthWriter:
             },
         )  # fmt: skip
 
-    def close(self) -> None:
-        """Complete all files."""
+    def close(self, *, complete: bool = True) -> None:
+        """Finish all files; ``complete``: whether the run ended as it should, or was interrupted between two frames."""
         self._sink.close()
-        self._note_run(complete=True)
+        self._note_run(complete=complete)
 
     def __enter__(self) -> TruthWriter:
         """Return itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close, after an interrupt too."""
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close; after an error the run does not count as complete."""
+        self.close(complete=kind is None or issubclass(kind, KeyboardInterrupt))
 
     def _note_run(self, complete: bool) -> None:
         simulation = self._simulation
