@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from twin_sim.bag_files import write_yaml
+
 BAGS = Path(__file__).parent
 MANIFEST = BAGS / "manifest.yaml"
 DOCKER = BAGS.parent / "docker/district.yaml"
@@ -100,10 +102,8 @@ def write_docker_district() -> None:
             "source": "bag", "path": "../bags/near_miss", "topic": f"/{platform['name']}/lidar/packets",
             "model": "ouster", "metadata": f"../bags/near_miss/{driver['metadata']}", "loop": True,
         }  # fmt: skip
-    text = yaml.safe_dump(district, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-    DOCKER.write_text(
-        f"# Made by bags/make_bags.py: poles that play their own packets over and over, as if live.\n{text}"
-    )
+    head = "Made by bags/make_bags.py: poles that play their own packets over and over, as if live."
+    write_yaml(DOCKER, district, head)
 
 
 def main() -> int:

@@ -156,45 +156,50 @@ def _platform_stages(
 ) -> list[tuple[Stage, dict[str, Any]]]:
     """Return the stages of one platform, the ``number``-th of the district, with the values that only they get."""
     stages = PLATFORM_STAGES
-    if options.simulated is not None:
-        return _simulated_stages(platform, number, options.simulated)
-
-    def driver(stage: str, sensor: SensorConfig | None, made: str) -> list[tuple[Stage, dict[str, Any]]]:
-        missing = registry.topic(made).resolve(platform.name) not in options.provided
-        return [(stages[stage], sensor.driver)] if sensor is not None and sensor.driver and missing else []
-
-    chosen: list[tuple[Stage, dict[str, Any]]] = [(stages["frames"], {})]
-    chosen += driver("gnss_imu_driver", platform.gnss_imu, "gnss_fix")
+    sources = (
+        _drivers(platform, options) if options.simulated is None else _simulated(platform, number, options.simulated)
+    )
+    chosen: list[tuple[Stage, dict[str, Any]]] = [(stages["frames"], {}), *sources["gnss_imu"]]
     chosen += [(stages["localizer"], {})] if platform.kind == "vehicle" else []
-    for stage, own in driver("lidar_driver", platform.lidar, "lidar_points"):
-        played = registry.topic("lidar_packets").resolve(platform.name) in options.provided
-        chosen.append((stage, {**own, "source": "packets"} if played else own))
+    chosen += sources["lidar"]
     chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
-    chosen += driver("camera_driver", platform.camera, "camera_image")
+    chosen += sources["camera"]
     return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
 
 
-def _simulated_stages(
+def _drivers(platform: PlatformConfig, options: GraphOptions) -> dict[str, list[tuple[Stage, dict[str, Any]]]]:
+    """Return the drivers of a platform, by sensor: of those that are configured and not played."""
+
+    def driver(stage: str, sensor: SensorConfig | None, made: str) -> list[tuple[Stage, dict[str, Any]]]:
+        missing = registry.topic(made).resolve(platform.name) not in options.provided
+        return [(PLATFORM_STAGES[stage], sensor.driver)] if sensor is not None and sensor.driver and missing else []
+
+    played = registry.topic("lidar_packets").resolve(platform.name) in options.provided
+    lidar = driver("lidar_driver", platform.lidar, "lidar_points")
+    return {
+        "gnss_imu": driver("gnss_imu_driver", platform.gnss_imu, "gnss_fix"),
+        "lidar": [(stage, {**own, "source": "packets"} if played else own) for stage, own in lidar],
+        "camera": driver("camera_driver", platform.camera, "camera_image"),
+    }
+
+
+def _simulated(
     platform: PlatformConfig, number: int, simulated: SimulatedSensors
-) -> list[tuple[Stage, dict[str, Any]]]:
-    """Return the stages of one platform whose sensors are simulated."""
-    stages = PLATFORM_STAGES
+) -> dict[str, list[tuple[Stage, dict[str, Any]]]]:
+    """Return what stands in for the drivers of a platform whose sensors are simulated: one node for all."""
     own: dict[str, Any] = {
         "scenario": simulated.scenario, "seed": simulated.seed, "settings": simulated.settings,
         "columns": simulated.columns,
     }  # fmt: skip
-    chosen: list[tuple[Stage, dict[str, Any]]] = [(stages["frames"], {})]
+    lidar: list[tuple[Stage, dict[str, Any]]] = []
     if simulated.udp and platform.lidar is not None:
         from twin_sim.sensor_config import driver_of  # what a simulated LiDAR's packets are like
 
         port = simulated.udp_port + number
         own |= {"udp_host": "127.0.0.1", "udp_port": port}
         driver = {"source": "udp", "host": "127.0.0.1", "port": port, "sensor_clock": True}
-        chosen.append((stages["lidar_driver"], driver | driver_of(platform, number, simulated.columns)))
-    chosen.append((stages["sensors"], own))
-    chosen += [(stages["localizer"], {})] if platform.kind == "vehicle" else []
-    chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
-    return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
+        lidar = [(PLATFORM_STAGES["lidar_driver"], driver | driver_of(platform, number, simulated.columns))]
+    return {"gnss_imu": [(PLATFORM_STAGES["sensors"], own)], "lidar": lidar, "camera": []}
 
 
 def _node(

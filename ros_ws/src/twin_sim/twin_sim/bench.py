@@ -10,9 +10,10 @@ import numpy as np
 
 from twin_sim.bench_camera import camera_speed
 from twin_sim.bench_lidar import lidar_speed
+from twin_sim.core.frame import STEP_NS
 from twin_sim.scenario import load_scenario
 from twin_sim.scenery_cache import cached_scenery
-from twin_sim.simulation import STEP_NS, Simulation
+from twin_sim.simulation import Simulation
 
 SCENARIO = "config/scenarios/normal_day.yaml"
 BUSY = ("population.density=1.4",)

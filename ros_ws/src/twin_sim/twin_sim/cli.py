@@ -78,15 +78,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from twin_bringup.simulation import chosen_platforms, find_scenario
     from twin_sim.scenario import load_scenario
 
-    path = find_scenario(arguments.scenario)
-    district = load_scenario(path, arguments.settings).world.district
+    scenario = load_scenario(find_scenario(arguments.scenario), arguments.settings)
+    district = scenario.world.district
     named = arguments.platforms or ""
     sensing = bool(arguments.out or arguments.udp)
     platforms = chosen_platforms(district, arguments.poles, arguments.vehicles, named) if sensing else ()
     from twin_sim.run import RunOptions, run_scenario  # takes seconds, which bad input need not wait for
 
     options = RunOptions(
-        scenario=path, platforms=platforms, seed=arguments.seed, settings=tuple(arguments.settings),
+        scenario=scenario, platforms=platforms, seed=arguments.seed,
         skip=arguments.skip, duration=arguments.duration, out=arguments.out,
         truth=arguments.truth, columns=arguments.columns, images=arguments.images,
         realtime=arguments.realtime or bool(arguments.udp), udp=arguments.udp or "",

@@ -12,7 +12,7 @@ from twin_common.district import PlatformConfig
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
 from twin_sim.core.camera import CameraRenderer, Picture, View
-from twin_sim.core.frame import Frame, Weather
+from twin_sim.core.frame import STEP_NS, Frame, Weather
 from twin_sim.core.gnss_imu import GnssImu, Readings, skyline_of
 from twin_sim.core.imu import Motion
 from twin_sim.core.lidar import LidarSensor, Sweep, VehicleLidar
@@ -22,8 +22,6 @@ from twin_sim.core.still_scene import StillScene
 from twin_sim.scenery_cache import cached_scenery
 from twin_sim.sensor_config import camera_of, gnss_imu_of, lidar_of
 from twin_sim.world import World
-
-STEP_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -21,14 +17,15 @@ from twin_common import registry
 from twin_common.codecs import codec_for
 from twin_common.config import ConfigError
 from twin_replay.bag import BagWriter
+from twin_replay.infrastructure import stop_on_signals
 from twin_sim import convert
 from twin_sim.bag_files import write_bag_files, write_events
-from twin_sim.core.frame import Frame
+from twin_sim.core.frame import STEP_NS, Frame
 from twin_sim.packet_stream import PacketStream
 from twin_sim.platform_sensors import PlatformSensors, Stage
-from twin_sim.scenario import Scenario, load_scenario
-from twin_sim.sensor_messages import Arrival, SensorMessages
-from twin_sim.simulation import STEP_NS, Simulation
+from twin_sim.scenario import Scenario
+from twin_sim.sensor_messages import Arrival, ArrivalQueue, SensorMessages
+from twin_sim.simulation import Simulation
 from twin_sim.truth import TruthWriter, check_ending
 
 FLUSH_FRAMES = 10
@@ -39,10 +36,9 @@ TRUTH_KEYS = ("sim_actors", "sim_events", "signals")
 class RunOptions:
     """What ``./twin sim run`` was asked for; ``platforms`` have sensors."""
 
-    scenario: Path
+    scenario: Scenario
     platforms: tuple[str, ...]
     seed: int | None = None
-    settings: tuple[str, ...] = ()
     skip: float = 0.0
     duration: float | None = None
     out: Path | None = None
@@ -69,12 +65,12 @@ def run_scenario(options: RunOptions) -> int:
         ConfigError: something asked for is not possible; nothing has been written.
 
     """
-    scenario = load_scenario(options.scenario, options.settings)
+    scenario = options.scenario
     duration = _duration(options, scenario)
     _check_files(options)
     console = Console(stderr=True)
     started, done, interrupted = time.monotonic(), 0, False
-    with _interrupts() as stop, ExitStack() as stack:
+    with stop_on_signals() as stop, ExitStack() as stack:
         console.print(f"{scenario.name}: starting", style="dim")
         simulation = stack.enter_context(Simulation(scenario, options.seed))
         for _ in range(round(options.skip * 1e9) // STEP_NS):
@@ -128,23 +124,6 @@ def _duration(options: RunOptions, scenario: Scenario) -> float:
     return options.duration
 
 
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C and SIGTERM set: a step ends before the run does, and so do its files."""
-    stop = threading.Event()
-
-    def note(_number: int, _frame: Any) -> None:
-        stop.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, note) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
 def _progress(console: Console, name: str, total: int) -> Iterator[int]:
     """Yield 1 to ``total``, showing how far it is."""
     columns = (
@@ -166,8 +145,7 @@ class Run:
     def __init__(self, stack: ExitStack, simulation: Simulation, options: RunOptions) -> None:
         """Open everything; ``stack`` closes it."""
         self._simulation, self._options = simulation, options
-        self._waiting: list[tuple[int, int, str, Arrival]] = []
-        self._order = 0
+        self._waiting = ArrivalQueue()
         self._frames = 0
         self._platforms = self._make_platforms(stack) if options.out or options.udp else []
         self._bag = self._open_bag(stack) if options.out else None
@@ -234,18 +212,16 @@ class Run:
 
     def _keep(self, platform: str, arrival: Arrival) -> None:
         if self._bag is not None:
-            heapq.heappush(self._waiting, (arrival.time_ns, self._order, platform, arrival))
-            self._order += 1
+            self._waiting.push(arrival, platform)
 
     def _record_until(self, bag: BagWriter, time_ns: int) -> None:
         """Write what has arrived by a time, in order of arrival."""
-        while self._waiting and self._waiting[0][0] <= time_ns:
-            stamp_ns, _, platform, arrival = heapq.heappop(self._waiting)
+        for platform, arrival in self._waiting.arrived(time_ns):
             entry = registry.topic(arrival.key)
             topic = entry.resolve(platform)
             if topic not in bag.topics:
                 bag.add_topic(topic)
-            bag.write(topic, stamp_ns, codec_for(entry.type_name).encode(arrival.message))
+            bag.write(topic, arrival.time_ns, codec_for(entry.type_name).encode(arrival.message))
 
     def finish(self) -> None:
         """Write what is still on its way, and what the bag is expected to show."""

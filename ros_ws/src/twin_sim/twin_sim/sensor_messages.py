@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -35,6 +36,30 @@ class Arrival(NamedTuple):
     key: str
     time_ns: int
     message: Any
+
+
+class ArrivalQueue:
+    """Messages on their way, of any number of platforms, in order of arrival; of one moment, in order of making."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._waiting: list[tuple[int, int, str, Arrival]] = []
+        self._order = 0
+
+    def push(self, arrival: Arrival, platform: str = "") -> None:
+        """Add a message."""
+        heapq.heappush(self._waiting, (arrival.time_ns, self._order, platform, arrival))
+        self._order += 1
+
+    def arrived(self, time_ns: int) -> Iterator[tuple[str, Arrival]]:
+        """Take out the messages that have arrived by a time, with their platforms."""
+        while self._waiting and self._waiting[0][0] <= time_ns:
+            _, _, platform, arrival = heapq.heappop(self._waiting)
+            yield platform, arrival
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._waiting.clear()
 
 
 class SensorMessages:

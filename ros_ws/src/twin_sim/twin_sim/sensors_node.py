@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from typing import Any
 
@@ -20,7 +19,7 @@ from twin_sim.core.frame import SIGNAL, Frame, Shape
 from twin_sim.packet_stream import PacketStream
 from twin_sim.platform_sensors import PlatformSensors, Stage
 from twin_sim.scenario import load_scenario
-from twin_sim.sensor_messages import Arrival, SensorMessages
+from twin_sim.sensor_messages import Arrival, ArrivalQueue, SensorMessages
 
 OUTPUTS = ("lidar_points", "camera_image", "camera_info", "gnss_fix", "gnss_velocity", "imu", "sim_visibility")
 WAITING = 20  # frames at most that have come and are not due yet
@@ -50,8 +49,7 @@ class Sensors(Component):
         self._lead_ns = stamps.from_seconds(config.lead)
         self._signals = np.zeros(0, SIGNAL)
         self._frames: deque[Frame] = deque(maxlen=WAITING)
-        self._ready: list[tuple[int, int, Arrival]] = []
-        self._order = 0
+        self._ready = ArrivalQueue()
         self._last_ns = 0
 
     def _open_stream(self, config: SensorsConfig) -> PacketStream | None:
@@ -83,8 +81,7 @@ class Sensors(Component):
             output = self._sensors.push(frame, picture=self.context.wanted("camera_image"))
             for arrival in self._messages.of(output):
                 self._take(arrival)
-        while self._ready and self._ready[0][0] <= now_ns:
-            _, _, arrival = heapq.heappop(self._ready)
+        for _, arrival in self._ready.arrived(now_ns):
             self.context.publish(arrival.key, arrival.message)
 
     def _take(self, arrival: Arrival) -> None:
@@ -93,8 +90,7 @@ class Sensors(Component):
             if self._sender is not None and not self._sender.send(arrival.message):
                 self.context.count("turns_dropped")
             return
-        heapq.heappush(self._ready, (arrival.time_ns, self._order, arrival))
-        self._order += 1
+        self._ready.push(arrival)
 
     def _vehicles(self, actors: Any) -> dict[str, int]:
         """Return the actor_id of each sensor vehicle; its appearance is its place in the district's list."""

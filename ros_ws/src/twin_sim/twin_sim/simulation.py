@@ -10,7 +10,7 @@ from twin_common.core.object_class import ObjectClass
 from twin_sim.core.crowding import AreaDensity
 from twin_sim.core.detectors import Detectors, StopLines
 from twin_sim.core.faults import Faults
-from twin_sim.core.frame import SIGNAL, EventKind, Frame, Shape, Weather, no_actors
+from twin_sim.core.frame import SIGNAL, STEP_NS, EventKind, Frame, Shape, Weather, no_actors
 from twin_sim.core.hazards import LOAD_ID, PANEL_ID
 from twin_sim.core.lane_ways import LaneIndex
 from twin_sim.core.observer import Expected, Observer
@@ -19,9 +19,7 @@ from twin_sim.core.stage import Stage, resolve_point
 from twin_sim.core.zone_index import ZoneIndex
 from twin_sim.districts import heads_of, network_of
 from twin_sim.scenario import EventConfig, Scenario
-from twin_sim.world import World
 
-STEP_NS = 100_000_000
 OVERHEAD = 3.0  # m above the ground: nobody runs into what is higher
 
 
@@ -217,12 +215,6 @@ def _obstacles(scripted: np.ndarray) -> np.ndarray:
     if (scripted["shape"] == Shape.HEAP).any():
         low &= scripted["shape"] != Shape.RUBBLE
     return np.asarray(scripted[low])
-
-
-def sensor_vehicles(frame: Frame, world: World) -> dict[str, np.ndarray]:
-    """Return the rows, () ACTOR, of the sensor vehicles that are in the district, by platform."""
-    rows = {int(row["actor_id"]): row for row in frame.actors[frame.actors["shape"] == Shape.SENSOR_VEHICLE]}
-    return {name: rows[number] for name, number in frame.vehicles.items() if number in rows}
 
 
 def road_users(actors: np.ndarray) -> np.ndarray:

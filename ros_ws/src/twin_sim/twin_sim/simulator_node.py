@@ -31,12 +31,11 @@ from twin_common.ros_host import qos_profile
 from twin_replay.infrastructure import background_node, exit_code, stop_on_signals
 from twin_replay.options import add_options, config_of
 from twin_sim import convert
-from twin_sim.core.frame import Frame
+from twin_sim.core.frame import STEP_NS, Frame
 from twin_sim.scenario import load_scenario
 from twin_sim.simulation import Simulation
 
 LEAD_NS = 150_000_000  # a frame's time minus the time at which it is published
-STEP_NS = 100_000_000
 DENSITY_FRAMES = 10  # between two grids of densities
 TICK_NS = 10_000_000  # between two messages of /clock, in the wall's time
 

@@ -7,7 +7,6 @@ A district's folder: ``district.yaml`` (twin_common.district: datum, platforms, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from twin_common.config import Config, ConfigError, from_mapping, load_yaml, setting
@@ -134,20 +133,14 @@ class World:
 
 
 def load_world(folder: Path) -> World:
-    """Read a district's folder; what has not changed since the last call in this process is not read again.
+    """Read a district's folder.
 
     Raises:
         ConfigError: a file is missing, or has a key or value that was not expected.
 
     """
-    files = folder / "district.yaml", folder / "world.yaml"
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; expected a district with district.yaml and world.yaml")
-    return _read(folder, tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files))
-
-
-@lru_cache(maxsize=8)
-def _read(folder: Path, _changed: tuple[int, ...]) -> World:
     path = folder / "world.yaml"
     config = from_mapping(WorldConfig, load_yaml(path), str(path))
     world = World(folder, load_district(folder / "district.yaml"), config)

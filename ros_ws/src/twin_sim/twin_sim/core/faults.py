@@ -13,8 +13,8 @@ from functools import lru_cache
 import numpy as np
 
 from twin_common.config import Config, ConfigError, setting
+from twin_common.stamps import NANOSECONDS
 
-NANOSECONDS = 1_000_000_000
 BLOCK = 1024  # packets; bursts of losses do not reach over the border of two blocks
 SENSORS = ("lidar", "camera", "gnss", "imu")
 

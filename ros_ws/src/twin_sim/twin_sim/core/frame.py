@@ -94,6 +94,8 @@ class SignalState(IntEnum):
     GREEN = 3
 
 
+#: Time between two frames.
+STEP_NS = 100_000_000
 #: One actor; names, order and meaning are those of twin_msgs/SimActor (96 bytes).
 ACTOR = np.dtype(
     [("actor_id", "<u8"), ("x", "<f8"), ("y", "<f8"), ("z", "<f8")]

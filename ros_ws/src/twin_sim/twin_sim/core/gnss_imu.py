@@ -10,11 +10,10 @@ import numpy as np
 
 from twin_common.config import Config, setting
 from twin_common.core.geodesy import Datum
+from twin_common.stamps import NANOSECONDS
 from twin_sim.core.gnss import Fix, GnssConfig, GnssReceiver, Quality
 from twin_sim.core.imu import Imu, ImuConfig, Inertial, Motion, between
 from twin_sim.core.sky import Skyline
-
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

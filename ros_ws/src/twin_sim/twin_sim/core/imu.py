@@ -16,9 +16,9 @@ from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 
 from twin_common.config import Config, setting
+from twin_common.stamps import NANOSECONDS
 
 GRAVITY = 9.80665  # m/s^2
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
