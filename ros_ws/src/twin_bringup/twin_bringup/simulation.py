@@ -23,6 +23,7 @@ INCIDENT_OF = {
     "jaywalking": "pedestrian_on_carriageway",
     "stopped_in_lane": "vehicle_stopped_in_lane",
     "crowd_crush": "crowd_density",
+    "platform_lost": "platform_lost",
 }
 PROMPT = 6.0  # seconds an event may need to become an alert
 

@@ -99,3 +99,26 @@ def test_a_wrong_node_is_refused_in_one_line(spec: NodeSpec, message: str) -> No
     with pytest.raises(ConfigError) as caught:
         LockstepHost([spec], lambda *_: None)
     assert message in str(caught.value)
+
+
+def test_nodes_that_are_cut_off_are_heard_in_their_namespace_only() -> None:
+    inside = NodeSpec(
+        "host_components:Sink", "inside", "/pole_01", {"platforms": ("pole_01",)},
+        {"~/input/objects/pole_01": "/pole_01/objects", "~/output/objects": "/pole_01/seen"},
+    )  # fmt: skip
+    told: list[tuple[str, int]] = []
+    host = LockstepHost([SOURCE, inside, SINK], lambda topic, _kind, now, _message: told.append((topic, now)))
+    source, within, district = host.runtimes
+    host.advance(10**9)
+    host.advance(2 * 10**9)
+    before = district.component.seen  # type: ignore[attr-defined]
+    within.cut_off(True)
+    host.advance(3 * 10**9)
+    assert (source.silent, within.silent, district.silent) == (True, False, False)
+    assert district.component.seen == before >= 9  # type: ignore[attr-defined]
+    assert within.component.seen >= before + 9  # type: ignore[attr-defined]
+    assert not [now for topic, now in told if topic == "/pole_01/objects" and now > 2 * 10**9]
+    within.cut_off(False)
+    host.advance(4 * 10**9)
+    assert district.component.seen > before and not source.silent  # type: ignore[attr-defined]
+    host.close()

@@ -102,6 +102,9 @@ class Context(Protocol):
     def measure(self, key: str, value: float | str) -> None:
         """Show a value on /diagnostics."""
 
+    def cut_off(self, silent: bool) -> None:
+        """Keep within their namespace what its other nodes publish, or let it out again: for simulated losses."""
+
 
 class Component:
     """Base of every node."""

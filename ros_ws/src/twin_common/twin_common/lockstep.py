@@ -35,7 +35,9 @@ class LockstepHost:
         self._bus = LocalBus()
         self._observer = observer
         self._watched = watched
-        self.runtimes = [self._make(spec) for spec in nodes]
+        self.runtimes: list[NodeRuntime] = []
+        for spec in nodes:
+            self.runtimes.append(self._make(spec))
         self._inputs: dict[str, str] = {
             port.topic: registry.topic(port.input.topic).type_name
             for runtime in self.runtimes
@@ -50,6 +52,7 @@ class LockstepHost:
         runtime = NodeRuntime(
             spec.full_name, component, config, logging.getLogger(spec.full_name), lambda: self._now_ns, self._send,
             lambda outlet: self._bus.listeners(outlet.topic) + (outlet.topic in self._watched),
+            self.runtimes,
         )  # fmt: skip
         for output in component.outputs:
             runtime.add_outlet(output.name, output.topic, _resolve(spec, f"~/output/{output.name}"))
@@ -69,8 +72,9 @@ class LockstepHost:
 
     def _send(self, outlet: Outlet, message: Any) -> None:
         freeze(message)
-        self._observer(outlet.topic, outlet.entry.type_name, self._now_ns, message)
-        self._bus.send(outlet.topic, message, outlet.codec.stamp_ns(message))
+        if outlet.within is None:
+            self._observer(outlet.topic, outlet.entry.type_name, self._now_ns, message)
+        self._bus.send(outlet.topic, message, outlet.codec.stamp_ns(message), outlet.within)
 
     def advance(self, time_ns: int) -> None:
         """Let time pass; timers fire at their own moments, in order."""

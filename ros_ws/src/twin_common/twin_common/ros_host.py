@@ -94,7 +94,7 @@ class RosHost:
         config = parameters.declare(node, component.Config)
         runtime = NodeRuntime(
             node.get_fully_qualified_name(), component, config, node.get_logger(), self.now_ns, self._send,
-            self._listeners,
+            self._listeners, self.runtimes,
         )  # fmt: skip
         self.runtimes.append(runtime)
         for output in component.outputs:
@@ -164,7 +164,9 @@ class RosHost:
     def _send(self, outlet: Outlet, message: Any) -> None:
         if outlet.topic not in SHARED and self._bus.listeners(outlet.topic):
             freeze(message)
-            self._bus.send(outlet.topic, message, outlet.codec.stamp_ns(message))
+            self._bus.send(outlet.topic, message, outlet.codec.stamp_ns(message), outlet.within)
+        if outlet.within is not None:
+            return
         publisher = self._publishers[id(outlet)]
         if outlet.entry.qos.latched or publisher.get_subscription_count():
             publisher.publish(outlet.codec.encode(message))
@@ -189,7 +191,8 @@ class RosHost:
             self._bus.run()
         if time.monotonic() >= self._next_diagnostics:
             self._next_diagnostics += 1.0
-            self._diagnostics.publish(diagnostics_of(self.runtimes, now_ns))
+            told = [runtime for runtime in self.runtimes if not runtime.silent]
+            self._diagnostics.publish(diagnostics_of(told, now_ns))
 
     def start(self) -> None:
         """Start the components, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,13 +70,14 @@ class Port:
 
 @dataclass(slots=True)
 class Outlet:
-    """One published topic of one node."""
+    """One published topic of one node; ``within``: only nodes of this namespace hear it, None: everybody."""
 
     port: str
     topic: str
     entry: registry.Topic
     codec: Codec
     published: int = 0
+    within: str | None = None
 
 
 @dataclass(slots=True)
@@ -95,15 +96,18 @@ class NodeRuntime:
         send: called with (outlet, message) for every published message.
         clock: returns the graph's time in nanoseconds.
         listeners: returns how many listen to an outlet.
+        peers: all nodes of the host, with this one.
 
     """
 
     def __init__(
         self, name: str, component: type[Component], config: Config, log: Log, clock: Callable[[], int],
-        send: Callable[[Outlet, Any], None], listeners: Callable[[Outlet], int],
+        send: Callable[[Outlet, Any], None], listeners: Callable[[Outlet], int], peers: Sequence[NodeRuntime] = (),
     ) -> None:  # fmt: skip
         """Make the component; nothing runs yet."""
-        self.name = name
+        self.name, self.namespace = name, name.rpartition("/")[0]
+        self.silent = False
+        self._peers = peers
         self.log = log
         self._clock = clock
         self._send = send
@@ -171,6 +175,14 @@ class NodeRuntime:
         """Show a value on /diagnostics."""
         self.measures[key] = value
 
+    def cut_off(self, silent: bool) -> None:
+        """Keep within the namespace what its other nodes publish, or let it out again."""
+        for peer in self._peers:
+            if peer is not self and peer.namespace == self.namespace:
+                peer.silent = silent
+                for outlet in peer.outlets.values():
+                    outlet.within = self.namespace if silent else None
+
     def deliver(self, port: Port, message: Any, stamp_ns: int | None) -> None:
         """Hand one message to the component; an error in it is reported and the node lives on."""
         port.figures.note(stamp_ns, self.now_ns(), port.input.max_age)
@@ -235,9 +247,11 @@ class LocalBus:
         """Return how many ports take a topic."""
         return len(self._sinks.get(topic, ()))
 
-    def send(self, topic: str, message: Any, stamp_ns: int | None) -> None:
-        """Queue a message for every listener."""
+    def send(self, topic: str, message: Any, stamp_ns: int | None, within: str | None = None) -> None:
+        """Queue a message for every listener; ``within``: for those of a namespace only."""
         for runtime, port in self._sinks.get(topic, ()):
+            if within is not None and runtime.namespace != within:
+                continue
             if len(port.waiting) >= port.depth:
                 port.waiting.popleft()
                 port.figures.dropped += 1

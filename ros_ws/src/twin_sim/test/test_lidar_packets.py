@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from twin_common.config import ConfigError
+from twin_drivers.convert import packets_to_message
 from twin_drivers.core.decoders import make_decoder
 from twin_drivers.core.scan import DecoderOptions
 from twin_sim.core.lidar_models import PERIOD_NS, lidar_model
 from twin_sim.core.lidar_packets import Packet, metadata, packets
-from twin_sim.udp import UdpSender
+from twin_sim.packet_stream import LAG, PacketStream
 
 
 @pytest.mark.parametrize(("name", "columns"), [("OS0-64", 512), ("OS1-64", 1024), ("OS1-128", 512)])
@@ -38,23 +39,43 @@ def test_only_ousters_have_packets():
         metadata(lidar_model("HDL-64E"))
 
 
-def test_packets_are_sent_at_the_pace_of_their_stamps():
-    now, slept = [100.0], []
+def test_packets_are_sent_when_the_clock_says_so():
+    now = [scenes.START_NS]
+    lag_ns = round(LAG * 1e9)
 
-    def sleep(seconds):
-        slept.append(seconds)
-        now[0] += seconds
+    def turn(*stamps_ns):
+        return packets_to_message([Packet(at, bytes([number])) for number, at in stamps_ns], "ouster", "pole/lidar")
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5.0)
-        with UdpSender("127.0.0.1", receiver.getsockname()[1], clock=lambda: now[0], sleep=sleep) as sender:
-            sender.send([Packet(scenes.START_NS + i * 10_000_000, bytes([i])) for i in range(5)])
-            assert [receiver.recv(16) for _ in range(5)] == [bytes([i]) for i in range(5)]
-            assert sum(slept) == pytest.approx(0.04, abs=1e-6) and sender.sent == 5
-            now[0] += 10.0  # the simulation stood still: go on at once, at the usual pace
-            sender.send([Packet(scenes.START_NS + i * 10_000_000, b"x") for i in range(5, 8)])
-            assert sum(slept) == pytest.approx(0.06, abs=1e-6)
+
+        def come_by(time_ns):
+            """Return the packets that are there once it is that time, and that no other is."""
+            now[0] = time_ns
+            found = [receiver.recv(16)[0]]
+            receiver.settimeout(0.15)
+            while True:
+                try:
+                    found.append(receiver.recv(16)[0])
+                except TimeoutError:
+                    receiver.settimeout(5.0)
+                    return found
+
+        with PacketStream("127.0.0.1", receiver.getsockname()[1], lambda: now[0]) as stream:
+            at = scenes.START_NS + 100_000_000  # packet 2 is late, and overtaken by one of the next turn
+            assert stream.send(turn((1, at), (2, at + 130_000_000), (3, at + 50_000_000)))
+            assert stream.send(turn((4, at + 100_000_000), (5, at + 150_000_000)))
+            assert come_by(at + lag_ns) == [1]
+            assert come_by(at + lag_ns + 140_000_000) == [3, 4, 2]
+            assert come_by(at + lag_ns + 150_000_000) == [5] and stream.sent == 5
+            offset_ns = 3_600_000_000_000  # a clock that is an hour ahead changes stamps, not when packets leave
+            assert stream.send(turn((6, at + 200_000_000 + offset_ns)), offset_ns)
+            assert come_by(at + lag_ns + 200_000_000) == [6]
+            assert stream.send(turn((7, at + 400_000_000)))
+            stream.clear()
+            assert stream.send(turn((8, at + 300_000_000)))
+            assert come_by(at + 10**9) == [8]
 
 
 @pytest.mark.parametrize(
@@ -62,4 +83,4 @@ def test_packets_are_sent_at_the_pace_of_their_stamps():
 )
 def test_addresses_that_are_none_are_refused(host, port, message):
     with pytest.raises(ConfigError, match=message):
-        UdpSender(host, port)
+        PacketStream(host, port, lambda: 0)

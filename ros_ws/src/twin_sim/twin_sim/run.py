@@ -147,6 +147,7 @@ class Run:
         self._simulation, self._options = simulation, options
         self._waiting = ArrivalQueue()
         self._frames = 0
+        self._first_ns = simulation.start_ns + round(simulation.time * 1e9)
         self._platforms = self._make_platforms(stack) if options.out or options.udp else []
         self._bag = self._open_bag(stack) if options.out else None
         self._truth = stack.enter_context(TruthWriter(options.truth, simulation)) if options.truth else None
@@ -165,7 +166,7 @@ class Run:
             messages = SensorMessages(sensors, simulation.faults, as_packets=True)
             sender = None
             if options.udp and messages.packet_model is not None:
-                sender = stack.enter_context(PacketStream(host or "127.0.0.1", _port(port) + number))
+                sender = stack.enter_context(PacketStream(host or "127.0.0.1", _port(port) + number, self._now_ns))
             platforms.append(Platform(sensors, messages, sender))
         return platforms
 
@@ -194,6 +195,10 @@ class Run:
                 self._bag.flush()
         self._frames += 1
 
+    def _now_ns(self) -> int:
+        """Return the time of packets: that of the run, a frame late, because a turn is known when its frame is."""
+        return self._first_ns + round((time.monotonic() - self._began) * 1e9) - STEP_NS
+
     def _sense(self, platform: Platform, frame: Frame) -> None:
         output = platform.sensors.push(frame, picture=self._options.images)
         for arrival in platform.messages.of(output):
@@ -202,7 +207,7 @@ class Run:
                 name = platform.messages.name
                 self._truth.see(arrival.time_ns, name, seen["actor_id"], seen["points"], seen["pixels"])
             if arrival.key == "lidar_packets" and platform.sender is not None:
-                platform.sender.send(arrival.message)
+                platform.sender.send(arrival.message, arrival.ahead_ns)
             self._keep(platform.messages.name, arrival)
 
     def _record_truth(self, frame: Frame) -> None:

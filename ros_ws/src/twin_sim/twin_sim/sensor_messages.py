@@ -31,11 +31,15 @@ MAP = "map"
 
 
 class Arrival(NamedTuple):
-    """A message: its registry key, when it arrives at the computer (true time, ns), and itself."""
+    """A message: its registry key, when it arrives at the computer (true time, ns), and itself.
+
+    ``ahead_ns``: of packets, how far the platform's clock is ahead of true time.
+    """
 
     key: str
     time_ns: int
     message: Any
+    ahead_ns: int = 0
 
 
 class ArrivalQueue:
@@ -132,8 +136,9 @@ class SensorMessages:
             sent = packets(self.packet_model, told, self._frame, self._sensors.number)
             self._frame += 1
             arrived = [Packet(p.stamp_ns + int(d), p.payload) for p, k, d in zip(sent, kept, late, strict=True) if k]
+            arrived.sort(key=lambda packet: packet.stamp_ns)
             message = drivers.packets_to_message(arrived, self.packet_model.driver, f"{self.name}/lidar")
-            yield Arrival("lidar_packets", arrival, message)
+            yield Arrival("lidar_packets", arrival, message, shift)
             return
         cloud = self._sensors.cloud(sweep if kept.all() else _without_columns(sweep, ~kept))
         yield Arrival("lidar_points", arrival, Cloud(sweep.stamp_ns + shift, f"{self.name}/lidar", cloud))

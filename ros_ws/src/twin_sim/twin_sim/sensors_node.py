@@ -43,8 +43,9 @@ class Sensors(Component):
         self._names = names
         self._stage = Stage(scenario.world, scenario.weather, seed)
         self._sensors = PlatformSensors(self._stage, platform, config.columns)
-        faults = Faults(scenario.config.faults, seed, scenario.start_ns, names)
-        self._messages = SensorMessages(self._sensors, faults, as_packets=bool(config.udp_host))
+        self._faults = Faults(scenario.config.faults, seed, scenario.start_ns, names)
+        self._messages = SensorMessages(self._sensors, self._faults, as_packets=bool(config.udp_host))
+        self._lost = False
         self._sender = self._open_stream(config)
         self._lead_ns = stamps.from_seconds(config.lead)
         self._signals = np.zeros(0, SIGNAL)
@@ -57,7 +58,7 @@ class Sensors(Component):
             return None
         if self._messages.packet_model is None:
             raise ConfigError(f"{config.platform}: udp_host: its LiDAR sends no packets; expected an Ouster model")
-        return PacketStream(config.udp_host, config.udp_port, lambda: self.context.now_ns() / stamps.NANOSECONDS)
+        return PacketStream(config.udp_host, config.udp_port, self.context.now_ns)
 
     def on_signals(self, message: ArrayMessage, _source: str) -> None:
         """Remember what the signals show."""
@@ -68,6 +69,8 @@ class Sensors(Component):
         if message.stamp_ns <= self._last_ns:
             self._frames.clear()
             self._ready.clear()
+            if self._sender is not None:
+                self._sender.clear()
         self._last_ns = message.stamp_ns
         if len(self._frames) == WAITING:
             self.context.count("frames_dropped")
@@ -76,6 +79,7 @@ class Sensors(Component):
 
     def on_timer_poll(self, now_ns: int) -> None:
         """Compute the next turn shortly before its end, and give out all that has arrived by now."""
+        self._lose(self.config.platform in self._faults.lost(now_ns))
         if self._frames and now_ns >= self._sensors.scan_stamp(self._frames[0]) - self._lead_ns:
             frame = self._frames.popleft()
             output = self._sensors.push(frame, picture=self.context.wanted("camera_image"))
@@ -84,10 +88,16 @@ class Sensors(Component):
         for _, arrival in self._ready.arrived(now_ns):
             self.context.publish(arrival.key, arrival.message)
 
+    def _lose(self, lost: bool) -> None:
+        """Silence the whole platform while it is lost; its processes run on, and the simulator hears the sensors."""
+        if lost != self._lost:
+            self._lost = lost
+            self.context.cut_off(lost)
+
     def _take(self, arrival: Arrival) -> None:
         """Keep a message until it arrives; packets go off at once: their stream paces them through the turn."""
         if arrival.key == "lidar_packets":
-            if self._sender is not None and not self._sender.send(arrival.message):
+            if self._sender is not None and not self._sender.send(arrival.message, arrival.ahead_ns):
                 self.context.count("turns_dropped")
             return
         self._ready.push(arrival)
