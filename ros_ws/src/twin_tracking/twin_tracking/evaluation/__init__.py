@@ -1,0 +1,1 @@
+"""How good the tracker is: metrics, recorded and simulated evaluations."""
