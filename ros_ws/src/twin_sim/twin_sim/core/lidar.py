@@ -131,6 +131,8 @@ class Lidar:
 
     def _drawn(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return normal deviates (count,), from a random place in those drawn once."""
+        if count >= NOISES:  # many actors close by: the deviates come round again
+            return np.resize(self._noise, count)
         start = int(rng.integers(0, NOISES - count))
         return self._noise[start : start + count]
 

@@ -1,0 +1,114 @@
+"""Scans as the network sees them, with what it should answer; every one varied anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scans import UNIT, LabelledScan
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from twin_detection.core.bev_decode import CLASSES, STRIDE
+from twin_detection.core.bev_grid import BevGrid, scan_image
+
+FEWEST = 5  # points on an object that is asked for
+#: Standard deviation of a wanted peak, in cells, by class.
+_PEAK = np.array([1.3, 1.5, 1.8, 0.9, 0.8, 0.9, 0.8])
+_AROUND = 1  # cells around a centre that learn the box too
+#: Weight of a class: there are many cars, few scooters.
+_TURNING = np.array([1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 0.1])
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A varied scan: ``points`` (N, 3) metres, ``labels`` (L, 9) as of LabelledScan, height of the sensor, metres."""
+
+    points: np.ndarray
+    labels: np.ndarray
+    sensor_height: float
+
+
+def plain(scan: LabelledScan) -> Varied:
+    """Return a scan as it is."""
+    return Varied(scan.points * np.float32(UNIT), scan.labels, scan.sensor_height)
+
+
+def varied(scan: LabelledScan, rng: np.random.Generator) -> Varied:
+    """Return a scan turned, mirrored, scaled, thinned, blurred and laid on uneven ground."""
+    points, labels = scan.points * np.float32(UNIT), scan.labels.copy()
+    keep = rng.random(len(points), np.float32) >= rng.choice([0.0, rng.uniform(0.0, 0.5)])
+    if rng.random() < 0.35:
+        rings = int(scan.ring.max(initial=0)) + 1
+        keep &= (rng.random(rings) > rng.uniform(0.0, 0.4))[scan.ring]
+    points = points[keep]
+    points = points + rng.normal(0, rng.choice([0.0, rng.uniform(0.0, 0.04)]), points.shape).astype(np.float32)
+    angle, scale = rng.uniform(-np.pi, np.pi), float(rng.uniform(0.92, 1.09))
+    flip = float(rng.choice([-1.0, 1.0]))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([1.0, flip]) * scale
+    points[:, :2] = points[:, :2] @ turn.T.astype(np.float32)
+    labels[:, :2] = labels[:, :2] @ turn.T
+    labels[:, 6] = flip * labels[:, 6] + angle
+    points[:, 2] *= scale
+    labels[:, 2:6] *= scale
+    labels[:, 8] *= np.count_nonzero(keep) / max(len(keep), 1)
+    slope, bend = rng.normal(0, 0.012, 2), rng.normal(0, 0.0003, 2)
+    for rows in (points, labels):
+        rows[:, 2] += rows[:, :2] @ slope + rows[:, :2] ** 2 @ bend
+    height = scan.sensor_height * scale + float(rng.normal(0, 0.08))
+    return Varied(points, labels, height)
+
+
+def wanted(labels: np.ndarray, grid: BevGrid) -> tuple[np.ndarray, ...]:
+    """Return heat (7, n, n), weight (n, n), box (7, n, n), share (n, n) and turning (n, n), as ``network.loss`` asks."""
+    size, cell = grid.cells // STRIDE, grid.cell * STRIDE
+    heat = np.zeros((len(CLASSES), size, size), np.float32)
+    weight, share = np.ones((size, size), np.float32), np.zeros((size, size), np.float32)
+    turning, box = np.zeros((size, size), np.float32), np.zeros((7, size, size), np.float32)
+    for x, y, _, length, width, tall, yaw, kind, count in labels[np.argsort(labels[:, 8])]:
+        place = np.array([(x + grid.reach) / cell - 0.5, (y + grid.reach) / cell - 0.5])
+        row, column = np.round(place).astype(int)
+        if not (0 <= row < size and 0 <= column < size):
+            continue
+        kind = int(kind)
+        if count < FEWEST:
+            reach = 1 + int(width)
+            weight[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = 0.0
+            continue
+        rows, columns = (slice(max(at - 4, 0), min(at + 5, size)) for at in (row, column))
+        u, v = np.mgrid[rows, columns]
+        near = np.exp(-((u - row) ** 2 + (v - column) ** 2) / (2 * _PEAK[kind] ** 2))
+        heat[kind, rows, columns] = np.maximum(heat[kind, rows, columns], near)
+        weight[row, column] = 1.0
+        for i in range(max(row - _AROUND, 0), min(row + _AROUND, size - 1) + 1):
+            for j in range(max(column - _AROUND, 0), min(column + _AROUND, size - 1) + 1):
+                own = 1.0 if (i, j) == (row, column) else 0.4
+                if own < share[i, j]:
+                    continue
+                share[i, j], turning[i, j] = own, _TURNING[kind]
+                box[:, i, j] = (
+                    (place[0] - i) * cell, (place[1] - j) * cell, np.log(length), np.log(width), np.log(tall),
+                    np.sin(2 * yaw), np.cos(2 * yaw),
+                )  # fmt: skip
+    return heat, weight, box, share, turning
+
+
+class Samples(Dataset[tuple[Tensor, ...]]):
+    """Scans by number; number n is always varied in the same way, and differs from n + len(scans)."""
+
+    def __init__(self, scans: list[LabelledScan], count: int, seed: int, grid: BevGrid) -> None:
+        """Keep the scans; ``count``: samples in all."""
+        self._scans, self._count, self._seed, self._grid = scans, count, seed, grid
+        rng = np.random.default_rng([seed, 0x0D])
+        turns = -(-count // len(scans))
+        self._order = np.concatenate([rng.permutation(len(scans)) for _ in range(turns)])[:count]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        rng = np.random.default_rng([self._seed, 0x5A, index])
+        sample = varied(self._scans[self._order[index]], rng)
+        arrays = (scan_image(sample.points, sample.sensor_height, self._grid)[0], *wanted(sample.labels, self._grid))
+        return tuple(torch.from_numpy(array) for array in arrays)

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Trains the bird's-eye-view detector on simulated scans, calibrates it on held-out ones and exports it.
+
+`scripts/setup-training` first. models/train/README.md says what is made, and how long it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import data
+import export
+import numpy as np
+import score
+import torch
+from network import BevNetwork, loss
+from samples import Samples
+from scans import LabelledScan
+from torch import nn
+from torch.utils.data import DataLoader
+
+from twin_detection.core.bev_grid import BevGrid
+
+ROOT = Path(__file__).resolve().parents[3]
+BATCH = 8
+RATE = 4e-3
+#: Weights of the parts of the loss.
+PARTS = {"focal": 1.0, "place": 1.0, "size": 0.7, "heading": 0.7, "spread": 1.0}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the data, train, calibrate, export; return 0."""
+    options = _options(arguments)
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    amount = data.SMOKE if options.smoke else data.Amount()
+    samples = 2 * BATCH if options.smoke else options.samples
+    started = time.monotonic()
+    training, held = data.tasks(options.out / "scans", ROOT / "config" / "scenarios", options.seed, amount)
+    scans = data.read_all(data.make_all(training, options.threads))
+    held_scans = data.read_all(data.make_all(held, options.threads))
+    print(f"scans: {len(scans)} to train on, {len(held_scans)} held out, {time.monotonic() - started:.0f} s", flush=True)
+    grid = BevGrid()
+    network = train(scans, samples, options.seed, grid, options.threads)
+    torch.save(network.state_dict(), options.out / "bev.pt")
+    print(f"trained: {time.monotonic() - started:.0f} s", flush=True)
+    path = options.out / "bev.onnx"
+    export.write_onnx(network, grid, path)
+    calibration = score.calibrate(path, grid, held_scans[::2])
+    export.write_calibration(calibration, options.out / "bev.json")
+    score.show(score.judge(path, grid, calibration, held_scans[1::2]))
+    print(f"written: {path}, {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="of scans and training")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bev", help="folder of scans, weights and model")
+    parser.add_argument("--samples", type=int, default=20_000, help="varied scans that are shown to the network")
+    parser.add_argument("--threads", type=int, default=2, help="processor cores")
+    parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, threads: int = 1) -> BevNetwork:
+    """Return a network trained on varied scans; on a GPU if there is one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = BevNetwork(grid.cells).to(device, memory_format=torch.channels_last)
+    steps = samples // BATCH
+    # On a processor all cores are the network's; making a sample is a tenth of the work.
+    workers = threads if device.type == "cuda" else 0
+    loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
+    sums: dict[str, float] = dict.fromkeys(PARTS, 0.0)
+    network.train()
+    for step, batch in enumerate(loader, 1):
+        image, *wanted = (part.to(device) for part in batch)
+        parts = loss(*network(image.contiguous(memory_format=torch.channels_last)), *wanted)
+        optimizer.zero_grad()
+        torch.stack([PARTS[name] * value for name, value in parts.items()]).sum().backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+        optimizer.step()
+        schedule.step()
+        for name, value in parts.items():
+            sums[name] += float(value)
+        if step % 100 == 0:
+            told = ", ".join(f"{name} {value / 100:.3f}" for name, value in sums.items())
+            print(f"step {step} of {steps}: {told}", flush=True)
+            sums = dict.fromkeys(PARTS, 0.0)
+    return network.cpu().eval()
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore", invalid="warn")
+    sys.exit(main())
