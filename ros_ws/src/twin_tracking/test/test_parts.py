@@ -6,13 +6,15 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 
 from twin_common.config import ConfigError, from_mapping
+from twin_common.core.geometry import wrap
 from twin_common.core.object_class import ObjectClass
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import existence, heading, identity
 from twin_tracking.core.association import Associator, Pairs, assign
-from twin_tracking.core.motion import Moments
+from twin_tracking.core.detections import DETECTION
 from twin_tracking.core.neighbours import near_pairs
 from twin_tracking.core.overlap import inside_boxes
+from twin_tracking.core.state import TRACK
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -21,11 +23,23 @@ def test_sparse_assignment_is_optimal(seed: int) -> None:
     tracks, detections = rng.integers(1, 30, 2)
     cost = np.where(rng.random((tracks, detections)) < 0.25, rng.normal(-2, 4, (tracks, detections)), 1.0)
     i, j = np.nonzero(cost < 0)
-    chosen = assign(Pairs(i, j, cost[i, j]), tracks, detections)
-    assert len(np.unique(chosen.track)) == len(chosen.track) == len(np.unique(chosen.detection))
+    partner = assign(Pairs(i, j, cost[i, j]), tracks, detections)
+    placed = np.flatnonzero(partner >= 0)
+    assert len(np.unique(partner[placed])) == len(placed)
     padded = np.concatenate([np.minimum(cost, 0.0), np.zeros((tracks, tracks))], axis=1)
     rows, columns = linear_sum_assignment(padded)
-    assert chosen.cost.sum() == pytest.approx(padded[rows, columns].sum())
+    assert cost[placed, partner[placed]].sum() == pytest.approx(padded[rows, columns].sum())
+
+
+def records(
+    mean: np.ndarray, covariance: np.ndarray, position: np.ndarray, noise: np.ndarray, time_offset: np.ndarray,
+    labels: tuple[int, int] = (ObjectClass.CAR, ObjectClass.CAR),
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    tracks, detections = np.zeros(len(mean), TRACK), np.zeros(len(position), DETECTION)
+    tracks["estimate"], tracks["spread"] = mean, covariance
+    detections["position"][:, :2], detections["noise"], detections["time_offset"] = position, noise, time_offset
+    tracks["class_probability"][:, labels[0]] = detections["class_probability"][:, labels[1]] = 1.0
+    return tracks, detections
 
 
 def test_gates_find_the_same_pairs_as_all_against_all() -> None:
@@ -38,8 +52,7 @@ def test_gates_find_the_same_pairs_as_all_against_all() -> None:
     mean = np.column_stack([rng.uniform(0, 30, (count, 2)), rng.normal(0, 8, (count, 2)), np.zeros(count)])
     position, tau = rng.uniform(0, 30, (seen, 2)), rng.uniform(-0.1, 0, seen)
     noise = rng.uniform(0.01, 0.5, seen)[:, None, None] * np.eye(2)
-    same = np.tile(np.eye(10)[ObjectClass.CAR], (max(count, seen), 1))
-    pairs = Associator(config).pairs(Moments(mean, covariance), same[:count], position, noise, tau, same[:seen])
+    pairs = Associator(config).pairs(*records(mean, covariance, position, noise, tau))
     found = set(zip(pairs.track.tolist(), pairs.detection.tolist(), strict=True))
     expected, far = set(), set()
     for i in range(count):
@@ -61,14 +74,11 @@ def test_gates_find_the_same_pairs_as_all_against_all() -> None:
 
 
 def test_a_car_does_not_take_a_pedestrians_detection() -> None:
-    mean, covariance = np.zeros((1, 5)), np.tile(0.1 * np.eye(5), (1, 1, 1))
-    label = np.eye(10)
-    arguments = np.zeros((1, 2)), 0.01 * np.eye(2)[None], np.zeros(1)
+    mean, covariance = np.zeros((1, 5)), 0.1 * np.eye(5)[None]
     for detected, count in ((ObjectClass.PEDESTRIAN, 0), (ObjectClass.TRUCK, 1), (ObjectClass.UNKNOWN, 1)):
-        pairs = Associator(TrackerConfig()).pairs(
-            Moments(mean, covariance), label[[ObjectClass.CAR]], *arguments, label[[detected]]
-        )
-        assert len(pairs.track) == count, detected
+        labels = (ObjectClass.CAR, detected)
+        tracks, detections = records(mean, covariance, np.zeros((1, 2)), 0.01 * np.eye(2)[None], np.zeros(1), labels)
+        assert len(Associator(TrackerConfig()).pairs(tracks, detections).track) == count, detected
 
 
 def test_pseudonyms_are_unique() -> None:
@@ -77,34 +87,49 @@ def test_pseudonyms_are_unique() -> None:
     np.testing.assert_array_equal(identity.pseudonyms(100, 5, 7), ids[100:105])
 
 
-def test_existence_does_not_depend_on_the_rate_of_the_misses() -> None:
+def missed(tracks: np.ndarray, dt: float) -> None:
+    """Let ``dt`` seconds pass without a detection."""
     config = TrackerConfig()
-    whole = np.array([0.9]), np.array([0.05])
-    fine = whole
+    rates, none = existence.rates_of(config), np.full(len(tracks), -1)
+    found = np.full(len(tracks), config.detection_probability)
+    existence.predict(tracks, dt, rates)
+    existence.update(tracks, np.zeros(0, DETECTION), none, np.zeros(len(tracks)), found, dt, 0, rates)
+
+
+def there(visible: float, hidden: float) -> np.ndarray:
+    tracks = np.zeros(1, TRACK)
+    tracks["visible"], tracks["hidden"] = visible, hidden
+    return tracks
+
+
+def test_existence_does_not_depend_on_the_rate_of_the_misses() -> None:
+    whole, fine = there(0.9, 0.05), there(0.9, 0.05)
     for _ in range(10):
-        fine = existence.miss(*existence.predict(*fine, 0.1, config), 0.1, config)
+        missed(fine, 0.1)
     for _ in range(5):
-        whole = existence.miss(*existence.predict(*whole, 0.2, config), 0.2, config)
-    assert abs(sum(fine)[0] - sum(whole)[0]) < 0.1
+        missed(whole, 0.2)
+    assert abs(fine["visible"] + fine["hidden"] - whole["visible"] - whole["hidden"])[0] < 0.1
 
 
 def test_existence_of_a_hidden_object_falls_slowly_and_of_a_new_one_fast() -> None:
-    config = TrackerConfig()
-    old, new = (np.array([0.999]), np.array([0.0])), (np.array([0.2]), np.array([0.0]))
+    old, new = there(0.999, 0.0), there(0.2, 0.0)
     for _ in range(10):
-        old = existence.miss(*existence.predict(*old, 0.1, config), 0.1, config)
-        new = existence.miss(*existence.predict(*new, 0.1, config), 0.1, config)
-    assert sum(old)[0] > 0.5 and sum(new)[0] < 0.1
+        missed(old, 0.1)
+        missed(new, 0.1)
+    assert (old["visible"] + old["hidden"])[0] > 0.5 and (new["visible"] + new["hidden"])[0] < 0.1
 
 
 @pytest.mark.parametrize("flip", [0.0, np.pi])
 def test_motion_tells_front_from_back(flip: float) -> None:
-    state = heading.Heading(np.array([0.1 + flip]), np.array([0.05]), np.zeros(1))
-    velocity, covariance = np.array([[8.0, 0.0]]), 0.1 * np.eye(2)[None]
+    config = TrackerConfig(box_yaw_sigma=(0.01,) * 10)
+    turning, tracks, seen = heading.turning_of(config), np.zeros(1, TRACK), np.zeros(1, DETECTION)
+    tracks["yaw"], tracks["yaw_variance"], tracks["class_probability"][:, ObjectClass.CAR] = 0.1 + flip, 0.05, 1.0
+    tracks["estimate"][:, 2], tracks["spread"][0, 2:4, 2:4] = 8.0, 0.1 * np.eye(2)
+    seen["yaw"], seen["yaw_variance"] = np.pi, 0.02
     for _ in range(10):
-        state = heading.update_from_motion(state, velocity, covariance, np.array([6.0]), 0.1)
-        state = heading.update_from_box(state, np.array([np.pi]), np.array([0.02]))
-    assert abs(heading.wrap(state.yaw)[0]) < 0.05 and state.ahead[0] == pytest.approx(6.0)
+        heading.follow_motion(tracks, 0.1, turning)
+        heading.update(tracks, seen, np.zeros(1, np.int64), turning)
+    assert abs(wrap(tracks["yaw"])[0]) < 0.05 and tracks["ahead"][0] == pytest.approx(6.0)
 
 
 def test_near_pairs_are_all_pairs_within_reach() -> None:

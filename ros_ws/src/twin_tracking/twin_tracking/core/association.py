@@ -9,18 +9,15 @@ the number of objects, not with its square.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-from scipy.stats import chi2
 
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
-from twin_tracking.core.motion import Moments
+from twin_tracking.core.compiled import Records, kernel
 from twin_tracking.core.neighbours import near_pairs
-
-_REACH_STEP = 3.0
+from twin_tracking.core.state import VX, VY, X, Y
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,98 +33,168 @@ class Pairs:
         return Pairs(self.track[index], self.detection[index], self.cost[index])
 
 
+class Gate(NamedTuple):
+    """What the kernels need of the configuration."""
+
+    distance: float  # largest squared Mahalanobis distance
+    min_gate: float
+    max_gate: float
+    min_affinity: float
+    alone: float
+    affinity: np.ndarray
+
+
 class Associator:
-    """Finds the pairs inside the gates and the best assignment among them."""
+    """Finds the pairs inside the gates."""
 
     def __init__(self, config: TrackerConfig) -> None:
         """Take gate, densities and class table."""
-        self._config = config
-        self._gate = float(chi2.ppf(config.gate_probability, 2))
-        self._affinity = classes.affinity_table()
         found, missed = config.detection_probability, 1.0 - config.detection_probability
-        self._alone = 2 * np.log(found / missed / (config.clutter_density + config.birth_density))
+        self._gate = Gate(
+            _quantile(config.gate_probability), config.min_gate, config.max_gate, config.min_class_affinity,
+            float(2 * np.log(found / missed / (config.clutter_density + config.birth_density))),
+            classes.affinity_table(),
+        )  # fmt: skip
 
-    def pairs(self, tracks: Moments, track_class: np.ndarray, position: np.ndarray, noise: np.ndarray,
-              time_offset: np.ndarray, detection_class: np.ndarray) -> Pairs:  # fmt: skip
-        """Return all pairs inside the gates.
+    def pairs(self, tracks: np.ndarray, detections: np.ndarray) -> Pairs:
+        """Return all pairs of ``tracks`` (N,) and ``detections`` (M,) inside the gates, in order of tracks."""
+        if not len(tracks) or not len(detections):
+            none = np.zeros(0, np.int64)
+            return Pairs(none, none, np.zeros(0))
+        reach = np.empty(len(tracks))
+        _reach(tracks, detections, reach, self._gate)
+        track, detection = near_pairs(tracks["estimate"][:, :2], reach, detections["position"][:, :2])
+        cost = np.empty(len(track))
+        _weigh(tracks, detections, track, detection, cost, self._gate)
+        return Pairs(track, detection, cost).take(cost < 0)
 
-        Detections: ``position`` (M, 2) with ``noise`` (M, 2, 2), measured ``time_offset`` (M,) s after the tracks'
-        time; class probabilities (N, 10) and (M, 10).
-        """
-        i, j = self._near(tracks, position, noise, time_offset)
-        tau = time_offset[j]
-        mean, cov = tracks.mean[i], tracks.covariance[i]
-        dx = position[j, 0] - mean[:, 0] - tau * mean[:, 2]
-        dy = position[j, 1] - mean[:, 1] - tau * mean[:, 3]
-        tau2 = tau * tau
-        xx = cov[:, 0, 0] + 2 * tau * cov[:, 0, 2] + tau2 * cov[:, 2, 2] + noise[j, 0, 0]
-        yy = cov[:, 1, 1] + 2 * tau * cov[:, 1, 3] + tau2 * cov[:, 3, 3] + noise[j, 1, 1]
-        xy = cov[:, 0, 1] + tau * (cov[:, 0, 3] + cov[:, 2, 1]) + tau2 * cov[:, 2, 3] + noise[j, 0, 1]
+
+def _quantile(probability: float) -> float:
+    """Return the quantile of the chi-squared distribution with two degrees of freedom."""
+    return float(-2.0 * np.log1p(-probability))
+
+
+@kernel
+def _reach(tracks: Records, detections: Records, reach: np.ndarray, gate: Gate) -> None:
+    """Set how far each track's gate can reach, m."""
+    noisy, lag = 0.0, 0.0
+    for m in range(len(detections)):
+        noisy = max(noisy, detections[m].noise[0, 0] + detections[m].noise[1, 1])
+        lag = max(lag, abs(detections[m].time_offset))
+    for n in range(len(tracks)):
+        spread, estimate = tracks[n].spread, tracks[n].estimate
+        wide = spread[X, X] + spread[Y, Y] + lag * (lag + 2.0) * (spread[VX, VX] + spread[VY, VY]) + noisy
+        reach[n] = min(max(np.sqrt(gate.distance * wide), gate.min_gate), gate.max_gate)
+        reach[n] += lag * np.hypot(estimate[VX], estimate[VY])
+
+
+@kernel
+def _weigh(
+    tracks: Records,
+    detections: Records,
+    track_index: np.ndarray,
+    detection_index: np.ndarray,
+    cost: np.ndarray,
+    gate: Gate,
+) -> None:
+    """Set the cost of each pair; infinite outside the gate."""
+    count, last = len(gate.affinity), -1
+    fitting = np.zeros(count)
+    for k in range(len(cost)):
+        track, seen = tracks[track_index[k]], detections[detection_index[k]]
+        if track_index[k] != last:
+            last = track_index[k]
+            fitting[:] = 0.0
+            for a in range(count):
+                for b in range(count):
+                    fitting[b] += track.class_probability[a] * gate.affinity[a, b]
+        fits = 0.0
+        for b in range(count):
+            fits += fitting[b] * seen.class_probability[b]
+        spread, tau = track.spread, seen.time_offset
+        dx = seen.position[0] - track.estimate[X] - tau * track.estimate[VX]
+        dy = seen.position[1] - track.estimate[Y] - tau * track.estimate[VY]
+        xx = spread[X, X] + 2 * tau * spread[X, VX] + tau**2 * spread[VX, VX] + seen.noise[0, 0]
+        yy = spread[Y, Y] + 2 * tau * spread[Y, VY] + tau**2 * spread[VY, VY] + seen.noise[1, 1]
+        xy = spread[X, Y] + tau * (spread[X, VY] + spread[VX, Y]) + tau**2 * spread[VX, VY] + seen.noise[0, 1]
         determinant = xx * yy - xy * xy
         distance = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
-        distance = np.where(dx * dx + dy * dy < self._config.min_gate**2, np.minimum(distance, self._gate), distance)
-        fits = np.einsum("kc,kc->k", (track_class @ self._affinity)[i], detection_class[j])
-        cost = distance + np.log(determinant) + 2 * np.log(2 * np.pi) - 2 * np.log(np.maximum(fits, 1e-9)) - self._alone
-        inside = (distance <= self._gate) & (fits >= self._config.min_class_affinity) & (cost < 0)
-        return Pairs(i, j, cost).take(inside)
-
-    def _near(self, tracks: Moments, position: np.ndarray, noise: np.ndarray, time_offset: np.ndarray
-              ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Return the pairs that a gate could hold, sorted by track and detection."""
-        none = np.zeros(0, np.intp)
-        if not len(tracks.mean) or not len(position):
-            return none, none
-        speed = np.hypot(tracks.mean[:, 2], tracks.mean[:, 3])
-        lag = float(np.abs(time_offset).max())
-        spread = tracks.covariance[:, 0, 0] + tracks.covariance[:, 1, 1]
-        spread += lag * (lag + 2.0) * (tracks.covariance[:, 2, 2] + tracks.covariance[:, 3, 3])
-        noisy = noise[:, 0, 0] + noise[:, 1, 1]
-        found = []
-        for detections in _by_size(np.sqrt(noisy)):
-            reach = np.sqrt(self._gate * (spread + noisy[detections].max()))
-            reach = np.clip(reach, self._config.min_gate, self._config.max_gate) + speed * lag
-            track, detection = near_pairs(tracks.mean[:, :2], reach, position[detections])
-            found.append(np.column_stack([track, detections[detection]]))
-        pairs = np.concatenate(found)
-        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-        return pairs[:, 0], pairs[:, 1]
+        if dx * dx + dy * dy < gate.min_gate**2:
+            distance = min(distance, gate.distance)
+        if distance > gate.distance or fits < gate.min_affinity:
+            cost[k] = np.inf
+        else:
+            cost[k] = distance + np.log(determinant) + 2 * np.log(2 * np.pi) - 2 * np.log(max(fits, 1e-9)) - gate.alone
 
 
-def _by_size(reach: np.ndarray) -> list[np.ndarray]:
-    """Return indices grouped by the order of magnitude of ``reach``, so that one large value does not widen all."""
-    level = np.ceil(np.log(np.maximum(reach, 0.5)) / np.log(_REACH_STEP)).astype(int)
-    return [np.flatnonzero(level == value) for value in np.unique(level)]
-
-
-def assign(pairs: Pairs, track_count: int, detection_count: int) -> Pairs:
-    """Return the pairs of the cheapest assignment; a track may stay alone at cost 0.
-
-    Pairs without rivals are taken at once.
-    """
-    rivals = np.bincount(pairs.track, minlength=track_count)[pairs.track]
-    rivals += np.bincount(pairs.detection, minlength=detection_count)[pairs.detection]
-    contested = rivals > 2
-    chosen = ~contested
-    chosen[contested] = _best(pairs.take(contested))
-    return pairs.take(chosen)
-
-
-def _best(pairs: Pairs) -> np.ndarray:
-    """Return which pairs the cheapest assignment holds, (K,) bool.
-
-    Each track gets a column of its own for staying alone, so that a full matching of the sparse matrix always exists
-    (Jonker, Volgenant 1987; scipy's LAPJVsp).
-    """
+def assign(pairs: Pairs, track_count: int, detection_count: int) -> np.ndarray:
+    """Return the detection of each track in the cheapest assignment, (N,); -1: it stays alone, at cost 0."""
     if not len(pairs.track):
-        return np.zeros(0, bool)
-    tracks, row = np.unique(pairs.track, return_inverse=True)
-    detections, column = np.unique(pairs.detection, return_inverse=True)
-    alone = np.arange(len(tracks))
-    shift = 1.0 - pairs.cost.min()
-    cost = np.concatenate([pairs.cost + shift, np.full(len(tracks), shift)])
-    place = np.concatenate([row, alone]), np.concatenate([column, len(detections) + alone])
-    matrix = csr_matrix((cost, place), shape=(len(tracks), len(detections) + len(tracks)))
-    chosen_row, chosen_column = min_weight_full_bipartite_matching(matrix)
-    partner = np.empty(len(tracks), int)
-    partner[chosen_row] = chosen_column
-    return np.asarray(partner[row] == column)
+        return np.full(track_count, -1, np.int64)
+    return _assign(pairs.track, pairs.detection, pairs.cost, track_count, detection_count)
+
+
+@kernel
+def _assign(
+    track: np.ndarray, detection: np.ndarray, cost: np.ndarray, track_count: int, detection_count: int
+) -> np.ndarray:
+    """Shortest augmenting paths (Jonker, Volgenant 1987) on sparse rows, sorted by track.
+
+    Each track has a column of its own for staying alone, after those of the detections, so that a row is always
+    placed. All costs are shifted to be positive.
+    """
+    first = np.searchsorted(track, np.arange(track_count + 1))
+    shift = -cost.min()
+    columns = detection_count + track_count
+    row_price, column_price = np.zeros(track_count), np.zeros(columns)
+    row_of, column_of = np.full(columns, -1), np.full(track_count, -1)
+    distance, origin = np.full(columns, np.inf), np.full(columns, -1)
+    closed = np.zeros(columns, np.bool_)
+    reached, rows = np.empty(columns, np.int64), np.empty(track_count, np.int64)
+    for start in range(track_count):
+        if first[start] == first[start + 1]:
+            continue
+        reached_count, row_count = 0, 0
+        row, length, end = start, 0.0, -1
+        while end < 0:
+            rows[row_count] = row
+            row_count += 1
+            for k in range(first[row], first[row + 1] + 1):
+                alone = k == first[row + 1]
+                column = detection_count + row if alone else detection[k]
+                if closed[column]:
+                    continue
+                through = length + shift + (0.0 if alone else cost[k]) - row_price[row] - column_price[column]
+                if through < distance[column]:
+                    if distance[column] == np.inf:
+                        reached[reached_count] = column
+                        reached_count += 1
+                    distance[column], origin[column] = through, row
+            best = -1
+            for k in range(reached_count):
+                column = reached[k]
+                if not closed[column] and (best < 0 or distance[column] < distance[best]):
+                    best = column
+            length = distance[best]
+            closed[best] = True
+            if row_of[best] < 0:
+                end = best
+            else:
+                row = row_of[best]
+        row_price[start] += length
+        for k in range(1, row_count):
+            row_price[rows[k]] += length - distance[column_of[rows[k]]]
+        for k in range(reached_count):
+            column = reached[k]
+            if closed[column]:
+                column_price[column] -= length - distance[column]
+            distance[column], closed[column] = np.inf, False
+        while True:
+            row = origin[end]
+            row_of[end], end, column_of[row] = row, column_of[row], end
+            if row == start:
+                break
+    for row in range(track_count):
+        if column_of[row] >= detection_count:
+            column_of[row] = -1
+    return column_of

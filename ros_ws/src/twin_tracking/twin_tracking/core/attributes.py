@@ -1,66 +1,114 @@
-"""What changes slowly or never: height over ground, size, class, posture."""
+"""What changes slowly or never: height over ground, size, class, posture, and who has seen it."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
+from twin_tracking.core.compiled import Records, kernel
 
 WELL_SEEN_POINTS = 20.0
 UNCOUNTED_WEIGHT = 0.3
 HEIGHT_DENSITY = 0.05  # random walk of z, m^2/s
+LEAST_HEIGHT_NOISE = 0.05**2  # m^2
 CLASS_SMOOTHING = 0.1
+CLASS_COUNT, UNKNOWN = classes.COUNT, int(classes.UNKNOWN)
 
 
-def update_height(
-    z: np.ndarray, variance: np.ndarray, measured: np.ndarray, noise: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return z (N,) m of the box centre and its variance after a measurement."""
-    gain = variance / (variance + noise)
-    return z + gain * (measured - z), (1 - gain) * variance
+class Memory(NamedTuple):
+    """What the kernels need of the configuration."""
+
+    size_memory: float
+    size_expectile: float
+    class_memory: float
 
 
-def view_weight(point_count: np.ndarray) -> np.ndarray:
-    """Return how well an object is seen, 0 to 1, from its LiDAR points (N,); 0 points: a camera's."""
-    weight = point_count / (point_count + WELL_SEEN_POINTS)
-    return np.where(point_count > 0, weight, UNCOUNTED_WEIGHT)
+def memory_of(config: TrackerConfig) -> Memory:
+    """Return the memories."""
+    return Memory(*(getattr(config, name) for name in Memory._fields))
 
 
-def update_size(size: np.ndarray, weight: np.ndarray, measured: np.ndarray, seen: np.ndarray, memory: float,
-                expectile: float) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return sizes (N, 3) and the weight (N,) behind them after a measurement seen with ``seen`` (N,) weight.
-
-    An expectile above 0.5 leans towards the larger measurements (Newey, Powell 1987): a partial view is too small,
-    never too large.
-    """
-    weight = np.minimum(weight + seen, memory)
-    lean = np.where(measured > size, 2 * expectile, 2 * (1 - expectile))
-    gain = np.minimum(lean * (seen / weight)[:, None], 1.0)
-    return size + gain * (measured - size), weight
+@kernel
+def _view_weight(point_count: int) -> float:
+    """Return how well an object is seen, 0 to 1, from its LiDAR points; 0 points: a camera's."""
+    return point_count / (point_count + WELL_SEEN_POINTS) if point_count > 0 else UNCOUNTED_WEIGHT
 
 
-def class_likelihood(measured: np.ndarray) -> np.ndarray:
-    """Return the likelihood (N, 10) of each class given a detector's probabilities (N, 10).
+@kernel
+def _weigh_class(track: Records, measured: np.ndarray, kept: float) -> None:
+    """Multiply the class probabilities by the likelihood of each class, forgetting all but ``kept``.
 
     What a detector calls unknown speaks for no class in particular.
     """
-    unknown = measured[:, classes.UNKNOWN, None]
-    likelihood = measured + unknown / (classes.COUNT - 1)
-    likelihood[:, classes.UNKNOWN] = unknown[:, 0]
-    likelihood /= likelihood.sum(axis=1, keepdims=True)
-    return (1 - CLASS_SMOOTHING) * likelihood + CLASS_SMOOTHING / classes.COUNT
+    unknown, total = measured[UNKNOWN], 0.0
+    share = unknown / (CLASS_COUNT - 1)
+    for c in range(CLASS_COUNT):
+        total += measured[c] + (share if c != UNKNOWN else 0.0)
+    scale = (1 - CLASS_SMOOTHING) / total
+    total = 0.0
+    for c in range(CLASS_COUNT):
+        likelihood = scale * (measured[c] + (share if c != UNKNOWN else 0.0)) + CLASS_SMOOTHING / CLASS_COUNT
+        track.class_probability[c] = max(track.class_probability[c] ** kept * likelihood, 1e-9)
+        total += track.class_probability[c]
+    for c in range(CLASS_COUNT):
+        track.class_probability[c] /= total
 
 
-def update_class(probability: np.ndarray, measured: np.ndarray, elapsed: np.ndarray, memory: float) -> np.ndarray:
-    """Return class probabilities (N, 10): product of likelihoods, forgotten over ``memory`` s; ``elapsed`` (N,) s."""
-    kept = probability ** np.exp(-elapsed / memory)[:, None]
-    updated = np.maximum(kept * class_likelihood(measured), 1e-9)
-    return np.asarray(updated / updated.sum(axis=1, keepdims=True))
+@kernel
+def birth(tracks: Records, detections: Records, chosen: np.ndarray, memory: Memory) -> None:
+    """Set the attributes of new tracks from the ``chosen`` (N,) detections."""
+    for n in range(len(tracks)):
+        track, seen = tracks[n], detections[chosen[n]]
+        track.z = seen.position[2]
+        track.z_variance = max(seen.covariance[2, 2], LEAST_HEIGHT_NOISE)
+        track.size[:] = seen.size
+        track.size_weight = _view_weight(seen.point_count)
+        track.class_probability[:] = 1 / CLASS_COUNT
+        _weigh_class(track, seen.class_probability, 1.0)
+        track.posture_votes[:] = 0.0
+        if seen.posture > 0:
+            track.posture_votes[seen.posture] = 1.0
+        track.platforms[:] = 0
+        track.platforms[0] = seen.platforms
 
 
-def update_posture(votes: np.ndarray, measured: np.ndarray, elapsed: np.ndarray, memory: float) -> np.ndarray:
-    """Return votes (N, 4) for each posture, forgotten over ``memory`` seconds; an unknown one does not vote."""
-    votes = votes * np.exp(-elapsed / memory)[:, None]
-    known = np.flatnonzero(measured > 0)
-    votes[known, measured[known]] += 1.0
-    return votes
+@kernel
+def predict(tracks: Records, dt: float) -> None:
+    """Let the heights wander for ``dt`` seconds."""
+    for n in range(len(tracks)):
+        tracks[n].z_variance += HEIGHT_DENSITY * dt
+
+
+@kernel
+def update(tracks: Records, detections: Records, partner: np.ndarray, stamp_ns: int, memory: Memory) -> None:
+    """Correct the attributes of the tracks that have a ``partner`` (N,) >= 0; note the time.
+
+    The size leans towards the larger measurements, as a partial view is too small, never too large: an expectile above
+    0.5 (Newey, Powell 1987).
+    """
+    for n in range(len(tracks)):
+        if partner[n] < 0:
+            continue
+        track, seen = tracks[n], detections[partner[n]]
+        elapsed = max(stamp_ns - track.last_ns, 0) / 1e9
+        gain = track.z_variance / (track.z_variance + max(seen.covariance[2, 2], LEAST_HEIGHT_NOISE))
+        track.z += gain * (seen.position[2] - track.z)
+        track.z_variance *= 1 - gain
+        view = _view_weight(seen.point_count)
+        track.size_weight = min(track.size_weight + view, memory.size_memory)
+        crossed = abs((seen.yaw - track.yaw + np.pi / 2) % np.pi - np.pi / 2) > np.pi / 4
+        for a in range(3):
+            measured = seen.size[1 - a] if crossed and a < 2 else seen.size[a]
+            lean = 2 * memory.size_expectile if measured > track.size[a] else 2 * (1 - memory.size_expectile)
+            track.size[a] += min(lean * view / track.size_weight, 1.0) * (measured - track.size[a])
+        kept = np.exp(-elapsed / memory.class_memory)
+        _weigh_class(track, seen.class_probability, kept)
+        for p in range(len(track.posture_votes)):
+            track.posture_votes[p] *= kept
+        if seen.posture > 0:
+            track.posture_votes[seen.posture] += 1.0
+        track.platforms[0] |= seen.platforms
+        track.last_ns = max(track.last_ns, stamp_ns + np.int64(np.round(seen.time_offset * 1e9)))

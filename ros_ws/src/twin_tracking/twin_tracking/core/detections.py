@@ -1,17 +1,35 @@
-"""Detections of one moment as a structure of arrays."""
+"""Detections of one moment, as a structure of arrays for those who make them and as records for the tracker."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
+from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
+from twin_tracking.core.compiled import Records, kernel
 
-_SHAPES: dict[str, tuple[int, ...]] = {
-    "position": (3,), "covariance": (3, 3), "size": (3,), "velocity": (2,), "class_probability": (classes.COUNT,),
-}  # fmt: skip
+#: One detection: the fields of ``Detections``; ``noise``: covariance of the measured x, y that the filters use.
+DETECTION = np.dtype(
+    [
+        ("position", np.float64, (3,)),
+        ("covariance", np.float64, (3, 3)),
+        ("size", np.float64, (3,)),
+        ("yaw", np.float64),
+        ("yaw_variance", np.float64),
+        ("velocity", np.float64, (2,)),
+        ("class_probability", np.float64, (classes.COUNT,)),
+        ("existence", np.float64),
+        ("time_offset", np.float64),
+        ("point_count", np.int64),
+        ("posture", np.int64),
+        ("platforms", np.uint64),
+        ("noise", np.float64, (2, 2)),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,69 +63,100 @@ class Detections:
 
         """
         count = len(self.position)
-        for field in fields(self):
-            expected = (count, *_SHAPES.get(field.name, ()))
-            shape = getattr(self, field.name).shape
-            if shape != expected:
-                raise ValueError(f"{field.name}: expected {expected}, got {shape}")
+        for name, shape in _SHAPES.items():
+            found = getattr(self, name).shape
+            if found != (count, *shape):
+                raise ValueError(f"{name}: expected {(count, *shape)}, got {found}")
 
     def __len__(self) -> int:
         return len(self.position)
 
     def take(self, index: np.ndarray) -> Detections:
         """Return the chosen detections (indices or mask)."""
-        return Detections(*(getattr(self, field.name)[index] for field in fields(self)))
+        return Detections(*(getattr(self, name)[index] for name in _SHAPES))
 
-    def valid(self, max_time_offset: float) -> np.ndarray:
-        """Return which detections can be used, (N,) bool.
+    def records(self) -> np.ndarray:
+        """Return the detections as DETECTION records (N,), without ``noise``."""
+        records = np.zeros(len(self.position), DETECTION)
+        for name in _SHAPES:
+            records[name] = getattr(self, name)
+        return records
 
-        All values but the velocity must be finite, sizes positive, the covariance symmetric and positive
-        (or all zero), probabilities within 0 to 1, offsets at most ``max_time_offset`` seconds.
-        """
-        numbers = np.column_stack([
-            self.position, self.covariance.reshape(-1, 9), self.size, self.yaw, self.yaw_variance,
-            self.class_probability, self.existence, self.time_offset,
-        ])  # fmt: skip
-        good = np.isfinite(numbers).all(axis=1)
-        with np.errstate(invalid="ignore", over="ignore"):
-            good &= (
-                (self.size > 0).all(axis=1) & (self.yaw_variance >= 0) & (np.abs(self.time_offset) <= max_time_offset)
-            )
-            good &= (self.existence >= 0) & (self.existence <= 1)
-            good &= (self.class_probability >= 0).all(axis=1) & (self.class_probability.sum(axis=1) > 1e-6)
-            xx, xy, yy = self.covariance[:, 0, 0], self.covariance[:, 0, 1], self.covariance[:, 1, 1]
-            good &= np.isclose(xy, self.covariance[:, 1, 0], rtol=1e-3, atol=1e-6)
-            good &= (xx >= 0) & (yy >= 0) & (xx * yy - xy**2 >= -1e-9) & (self.covariance[:, 2, 2] >= 0)
-        return np.asarray(good)
 
-    def canonical(self) -> Detections:
-        """Return the detections in an order that depends on their values only."""
-        x, y = self.position[:, 0], self.position[:, 1]
-        order = np.lexsort((y, x))
-        if ((np.diff(x[order]) == 0) & (np.diff(y[order]) == 0)).any():
-            others = (self.existence, self.yaw, *self.size.T, *self.class_probability.T, self.time_offset)
-            order = np.lexsort((*others, self.position[:, 2], y, x))
-        return self.take(order)
+_SHAPES: dict[str, tuple[int, ...]] = {field.name: DETECTION[field.name].shape for field in fields(Detections)}
 
-    def measured_ns(self, stamp_ns: int) -> np.ndarray:
-        """Return when each object was hit, (N,) int64, if the stamp is ``stamp_ns``."""
-        return np.int64(stamp_ns) + np.round(self.time_offset * 1e9).astype(np.int64)
 
-    def height_noise(self) -> np.ndarray:
-        """Return the variance of the measured z, (N,) m^2."""
-        return np.asarray(np.maximum(self.covariance[:, 2, 2], 0.05**2))
+class Limits(NamedTuple):
+    """What the kernel needs of the configuration."""
 
-    def digest(self) -> bytes:
-        """Return a fingerprint of what was measured where and when."""
-        state = hashlib.blake2b(digest_size=16)
-        for values in (self.position, self.yaw, self.size, self.existence, self.time_offset, self.platforms):
-            state.update(np.ascontiguousarray(values).tobytes())
-        return state.digest()
+    max_time_offset: float
+    min_position_sigma: float
+    default_position_sigma: np.ndarray
+
+
+def limits_of(config: TrackerConfig) -> Limits:
+    """Return what detections are checked and completed with."""
+    return Limits(config.max_time_offset, config.min_position_sigma, np.array(config.default_position_sigma))
+
+
+def prepare(detections: Detections, limits: Limits) -> np.ndarray:
+    """Return the usable detections as records with their ``noise``, in an order that depends on their values only.
+
+    Usable: all values but the velocity are finite, sizes positive, the covariance symmetric and positive (or all zero),
+    probabilities within 0 to 1, offsets at most ``max_time_offset`` seconds.
+    """
+    records = detections.records()
+    good = np.empty(len(records), np.bool_)
+    _check(records, good, limits)
+    if not good.all():
+        records = records[good]
+    x, y = records["position"][:, 0], records["position"][:, 1]
+    order = np.lexsort((y, x))
+    same = (x[order[1:]] == x[order[:-1]]) & (y[order[1:]] == y[order[:-1]])
+    if same.any():
+        others = (records["existence"], records["yaw"], *records["size"].T, *records["class_probability"].T)
+        order = np.lexsort((*others, records["time_offset"], records["position"][:, 2], y, x))
+    return np.asarray(records[order])
+
+
+def digest(records: np.ndarray) -> bytes:
+    """Return a fingerprint of what was measured where and when."""
+    return hashlib.blake2b(records.tobytes(), digest_size=16).digest()
+
+
+@kernel
+def _check(records: Records, good: np.ndarray, limits: Limits) -> None:
+    """Set which detections are usable, and the noise of their positions."""
+    for n in range(len(records)):
+        seen, covariance = records[n], records[n].covariance
+        total, least, largest = 0.0, 0.0, 0.0
+        for c in range(len(limits.default_position_sigma)):
+            total += seen.class_probability[c]
+            least = min(least, seen.class_probability[c])
+        for a in range(3):
+            for b in range(3):
+                total += 0.0 * covariance[a, b]
+                largest = max(largest, abs(covariance[a, b])) if a < 2 and b < 2 else largest
+        total += 0.0 * (seen.position.sum() + seen.size.sum() + seen.yaw + seen.yaw_variance + seen.existence)
+        total += 0.0 * seen.time_offset
+        xx, xy, yy = covariance[0, 0], covariance[0, 1], covariance[1, 1]
+        good[n] = (
+            np.isfinite(total) and total > 1e-6 and least >= 0 and seen.size.min() > 0 and seen.yaw_variance >= 0
+            and abs(seen.time_offset) <= limits.max_time_offset and 0 <= seen.existence <= 1
+            and abs(xy - covariance[1, 0]) <= 1e-6 + 1e-3 * abs(covariance[1, 0])
+            and xx >= 0 and yy >= 0 and xx * yy - xy**2 >= -1e-9 and covariance[2, 2] >= 0
+        )  # fmt: skip
+        seen.noise[:] = covariance[:2, :2]
+        if largest == 0.0:
+            sigma = 0.0
+            for c in range(len(limits.default_position_sigma)):
+                sigma += seen.class_probability[c] * limits.default_position_sigma[c]
+            seen.noise[0, 0] = seen.noise[1, 1] = sigma**2
+        for a in range(2):
+            seen.noise[a, a] += limits.min_position_sigma**2
 
 
 def empty() -> Detections:
     """Return no detections."""
-    kinds = {"point_count": np.int64, "posture": np.uint8, "platforms": np.uint64}
-    return Detections(
-        *(np.zeros((0, *_SHAPES.get(f.name, ())), kinds.get(f.name, np.float64)) for f in fields(Detections))
-    )
+    records = np.zeros(0, DETECTION)
+    return Detections(*(np.ascontiguousarray(records[name]) for name in _SHAPES))

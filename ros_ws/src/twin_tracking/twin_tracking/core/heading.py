@@ -1,73 +1,117 @@
 """Headings of all tracks: what boxes and motion say about where an object faces.
 
 A box tells its yaw only up to half a turn, and nothing about a pedestrian; motion tells the direction, unless an object
-is slow or goes backwards. The front is where the object has mostly gone lately.
+is slow or goes backwards. The front is where the object has mostly gone lately: ``ahead`` metres further forwards than
+backwards, bounded.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from twin_common.core.geometry import wrap
+from twin_tracking.config import TrackerConfig
+from twin_tracking.core.compiled import Records, kernel
+from twin_tracking.core.state import RATE, STANDING, VX, VY
 
 MOTION_MEMORY = 1.0  # the filtered velocity's errors stay alike for about so long, s
 MAX_VARIANCE = 3.0
+_LEAST_RATE = 0.02  # rad/s, taken for none
 
 
-@dataclass(slots=True)
-class Heading:
-    """``yaw`` (N,) rad, ``variance`` (N,) rad^2, ``ahead`` (N,) m gone forwards more than backwards, bounded."""
+class Turning(NamedTuple):
+    """What the kernels need of the configuration; arrays have one value per class."""
 
-    yaw: np.ndarray
-    variance: np.ndarray
-    ahead: np.ndarray
-
-
-def half_turn(angle: np.ndarray) -> np.ndarray:
-    """Return angles modulo half a turn, in [-pi/2, pi/2)."""
-    return np.mod(angle + np.pi / 2, np.pi) - np.pi / 2
+    density: np.ndarray
+    box_variance: np.ndarray
+    front_memory: np.ndarray
+    acceleration_memory: float
 
 
-def predict(heading: Heading, yaw_rate: np.ndarray, density: np.ndarray, dt: float) -> Heading:
-    """Turn by the yaw rate (N,); the variance grows by ``density`` (N,) rad^2/s."""
-    variance = np.minimum(heading.variance + density * dt, MAX_VARIANCE)
-    return Heading(wrap(heading.yaw + yaw_rate * dt), variance, heading.ahead)
+def turning_of(config: TrackerConfig) -> Turning:
+    """Return densities and variances by class."""
+    return Turning(
+        np.array(config.heading_density), np.array(config.box_yaw_sigma) ** 2, np.array(config.front_memory),
+        config.acceleration_memory,
+    )  # fmt: skip
 
 
-def update_from_box(heading: Heading, yaw: np.ndarray, variance: np.ndarray) -> Heading:
-    """Take the yaw of a box into account, up to half a turn; far outliers count little."""
-    return _correct(heading, half_turn(yaw - heading.yaw), variance)
+@kernel
+def _wrap(angle: float) -> float:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-def update_from_motion(heading: Heading, velocity: np.ndarray, covariance: np.ndarray, memory: np.ndarray,
-                       dt: float) -> Heading:  # fmt: skip
-    """Take the direction of motion during ``dt`` into account.
-
-    ``velocity`` (N, 2) m/s with ``covariance`` (N, 2, 2); ``memory`` (N,) m: how far an object goes backwards before it
-    is turned round.
-    """
-    speed2 = np.maximum((velocity**2).sum(axis=1), 1e-9)
-    vx, vy = velocity.T
-    across = vy**2 * covariance[:, 0, 0] - 2 * vx * vy * covariance[:, 0, 1] + vx**2 * covariance[:, 1, 1]
-    variance = across / speed2**2
-    moves = (variance < 0.25) & (speed2 > 0.3**2)
-    direction = np.arctan2(vy, vx)
-    gone = np.where(moves, (vx * np.cos(heading.yaw) + vy * np.sin(heading.yaw)) * dt, 0.0)
-    ahead = np.clip(heading.ahead + gone, -memory, memory)
-    turned = ahead < 0
-    facing = np.where(turned, heading.yaw + np.pi, heading.yaw)
-    difference = half_turn(direction - facing)
-    noise = np.where(moves, (variance + 0.02**2) * max(MOTION_MEMORY / dt, 1.0) if dt > 0 else np.inf, np.inf)
-    return _correct(Heading(facing, heading.variance, np.abs(ahead)), difference, noise)
+@kernel
+def _half_turn(angle: float) -> float:
+    """Return an angle modulo half a turn, in [-pi/2, pi/2)."""
+    return (angle + np.pi / 2) % np.pi - np.pi / 2
 
 
-def _correct(heading: Heading, innovation: np.ndarray, noise: np.ndarray) -> Heading:
+@kernel
+def _of_class(track: Records, table: np.ndarray) -> float:
+    value = 0.0
+    for c in range(len(table)):
+        value += track.class_probability[c] * table[c]
+    return value
+
+
+@kernel
+def _correct(track: Records, innovation: float, noise: float) -> None:
     """Scalar Kalman update whose noise grows with innovations beyond three sigma (Huber's weights)."""
-    expected = heading.variance + noise
-    with np.errstate(invalid="ignore"):
-        noise = noise * np.maximum(innovation**2 / (9 * expected), 1.0)
-    noise = np.where(np.isfinite(noise), noise, np.inf)
-    gain = heading.variance / (heading.variance + noise)
-    return Heading(wrap(heading.yaw + gain * innovation), (1 - gain) * heading.variance, heading.ahead)
+    noise *= max(innovation**2 / (9 * (track.yaw_variance + noise)), 1.0)
+    gain = track.yaw_variance / (track.yaw_variance + noise)
+    track.yaw = _wrap(track.yaw + gain * innovation)
+    track.yaw_variance *= 1 - gain
+
+
+@kernel
+def predict(tracks: Records, dt: float, turning: Turning) -> None:
+    """Turn by the yaw rate; the variance grows, less for what stands."""
+    for n in range(len(tracks)):
+        track = tracks[n]
+        rate = track.estimate[RATE]
+        if abs(rate) > _LEAST_RATE:
+            track.yaw = _wrap(track.yaw + rate * dt)
+        growth = _of_class(track, turning.density) * (1.02 - track.mode[STANDING])
+        track.yaw_variance = min(track.yaw_variance + growth * dt, MAX_VARIANCE)
+
+
+@kernel
+def update(tracks: Records, detections: Records, partner: np.ndarray, turning: Turning) -> None:
+    """Take the yaw of the boxes into account, up to half a turn; far outliers count little."""
+    for n in range(len(tracks)):
+        if partner[n] >= 0:
+            track, seen = tracks[n], detections[partner[n]]
+            noise = seen.yaw_variance + _of_class(track, turning.box_variance)
+            _correct(track, _half_turn(seen.yaw - track.yaw), noise)
+
+
+@kernel
+def follow_motion(tracks: Records, dt: float, turning: Turning) -> None:
+    """Turn the headings the way the tracks went during ``dt`` seconds; average the change of their speed."""
+    kept = np.exp(-dt / turning.acceleration_memory)
+    for n in range(len(tracks)):
+        track = tracks[n]
+        before = track.yaw
+        vx, vy = track.estimate[VX], track.estimate[VY]
+        speed2 = max(vx**2 + vy**2, 1e-9)
+        spread = track.spread
+        across = vy**2 * spread[VX, VX] - 2 * vx * vy * spread[VX, VY] + vx**2 * spread[VY, VY]
+        variance = across / speed2**2
+        moves = variance < 0.25 and speed2 > 0.3**2
+        gone = (vx * np.cos(track.yaw) + vy * np.sin(track.yaw)) * dt if moves else 0.0
+        memory = _of_class(track, turning.front_memory)
+        track.ahead = min(max(track.ahead + gone, -memory), memory)
+        if track.ahead < 0:
+            track.ahead = -track.ahead
+            track.yaw += np.pi
+        if moves:
+            noise = (variance + 0.02**2) * max(MOTION_MEMORY / dt, 1.0)
+            _correct(track, _half_turn(np.arctan2(vy, vx) - track.yaw), noise)
+        else:
+            track.yaw = _wrap(track.yaw)
+        speed = vx * np.cos(track.yaw) + vy * np.sin(track.yaw)
+        speed_before = -track.speed if np.cos(track.yaw - before) < 0 else track.speed
+        track.acceleration = kept * track.acceleration + (1 - kept) * (speed - speed_before) / dt
+        track.speed = speed

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from twin_tracking.core.detections import Detections
-from twin_tracking.core.state import NANOSECONDS, TrackState
+import numpy as np
+
+from twin_tracking.core.state import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One processed array, and the tracks before it, at the time ``before_ns``."""
+    """One processed array (records), and the tracks (records) before it, at the time ``before_ns``."""
 
     stamp_ns: int
     number: int
     digest: bytes
-    detections: Detections
-    before: TrackState
+    detections: np.ndarray
+    before: np.ndarray
     before_ns: int
 
 

@@ -1,4 +1,4 @@
-"""Batch of interacting multiple models: standing, going straight, turning.
+"""Interacting multiple models of all tracks: standing, going straight, turning.
 
 State of every mode: (x, y, velocity_x, velocity_y, yaw_rate), metres, map frame. Cartesian velocity has no singular
 point at rest and makes position measurements linear.
@@ -10,180 +10,304 @@ a Markov chain in continuous time, so that nothing depends on the rate of the me
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import expm
 
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core.turning import turn
+from twin_tracking.core.compiled import Records, kernel
+from twin_tracking.core.state import MODES, RATE, STANDING, STATES, STRAIGHT, TURNING, VX, VY, X, Y
 
-STANDING, STRAIGHT, TURNING = range(3)
-MODES = 3
-STATES = 5
-X, Y, VX, VY, RATE = range(STATES)
 BIRTH_PROBABILITY = np.array([0.35, 0.55, 0.10])
+_USED = (2, 4, 5)  # states that each mode uses
 _REST_SPEED, _REST_RATE = 0.05, 0.01
 _SLOW = 1.0  # below this speed the direction of motion says little, m/s
+_LEAST_PROBABILITY = 1e-6
 
 
-@dataclass(slots=True)
-class Motion:
-    """``mean`` (5, 3, N), ``covariance`` (5, 5, 3, N), ``probability`` (3, N) of every mode of N tracks.
+class Noise(NamedTuple):
+    """What the kernels need of the configuration; arrays have one value per class."""
 
-    The tracks are the last axis, so that each step is a few operations on long rows instead of N small products.
-    """
-
-    mean: np.ndarray
-    covariance: np.ndarray
-    probability: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Mean (N, 5) and covariance (N, 5, 5) over all modes."""
-
-    mean: np.ndarray
-    covariance: np.ndarray
+    acceleration_density: np.ndarray
+    sideways_share: np.ndarray
+    birth_speed_sigma: np.ndarray
+    standing_density: float
+    turn_density: float
+    start_speed_variance: float
+    turn_rate_variance: float
+    velocity_variance: float
+    birth_probability: np.ndarray
 
 
 class MotionModel:
-    """Predicts and updates all tracks at once."""
+    """Predicts and updates all tracks at once, in place."""
 
     def __init__(self, config: TrackerConfig) -> None:
         """Take the noise densities and rates of change between modes."""
-        self._config = config
         stop, start = config.stop_rate, config.start_rate
         begin, end = config.turn_begin_rate, config.turn_end_rate
         self._rates = np.array(
             [[-start, 0.8 * start, 0.2 * start], [stop, -stop - begin, begin], [stop, end, -stop - end]]
         )
+        self._noise = Noise(
+            np.array(config.acceleration_density), np.array(config.sideways_share), np.array(config.birth_speed_sigma),
+            config.standing_density, config.turn_density, config.start_speed_sigma**2, config.turn_rate_sigma**2,
+            config.velocity_sigma**2, BIRTH_PROBABILITY,
+        )  # fmt: skip
+        self._change_of: tuple[float, np.ndarray] = (0.0, np.eye(MODES))
 
-    def birth(self, position: np.ndarray, covariance: np.ndarray, speed_sigma: np.ndarray, yaw: np.ndarray,
-              yaw_variance: np.ndarray, time_offset: np.ndarray) -> Motion:  # fmt: skip
-        """Return the motion of new objects.
+    def birth(self, tracks: np.ndarray, detections: np.ndarray, chosen: np.ndarray) -> None:
+        """Begin the motion of new ``tracks`` at the ``chosen`` (N,) detections.
 
-        ``position`` (N, 2) with ``covariance`` (N, 2, 2); ``speed_sigma`` (N,) m/s, mostly along ``yaw`` or against
-        it, as far as ``yaw_variance`` (N,) rad^2 lets one know; measured ``time_offset`` (N,) s after the state's time.
+        The speed is unknown, mostly along the yaw or against it, as far as ``yaw_variance`` lets one know.
         """
-        count = len(position)
-        mean = np.zeros((STATES, MODES, count))
-        mean[:2] = position.T[:, None]
-        cov = np.zeros((STATES, STATES, MODES, count))
-        known = 0.8 * np.exp(-2 * yaw_variance)
-        even, odd = 0.5 * speed_sigma**2, 0.5 * speed_sigma**2 * known
-        cov[VX, VX], cov[VY, VY] = even + odd * np.cos(2 * yaw), even - odd * np.cos(2 * yaw)
-        cov[VX, VY] = cov[VY, VX] = odd * np.sin(2 * yaw)
-        moved = cov[2:4, 2:4].copy()
-        moved[:, :, STANDING] = 0.0
-        cov[:2, :2] = covariance.transpose(1, 2, 0)[:, :, None] + time_offset**2 * moved
-        cov[:2, 2:4] = cov[2:4, :2] = -time_offset * moved
-        cov[RATE, RATE, TURNING] = self._config.turn_rate_sigma**2
-        self._fix_unused(mean, cov)
-        return Motion(mean, cov, np.tile(BIRTH_PROBABILITY[:, None], count))
+        _birth(tracks, detections, chosen, self._noise)
 
-    def predict(
-        self, motion: Motion, acceleration_density: np.ndarray, sideways_share: np.ndarray, dt: float
-    ) -> Motion:
-        """Return the motion ``dt`` seconds later.
+    def predict(self, tracks: np.ndarray, dt: float) -> None:
+        """Move the tracks on by ``dt`` seconds."""
+        if dt != self._change_of[0]:
+            self._change_of = dt, expm(self._rates * dt)
+        _predict(tracks, dt, self._change_of[1], self._noise)
 
-        ``acceleration_density`` (N,) m^2/s^3, of which only ``sideways_share`` (N,) acts across the way a moving
-        object goes.
-        """
-        mean, cov, probability = self._mix(motion, expm(self._rates * dt))
-        mean[:2, STRAIGHT] += dt * mean[2:4, STRAIGHT]
-        cov[:2, :, STRAIGHT] += dt * cov[2:4, :, STRAIGHT]
-        cov[:, :2, STRAIGHT] += dt * cov[:, 2:4, STRAIGHT]
-        mean[:, TURNING], jacobian = turn(mean[:, TURNING], dt)
-        half = np.einsum("abn,bcn->acn", jacobian, cov[:, :, TURNING])
-        cov[:, :, TURNING] = np.einsum("acn,dcn->adn", half, jacobian)
-        density = _density(mean[2:4, STRAIGHT:], acceleration_density, sideways_share)
-        cov[:2, :2, STRAIGHT:] += density * (dt**3 / 3)
-        cov[:2, 2:4, STRAIGHT:] += density * (dt**2 / 2)
-        cov[2:4, :2, STRAIGHT:] += density * (dt**2 / 2)
-        cov[2:4, 2:4, STRAIGHT:] += density * dt
-        for position in (X, Y):
-            cov[position, position, STANDING] += self._config.standing_density * dt
-        cov[RATE, RATE, TURNING] += self._config.turn_density * dt
-        self._fix_unused(mean, cov)
-        return Motion(mean, cov, probability)
-
-    def update(self, motion: Motion, measured: np.ndarray, noise: np.ndarray, of_position: np.ndarray,
-               of_velocity: np.ndarray) -> tuple[Motion, np.ndarray]:  # fmt: skip
-        """Return the motion after a measurement, and the density that the measurement had.
-
-        Measured is ``of_position * position + of_velocity * velocity``: ``measured`` (N, 2), ``noise`` (N, 2, 2), the
-        factors (N,). A position measured ``tau`` seconds after the state's time has the factors 1 and tau.
-        """
-        mean, cov = motion.mean, motion.covariance
-        residual = measured.T[:, None] - of_position * mean[:2] - of_velocity * mean[2:4]
-        cross = of_position * cov[:, :2] + of_velocity * cov[:, 2:4]
-        innovation = of_position * cross[:2] + of_velocity * cross[2:4] + noise.transpose(1, 2, 0)[:, :, None]
-        (xx, xy), (yx, yy) = innovation
-        determinant = xx * yy - xy * yx
-        gain_x = (cross[:, 0] * yy - cross[:, 1] * yx) / determinant
-        gain_y = (cross[:, 1] * xx - cross[:, 0] * xy) / determinant
-        mean = mean + gain_x * residual[0] + gain_y * residual[1]
-        cov = cov - gain_x[:, None] * cross[None, :, 0] - gain_y[:, None] * cross[None, :, 1]
-        cov = 0.5 * (cov + cov.swapaxes(0, 1))
-        distance = (yy * residual[0] ** 2 - (xy + yx) * residual[0] * residual[1] + xx * residual[1] ** 2) / determinant
-        log_density = -0.5 * (distance + np.log(determinant)) - np.log(2 * np.pi)
-        best = log_density.max(axis=0)
-        weight = motion.probability * np.exp(log_density - best)
-        total = weight.sum(axis=0)
-        probability = np.maximum(weight / total, 1e-6)
-        return Motion(mean, cov, probability / probability.sum(axis=0)), total * np.exp(best)
-
-    def moments(self, motion: Motion) -> Moments:
-        """Return mean and covariance over all modes; a standing object has no speed, a straight one no turn rate."""
-        weight = motion.probability
-        mean = (weight * motion.mean).sum(axis=1)
-        spread = motion.mean - mean[:, None]
-        cov = _weighted(motion.covariance, weight) + np.einsum("amn,bmn->abn", weight * spread, spread)
-        for state, rest in ((VX, _REST_SPEED), (VY, _REST_SPEED)):
-            cov[state, state] -= weight[STANDING] * (motion.covariance[state, state, STANDING] - rest**2)
-        not_turning = weight[STANDING] + weight[STRAIGHT]
-        cov[RATE, RATE] -= not_turning * (self._config.turn_rate_sigma**2 - _REST_RATE**2)
-        return Moments(mean.T, cov.transpose(2, 0, 1))
-
-    def _mix(self, motion: Motion, change: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return mean, covariance and probability at the start of the step, given the mode during it."""
-        joint = change[:, :, None] * motion.probability[:, None]
-        probability = joint.sum(axis=0)
-        weight = joint / probability
-        origin = np.zeros((STATES, 1, motion.mean.shape[2]))
-        origin[:2, 0] = motion.mean[:2, STRAIGHT]
-        relative = motion.mean - origin
-        second = motion.covariance + relative[:, None] * relative[None]
-        mean, cov = np.empty_like(relative), np.zeros_like(second)
-        for mode, used in ((STANDING, 2), (STRAIGHT, 4), (TURNING, STATES)):
-            mixed = _weighted(relative, weight[:, mode])
-            mean[:, mode] = mixed
-            cov[:used, :used, mode] = _weighted(second[:used, :used], weight[:, mode])
-            cov[:used, :used, mode] -= mixed[:used, None] * mixed[None, :used]
-        return mean + origin, cov, probability
-
-    def _fix_unused(self, mean: np.ndarray, cov: np.ndarray) -> None:
-        """Give the states a mode does not use the prior from which another mode would start."""
-        mean[2:, STANDING] = 0.0
-        cov[2:, :, STANDING] = cov[:, 2:, STANDING] = 0.0
-        cov[VX, VX, STANDING] = cov[VY, VY, STANDING] = self._config.start_speed_sigma**2
-        mean[RATE, STRAIGHT] = 0.0
-        cov[RATE, :, STRAIGHT] = cov[:, RATE, STRAIGHT] = 0.0
-        cov[RATE, RATE, STANDING] = cov[RATE, RATE, STRAIGHT] = self._config.turn_rate_sigma**2
+    def update(self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray) -> np.ndarray:
+        """Correct each track by the detection ``partner`` (N,), -1: none; return the density it had, (N,) 1/m^2."""
+        density = np.zeros(len(tracks))
+        _update(tracks, detections, partner, density, self._noise)
+        return density
 
 
-def _density(velocity: np.ndarray, along: np.ndarray, sideways_share: np.ndarray) -> np.ndarray:
-    """Return the acceleration's density (2, 2, modes, N): ``along`` (N,), less across ``velocity`` (2, modes, N)."""
-    vx, vy = velocity
-    less = along * (1 - sideways_share) / (vx**2 + vy**2 + _SLOW**2)
-    xy = less * vx * vy
-    return np.array([[along - less * vy**2, xy], [xy, along - less * vx**2]])
+@kernel
+def _fix_unused(mean: np.ndarray, covariance: np.ndarray, noise: Noise) -> None:
+    """Give the states a mode does not use the prior from which another mode would start."""
+    for a in range(2, STATES):
+        mean[STANDING, a] = 0.0
+        for b in range(STATES):
+            covariance[STANDING, a, b] = covariance[STANDING, b, a] = 0.0
+    covariance[STANDING, VX, VX] = covariance[STANDING, VY, VY] = noise.start_speed_variance
+    mean[STRAIGHT, RATE] = 0.0
+    for a in range(STATES):
+        covariance[STRAIGHT, RATE, a] = covariance[STRAIGHT, a, RATE] = 0.0
+    covariance[STANDING, RATE, RATE] = covariance[STRAIGHT, RATE, RATE] = noise.turn_rate_variance
 
 
-def _weighted(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the sum over modes of ``values`` (..., 3, N) by ``weight`` (3, N)."""
-    total: np.ndarray = values[..., 0, :] * weight[0]
-    for mode in range(1, MODES):
-        total += values[..., mode, :] * weight[mode]
-    return total
+@kernel
+def _birth(tracks: Records, detections: Records, chosen: np.ndarray, noise: Noise) -> None:
+    for n in range(len(tracks)):
+        track, seen = tracks[n], detections[chosen[n]]
+        sigma = 0.0
+        for c in range(len(noise.birth_speed_sigma)):
+            sigma += track.class_probability[c] * noise.birth_speed_sigma[c]
+        known = 0.8 * np.exp(-2 * track.yaw_variance)
+        even, odd = 0.5 * sigma**2, 0.5 * sigma**2 * known
+        vxx, vyy = even + odd * np.cos(2 * seen.yaw), even - odd * np.cos(2 * seen.yaw)
+        vxy, tau = odd * np.sin(2 * seen.yaw), seen.time_offset
+        mean, covariance = track.mean, track.covariance
+        mean[:] = 0.0
+        covariance[:] = 0.0
+        for m in range(MODES):
+            mean[m, X], mean[m, Y] = seen.position[0], seen.position[1]
+            for a in range(2):
+                for b in range(2):
+                    moved = vxy if a != b else (vxx if a == 0 else vyy)
+                    covariance[m, a, b] = seen.noise[a, b]
+                    if m != STANDING:
+                        covariance[m, 2 + a, 2 + b] = moved
+                        covariance[m, a, b] += tau**2 * moved
+                        covariance[m, a, 2 + b] = covariance[m, 2 + b, a] = -tau * moved
+            track.mode[m] = noise.birth_probability[m]
+        covariance[TURNING, RATE, RATE] = noise.turn_rate_variance
+        _fix_unused(mean, covariance, noise)
+        if np.isfinite(seen.velocity[0]) and np.isfinite(seen.velocity[1]):
+            _correct(track, seen.velocity, noise.velocity_variance * np.eye(2), 0.0, 1.0)
+        _moments(track, noise)
+
+
+@kernel
+def _predict(tracks: Records, dt: float, change: np.ndarray, noise: Noise) -> None:
+    mean, covariance, probability = np.zeros((MODES, STATES)), np.zeros((MODES, STATES, STATES)), np.zeros(MODES)
+    jacobian, half = np.zeros((STATES, STATES)), np.zeros((STATES, STATES))
+    for n in range(len(tracks)):
+        track = tracks[n]
+        _mix(track, change, mean, covariance, probability)
+        for a in range(2):
+            mean[STRAIGHT, a] += dt * mean[STRAIGHT, 2 + a]
+        for a in range(2):
+            for b in range(STATES):
+                covariance[STRAIGHT, a, b] += dt * covariance[STRAIGHT, 2 + a, b]
+        for a in range(STATES):
+            for b in range(2):
+                covariance[STRAIGHT, a, b] += dt * covariance[STRAIGHT, a, 2 + b]
+        turn(mean[TURNING], dt, jacobian)
+        _propagate(jacobian, covariance[TURNING], half)
+        _accelerate(track, mean, covariance, dt, noise)
+        covariance[STANDING, X, X] += noise.standing_density * dt
+        covariance[STANDING, Y, Y] += noise.standing_density * dt
+        covariance[TURNING, RATE, RATE] += noise.turn_density * dt
+        _fix_unused(mean, covariance, noise)
+        track.mean[:], track.covariance[:], track.mode[:] = mean, covariance, probability
+        _moments(track, noise)
+
+
+@kernel
+def _mix(track: Records, change: np.ndarray, mean: np.ndarray, covariance: np.ndarray, probability: np.ndarray) -> None:
+    """Set mean, covariance and probability at the start of the step, given the mode during it."""
+    weight = np.zeros(MODES)
+    for m in range(MODES):
+        used = _USED[m]
+        probability[m] = 0.0
+        for i in range(MODES):
+            weight[i] = change[i, m] * track.mode[i]
+            probability[m] += weight[i]
+        for a in range(STATES):
+            mean[m, a] = 0.0
+            for i in range(MODES):
+                mean[m, a] += weight[i] / probability[m] * track.mean[i, a]
+        for a in range(used):
+            for b in range(a + 1):
+                total = 0.0
+                for i in range(MODES):
+                    apart = (track.mean[i, a] - mean[m, a]) * (track.mean[i, b] - mean[m, b])
+                    total += weight[i] / probability[m] * (track.covariance[i, a, b] + apart)
+                covariance[m, a, b] = covariance[m, b, a] = total
+
+
+@kernel
+def turn(state: np.ndarray, dt: float, jacobian: np.ndarray) -> None:
+    """Move one ``state`` (5,) on by ``dt`` seconds at constant speed and turn rate; fill the ``jacobian`` (5, 5).
+
+    Bar-Shalom, Li, Kirubarajan, equations 11.7.1-4 and 11.7.2-2; series near a turn rate of zero.
+    """
+    vx, vy, rate = state[VX], state[VY], state[RATE]
+    angle = rate * dt
+    sin, cos = np.sin(angle), np.cos(angle)
+    if abs(angle) < 1e-3:
+        along, across = dt * (1 - angle**2 / 6), dt * angle / 2
+        along_by_rate, across_by_rate = -angle * dt**2 / 3, dt**2 / 2
+    else:
+        along, across = sin / rate, (1 - cos) / rate
+        along_by_rate, across_by_rate = (dt * cos - along) / rate, (dt * sin - across) / rate
+    jacobian[:] = 0.0
+    for a in range(STATES):
+        jacobian[a, a] = 1.0
+    jacobian[X, VX], jacobian[X, VY] = along, -across
+    jacobian[Y, VX], jacobian[Y, VY] = across, along
+    jacobian[VX, VX], jacobian[VX, VY] = cos, -sin
+    jacobian[VY, VX], jacobian[VY, VY] = sin, cos
+    jacobian[X, RATE] = along_by_rate * vx - across_by_rate * vy
+    jacobian[Y, RATE] = across_by_rate * vx + along_by_rate * vy
+    jacobian[VX, RATE], jacobian[VY, RATE] = -dt * (sin * vx + cos * vy), dt * (cos * vx - sin * vy)
+    state[X] += along * vx - across * vy
+    state[Y] += across * vx + along * vy
+    state[VX], state[VY] = cos * vx - sin * vy, sin * vx + cos * vy
+
+
+@kernel
+def _propagate(jacobian: np.ndarray, covariance: np.ndarray, half: np.ndarray) -> None:
+    """Replace a covariance by J P J'; ``half`` (5, 5) is scratch."""
+    for a in range(STATES):
+        for b in range(STATES):
+            half[a, b] = 0.0
+            for c in range(STATES):
+                half[a, b] += jacobian[a, c] * covariance[c, b]
+    for a in range(STATES):
+        for b in range(a + 1):
+            total = 0.0
+            for c in range(STATES):
+                total += half[a, c] * jacobian[b, c]
+            covariance[a, b] = covariance[b, a] = total
+
+
+@kernel
+def _accelerate(track: Records, mean: np.ndarray, covariance: np.ndarray, dt: float, noise: Noise) -> None:
+    """Add white acceleration during ``dt`` seconds: across the way a moving object goes less than along it."""
+    density, share = 0.0, 0.0
+    for c in range(len(noise.acceleration_density)):
+        density += track.class_probability[c] * noise.acceleration_density[c]
+        share += track.class_probability[c] * noise.sideways_share[c]
+    for m in range(STRAIGHT, MODES):
+        vx, vy = mean[m, VX], mean[m, VY]
+        less = density * (1 - share) / (vx**2 + vy**2 + _SLOW**2)
+        for a in range(2):
+            for b in range(2):
+                q = less * vx * vy if a != b else density - less * (vy**2 if a == 0 else vx**2)
+                covariance[m, a, b] += q * dt**3 / 3
+                covariance[m, a, 2 + b] += q * dt**2 / 2
+                covariance[m, 2 + a, b] += q * dt**2 / 2
+                covariance[m, 2 + a, 2 + b] += q * dt
+
+
+@kernel
+def _update(tracks: Records, detections: Records, partner: np.ndarray, density: np.ndarray, noise: Noise) -> None:
+    velocity_noise = noise.velocity_variance * np.eye(2)
+    for n in range(len(tracks)):
+        if partner[n] < 0:
+            continue
+        track, seen = tracks[n], detections[partner[n]]
+        density[n] = _correct(track, seen.position, seen.noise, 1.0, seen.time_offset)
+        if np.isfinite(seen.velocity[0]) and np.isfinite(seen.velocity[1]):
+            _correct(track, seen.velocity, velocity_noise, 0.0, 1.0)
+        _moments(track, noise)
+
+
+@kernel
+def _correct(track: Records, measured: np.ndarray, noise: np.ndarray, of_position: float, of_velocity: float) -> float:
+    """Kalman update of every mode and of the modes' probabilities; return the density the measurement had.
+
+    Measured is ``of_position * position + of_velocity * velocity``, (2,) with ``noise`` (2, 2). A position measured
+    ``tau`` seconds after the state's time has the factors 1 and tau.
+    """
+    log_density = np.zeros(MODES)
+    cross = np.zeros((STATES, 2))
+    for m in range(MODES):
+        mean, covariance = track.mean[m], track.covariance[m]
+        dx = measured[0] - of_position * mean[X] - of_velocity * mean[VX]
+        dy = measured[1] - of_position * mean[Y] - of_velocity * mean[VY]
+        for a in range(STATES):
+            for b in range(2):
+                cross[a, b] = of_position * covariance[a, b] + of_velocity * covariance[a, 2 + b]
+        xx = of_position * cross[X, 0] + of_velocity * cross[VX, 0] + noise[0, 0]
+        yy = of_position * cross[Y, 1] + of_velocity * cross[VY, 1] + noise[1, 1]
+        xy = of_position * cross[X, 1] + of_velocity * cross[VX, 1] + noise[0, 1]
+        determinant = xx * yy - xy * xy
+        for a in range(STATES):
+            gain_x = (cross[a, 0] * yy - cross[a, 1] * xy) / determinant
+            gain_y = (cross[a, 1] * xx - cross[a, 0] * xy) / determinant
+            mean[a] += gain_x * dx + gain_y * dy
+            for b in range(a + 1):
+                covariance[a, b] -= gain_x * cross[b, 0] + gain_y * cross[b, 1]
+                covariance[b, a] = covariance[a, b]
+        distance = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
+        log_density[m] = -0.5 * (distance + np.log(determinant)) - np.log(2 * np.pi)
+    best = log_density.max()
+    total, kept = 0.0, 0.0
+    for m in range(MODES):
+        track.mode[m] *= np.exp(log_density[m] - best)
+        total += track.mode[m]
+    for m in range(MODES):
+        track.mode[m] = max(track.mode[m] / total, _LEAST_PROBABILITY)
+        kept += track.mode[m]
+    for m in range(MODES):
+        track.mode[m] /= kept
+    return float(total * np.exp(best))
+
+
+@kernel
+def _moments(track: Records, noise: Noise) -> None:
+    """Set mean and covariance over all modes; a standing object has no speed, a straight one no turn rate."""
+    weight, estimate, spread = track.mode, track.estimate, track.spread
+    for a in range(STATES):
+        estimate[a] = 0.0
+        for m in range(MODES):
+            estimate[a] += weight[m] * track.mean[m, a]
+    for a in range(STATES):
+        for b in range(a + 1):
+            total = 0.0
+            for m in range(MODES):
+                apart = (track.mean[m, a] - estimate[a]) * (track.mean[m, b] - estimate[b])
+                total += weight[m] * (track.covariance[m, a, b] + apart)
+            spread[a, b] = spread[b, a] = total
+    for a in (VX, VY):
+        spread[a, a] -= weight[STANDING] * (track.covariance[STANDING, a, a] - _REST_SPEED**2)
+    not_turning = weight[STANDING] + weight[STRAIGHT]
+    spread[RATE, RATE] -= not_turning * (noise.turn_rate_variance - _REST_RATE**2)

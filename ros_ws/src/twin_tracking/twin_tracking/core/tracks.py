@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core.state import NANOSECONDS, TrackState
+from twin_tracking.core.state import NANOSECONDS, existence
 
 TENTATIVE, CONFIRMED, COASTING = range(3)
 
@@ -45,26 +45,30 @@ class Tracks:
         return len(self.ids)
 
 
-def tracks_of(state: TrackState, stamp_ns: int, config: TrackerConfig) -> Tracks:
-    """Return what is known at ``stamp_ns``, the time of ``state``."""
-    coasting = stamp_ns - state.last_ns > config.coast_after * NANOSECONDS
+def tracks_of(state: np.ndarray, stamp_ns: int, config: TrackerConfig) -> Tracks:
+    """Return what is known at ``stamp_ns``, the time of the TRACK records ``state``."""
+    coasting = stamp_ns - state["last_ns"] > config.coast_after * NANOSECONDS
+    estimate, spread = state["estimate"], state["spread"]
+    position = np.empty((len(state), 3))
+    position[:, :2], position[:, 2] = estimate[:, :2], state["z"]
+    label = np.where(state["confirmed"], np.where(coasting, COASTING, CONFIRMED), TENTATIVE)
     return Tracks(
         stamp_ns=stamp_ns,
-        ids=state.ids,
-        position=np.column_stack([state.estimate[:, :2], state.z]),
-        velocity=state.estimate[:, 2:4],
-        covariance=state.spread[:, :4, :4],
-        yaw=state.yaw,
-        yaw_variance=state.yaw_variance,
-        yaw_rate=state.estimate[:, 4],
-        yaw_rate_variance=state.spread[:, 4, 4],
-        acceleration=state.acceleration,
-        size=state.size,
-        existence=state.existence,
-        class_probability=state.class_probability,
-        state=np.where(state.confirmed, np.where(coasting, COASTING, CONFIRMED), TENTATIVE).astype(np.uint8),
-        posture=state.posture_votes.argmax(axis=1).astype(np.uint8),
-        first_ns=state.first_ns,
-        last_ns=state.last_ns,
-        platforms=np.bitwise_or.reduce(state.platforms, axis=1),
+        ids=state["id"],
+        position=position,
+        velocity=estimate[:, 2:4],
+        covariance=spread[:, :4, :4],
+        yaw=state["yaw"],
+        yaw_variance=state["yaw_variance"],
+        yaw_rate=estimate[:, 4],
+        yaw_rate_variance=spread[:, 4, 4],
+        acceleration=state["acceleration"],
+        size=state["size"],
+        existence=existence(state),
+        class_probability=state["class_probability"],
+        state=label.astype(np.uint8),
+        posture=state["posture_votes"].argmax(axis=1).astype(np.uint8),
+        first_ns=state["first_ns"],
+        last_ns=state["last_ns"],
+        platforms=np.bitwise_or.reduce(state["platforms"], axis=1),
     )
