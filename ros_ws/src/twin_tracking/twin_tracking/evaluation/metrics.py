@@ -218,3 +218,17 @@ def _hota_one(sequence: TrackedSequence) -> np.ndarray:
         frames = np.bincount(pair.ravel()[hit], minlength=len(both))
         figures[:, a] = hit.sum(), (frames * frames / np.maximum(lengths - frames, 1)).sum(), similarity[hit].sum()
     return figures
+
+
+def judged(sequence: TrackedSequence, optional: np.ndarray, unjudged: np.ndarray, threshold: float) -> TrackedSequence:
+    """Return a sequence without ``optional`` truth (T,) bool, what lies on it, and unmatched ``unjudged`` tracks (D,)."""
+    pairs = np.flatnonzero(sequence.similarity >= threshold)
+    best = pairs[best_pairs(sequence.truth[pairs], sequence.track[pairs], sequence.similarity[pairs])]
+    kept = ~unjudged
+    kept[sequence.track[best]] = ~optional[sequence.truth[best]]
+    both = ~optional[sequence.truth] & kept[sequence.track]
+    return TrackedSequence(
+        sequence.truth_frame[~optional], sequence.truth_id[~optional], sequence.track_frame[kept],
+        sequence.track_id[kept], (np.cumsum(~optional) - 1)[sequence.truth[both]],
+        (np.cumsum(kept) - 1)[sequence.track[both]], sequence.similarity[both],
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twin_tracking.evaluation.boxes import box_overlap, near_in_frames
-from twin_tracking.evaluation.metrics import TrackedSequence, best_pairs
+from twin_tracking.evaluation.metrics import TrackedSequence, best_pairs, judged
 
 if TYPE_CHECKING:
     from twin_replay.core.kitti import Boxes
@@ -253,16 +253,9 @@ def tracked_sequence(sequence: KittiSequence, min_overlap: float, threshold: flo
     left out.
     """
     kept = sequence.score >= threshold
-    pairs = np.flatnonzero(kept[sequence.track] & (sequence.overlap >= min_overlap))
-    best = pairs[best_pairs(sequence.truth[pairs], sequence.track[pairs], sequence.overlap[pairs])]
-    matched = np.zeros(len(kept), bool)
-    matched[sequence.track[best]] = True
-    kept &= matched | ~sequence.unjudged
-    kept[sequence.track[best[sequence.optional[sequence.truth[best]]]]] = False
-    asked = ~sequence.optional
-    both = asked[sequence.truth] & kept[sequence.track]
-    return TrackedSequence(
-        sequence.truth_frame[asked], sequence.truth_id[asked], sequence.track_frame[kept], sequence.track_id[kept],
-        (np.cumsum(asked) - 1)[sequence.truth[both]], (np.cumsum(kept) - 1)[sequence.track[both]],
-        sequence.overlap[both],
+    both = kept[sequence.track]
+    scored = TrackedSequence(
+        sequence.truth_frame, sequence.truth_id, sequence.track_frame[kept], sequence.track_id[kept],
+        sequence.truth[both], (np.cumsum(kept) - 1)[sequence.track[both]], sequence.overlap[both],
     )  # fmt: skip
+    return judged(scored, sequence.optional, sequence.unjudged[kept], min_overlap)

@@ -1,0 +1,238 @@
+"""What a platform of the simulated district detects: a documented model over the truth, in place of LiDAR and detector.
+
+An object is seen as far as five points of its body are: none may lie behind a building or another body. It is found with
+a probability that falls with distance and with what is hidden; its position has white noise of the stated covariance.
+docs/tracking.md gives the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin_common import cdr
+from twin_common.core.object_class import ObjectClass
+from twin_common.district import DistrictConfig
+
+OBJECT = cdr.record_dtype("twin_msgs/msg/DetectedObject")
+VEHICLES = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
+#: Places of the five points, as shares of half length, half width and of the height.
+_POINTS = np.array([[0, 0, 0.97], [0, 0, 0.75], [0, 0.7, 0.75], [0, -0.7, 0.75], [0, 0, 0.4]])
+_TURN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SensorModel:
+    """Figures of the model; metres, seconds, shares."""
+
+    range_person: float = 45.0
+    range_vehicle: float = 60.0
+    find: float = 0.95
+    find_at_range: float = 0.75
+    find_mostly_hidden: float = 0.5
+    sigma_person: float = 0.06
+    sigma_along: float = 0.15
+    sigma_across: float = 0.08
+    sigma_per_metre: float = 0.002
+    yaw_sigma: float = 0.06
+    backwards: float = 0.05
+    clutter: float = 0.3
+    confused: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """Sides of buildings: ``start``, ``end`` (S, 2), ``height`` (S,), metres."""
+
+    start: np.ndarray
+    end: np.ndarray
+    height: np.ndarray
+
+    @classmethod
+    def of(cls, district: DistrictConfig) -> Walls:
+        """Take the buildings of a district; one of unknown height hides all that is behind it."""
+        zones = [zone for zone in district.zones if zone.kind == "building"]
+        corners = [zone.corners() for zone in zones]
+        height = [np.full(len(part), zone.height or np.inf) for part, zone in zip(corners, zones, strict=True)]
+        following = [np.roll(part, -1, axis=0) for part in corners]
+        if not zones:
+            return cls(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0))
+        return cls(np.concatenate(corners), np.concatenate(following), np.concatenate(height))
+
+    def near(self, position: np.ndarray, reach: float) -> Walls:
+        """Return the walls that have a part within ``reach`` of a position."""
+        side = self.end - self.start
+        along = ((position[:2] - self.start) * side).sum(axis=1) / np.maximum((side * side).sum(axis=1), 1e-12)
+        foot = self.start + np.clip(along, 0, 1)[:, None] * side
+        close = np.hypot(*(foot - position[:2]).T) <= reach
+        return Walls(self.start[close], self.end[close], self.height[close])
+
+    def hide(self, sensor: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Return which points (P, 3) a wall hides from a sensor (3,), (P,) bool."""
+        if not len(self.start) or not len(points):
+            return np.zeros(len(points), bool)
+        ray, side = (points - sensor)[:, None, :2], (self.end - self.start)[None]
+        offset = (self.start - sensor[:2])[None]
+        across = ray[..., 0] * side[..., 1] - ray[..., 1] * side[..., 0]
+        across = np.where(np.abs(across) < 1e-12, 1e-12, across)
+        along_ray = (offset[..., 0] * side[..., 1] - offset[..., 1] * side[..., 0]) / across
+        along_side = (offset[..., 0] * ray[..., 1] - offset[..., 1] * ray[..., 0]) / across
+        height = sensor[2] + along_ray * (points[:, 2] - sensor[2])[:, None]
+        cut = (along_ray > 0) & (along_ray < 1) & (along_side >= 0) & (along_side <= 1) & (height < self.height)
+        return np.asarray(cut.any(axis=1))
+
+
+def visible_share(sensor: np.ndarray, actors: np.ndarray, walls: Walls, reach: float) -> np.ndarray:
+    """Return how much of each actor (N,) ACTOR a sensor (3,) sees, (N,) shares; 0 beyond ``reach``."""
+    share = np.zeros(len(actors))
+    near = np.flatnonzero(np.hypot(actors["x"] - sensor[0], actors["y"] - sensor[1]) < reach)
+    bodies = actors[near]
+    cos, sin = np.cos(bodies["yaw"])[:, None], np.sin(bodies["yaw"])[:, None]
+    # Sideways is across the line of sight, so that the points are those of the silhouette.
+    bearing = np.arctan2(bodies["y"] - sensor[1], bodies["x"] - sensor[0])
+    turn = bearing - bodies["yaw"]
+    half = (np.abs(np.sin(turn)) * bodies["length"] + np.abs(np.cos(turn)) * bodies["width"]) / 2
+    points = np.empty((len(near), len(_POINTS), 3))
+    points[..., 0] = bodies["x"][:, None] - np.sin(bearing)[:, None] * half[:, None] * _POINTS[:, 1]
+    points[..., 1] = bodies["y"][:, None] + np.cos(bearing)[:, None] * half[:, None] * _POINTS[:, 1]
+    points[..., 2] = bodies["z"][:, None] + bodies["height"][:, None] * _POINTS[:, 2]
+    flat = points.reshape(-1, 3)
+    hidden = walls.hide(sensor, flat)
+    seen = np.flatnonzero(~hidden)
+    owner = np.repeat(np.arange(len(near)), len(_POINTS))[seen]
+    ray = flat[seen] - sensor
+    origin_x = cos[:, 0] * (sensor[0] - bodies["x"]) + sin[:, 0] * (sensor[1] - bodies["y"])
+    origin_y = cos[:, 0] * (sensor[1] - bodies["y"]) - sin[:, 0] * (sensor[0] - bodies["x"])
+    for start in range(0, len(seen), 2000):
+        part = slice(start, start + 2000)
+        blocked = _behind_bodies(ray[part], owner[part], sensor[2], (origin_x, origin_y), bodies)
+        hidden[seen[part][blocked]] = True
+    share[near] = 1 - hidden.reshape(len(near), len(_POINTS)).mean(axis=1)
+    return share
+
+
+def _behind_bodies(
+    ray: np.ndarray, owner: np.ndarray, height: float, origin: tuple[np.ndarray, np.ndarray], bodies: np.ndarray
+) -> np.ndarray:
+    """Return which rays (P, 3) to points of ``owner`` (P,) pass through another of the bodies (M,), (P,) bool."""
+    cos, sin = np.cos(bodies["yaw"]), np.sin(bodies["yaw"])
+    along = cos * ray[:, :1] + sin * ray[:, 1:2]
+    across = cos * ray[:, 1:2] - sin * ray[:, :1]
+    enter, leave = np.zeros(along.shape), np.ones(along.shape)
+    for step, start, half in ((along, origin[0], bodies["length"] / 2), (across, origin[1], bodies["width"] / 2)):
+        step = np.where(np.abs(step) < 1e-9, 1e-9, step)
+        first, second = (-half - start) / step, (half - start) / step
+        enter = np.maximum(enter, np.minimum(first, second))
+        leave = np.minimum(leave, np.maximum(first, second))
+    lowest = np.where(ray[:, 2:] > 0, height + enter * ray[:, 2:], height + leave * ray[:, 2:])
+    hit = (enter < leave) & (lowest < bodies["z"] + bodies["height"]) & (np.arange(len(bodies)) != owner[:, None])
+    return np.asarray(hit.any(axis=1))
+
+
+def detect(
+    actors: np.ndarray, share: np.ndarray, sensor: np.ndarray, offset: np.ndarray, platform: int, model: SensorModel,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Return what a sensor reports, (M,) DetectedObject records in the map frame, clutter last.
+
+    ``actors`` (N,) ACTOR are where they are when the beam meets them, ``offset`` (N,) s after the stamp.
+    """
+    found = _found(actors, share, sensor, model, rng)
+    actors, share, offset = actors[found], share[found], offset[found]
+    distance = np.hypot(actors["x"] - sensor[0], actors["y"] - sensor[1])
+    objects = np.zeros(len(actors), OBJECT)
+    vehicle = np.isin(actors["classification"], VEHICLES)
+    person = actors["classification"] == ObjectClass.PEDESTRIAN
+    wider = 1 / np.sqrt(np.clip(share, 0.2, 1.0))
+    along = (np.where(vehicle, model.sigma_along, model.sigma_person) + model.sigma_per_metre * distance) * wider
+    across = (np.where(vehicle, model.sigma_across, model.sigma_person) + model.sigma_per_metre * distance) * wider
+    cos, sin = np.cos(actors["yaw"]), np.sin(actors["yaw"])
+    noise = rng.normal(size=(3, len(actors))) * np.stack([along, across, np.full(len(actors), 0.05)])
+    objects["x"] = actors["x"] + cos * noise[0] - sin * noise[1]
+    objects["y"] = actors["y"] + sin * noise[0] + cos * noise[1]
+    objects["z"] = actors["z"] + actors["height"] / 2 + noise[2]
+    turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
+    spread = np.zeros((len(actors), 3, 3))
+    spread[:, :2, :2] = np.einsum("nij,nj,nkj->nik", turn, np.stack([along, across], 1) ** 2, turn)
+    spread[:, 2, 2] = 0.05**2
+    objects["position_covariance"] = spread.reshape(-1, 9)
+    for name in ("length", "width", "height"):
+        objects[name] = actors[name] * np.exp(rng.normal(0, 0.05, len(actors)))
+    sigma = np.where(person, 1.0, model.yaw_sigma)
+    flipped = np.pi * (rng.random(len(actors)) < model.backwards)
+    yaw = actors["yaw"] + rng.normal(0, 1, len(actors)) * sigma + flipped
+    objects["yaw"], objects["yaw_variance"] = np.arctan2(np.sin(yaw), np.cos(yaw)), sigma**2
+    objects["class_probability"] = _classes(actors["classification"], model, rng)
+    objects["existence"] = np.clip(rng.normal(0.85, 0.08, len(actors)), 0.3, 0.99)
+    objects["time_offset"] = offset
+    objects["colour"] = colours(actors["appearance"], rng)
+    objects = np.concatenate([objects, _clutter(sensor, model, rng)])
+    objects["classification"] = objects["class_probability"].argmax(axis=1)
+    objects["velocity_x"] = objects["velocity_y"] = np.nan
+    objects["platforms"] = np.uint64(1) << np.uint64(platform)
+    objects["point_count"], objects["sensors"] = 30, 1
+    objects["object_id"] = np.arange(len(objects))
+    return objects
+
+
+def reach_of(actors: np.ndarray, model: SensorModel) -> np.ndarray:
+    """Return how far each actor (N,) can be detected, (N,) metres."""
+    vehicle = np.isin(actors["classification"], VEHICLES)
+    return np.where(vehicle, model.range_vehicle, model.range_person)
+
+
+def _found(actors: np.ndarray, share: np.ndarray, sensor: np.ndarray, model: SensorModel, rng: np.random.Generator
+           ) -> np.ndarray:  # fmt: skip
+    """Draw which actors are detected, (N,) bool."""
+    distance = np.hypot(actors["x"] - sensor[0], actors["y"] - sensor[1]) / reach_of(actors, model)
+    chance = model.find + (model.find_at_range - model.find) * np.minimum(distance, 1.0) ** 2
+    chance = np.where(share < 0.35, model.find_mostly_hidden, chance) * (share > 0) * (distance <= 1)
+    return np.asarray(rng.random(len(actors)) < chance)
+
+
+def _classes(label: np.ndarray, model: SensorModel, rng: np.random.Generator) -> np.ndarray:
+    """Return class probabilities (N, 10): sure for the right class, or doubtful for another one."""
+    count = len(ObjectClass)
+    wrong = rng.random(len(label)) < model.confused
+    told = np.where(wrong, rng.integers(0, count, len(label)), label)
+    probability = np.full((len(label), count), 0.15 / count)
+    probability[np.arange(len(label)), told] += np.where(wrong, 0.45, 0.85)
+    probability[:, ObjectClass.UNKNOWN] += np.where(wrong, 0.4, 0.0)
+    return probability / probability.sum(axis=1, keepdims=True)
+
+
+def colours(appearance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return colour shares (N, 8) uint8: an actor's own, which its appearance decides, seen with noise."""
+    seed = appearance.astype(np.uint64)[:, None] * np.uint64(2654435761) + np.arange(8, dtype=np.uint64) * np.uint64(40503)
+    own = ((seed >> np.uint64(7)) % np.uint64(1000)).astype(float) / 1000.0
+    own = np.exp(3.0 * own) * np.exp(rng.normal(0, 0.3, own.shape))
+    return np.asarray(np.round(255 * own / own.sum(axis=1, keepdims=True)).astype(np.uint8)).reshape(-1, 8)
+
+
+def _clutter(sensor: np.ndarray, model: SensorModel, rng: np.random.Generator) -> np.ndarray:
+    """Return false detections of one sweep, (C,) records."""
+    count = int(rng.poisson(model.clutter))
+    objects = np.zeros(count, OBJECT)
+    distance, bearing = model.range_person * np.sqrt(rng.random(count)), rng.uniform(-np.pi, np.pi, count)
+    objects["x"], objects["y"] = sensor[0] + distance * np.cos(bearing), sensor[1] + distance * np.sin(bearing)
+    objects["z"], objects["length"], objects["width"], objects["height"] = 0.9, 0.6, 0.6, 1.6
+    objects["position_covariance"] = np.diag([0.04, 0.04, 0.01]).ravel()
+    objects["yaw_variance"] = 1.0
+    objects["class_probability"][:, ObjectClass.UNKNOWN] = 0.6
+    objects["class_probability"][:, ObjectClass.PEDESTRIAN] = 0.4
+    objects["existence"] = np.clip(rng.normal(0.45, 0.12, count), 0.05, 0.9)
+    return objects
+
+
+def turn_offsets(actors: np.ndarray, sensor: np.ndarray) -> np.ndarray:
+    """Return when the beam of a turning sensor meets each actor, (N,) s from the end of its turn, -0.1 to 0."""
+    bearing = np.arctan2(actors["y"] - sensor[1], actors["x"] - sensor[0])
+    return np.asarray(-_TURN * ((bearing + np.pi) / (2 * np.pi)))
+
+
+def road_users(actors: np.ndarray, without: Iterable[int] = ()) -> np.ndarray:
+    """Return the actors that are asked for: no things, and not those that carry the sensors."""
+    things = (ObjectClass.UNKNOWN, ObjectClass.DEBRIS)
+    return actors[~np.isin(actors["classification"], things) & ~np.isin(actors["actor_id"], list(without))]
