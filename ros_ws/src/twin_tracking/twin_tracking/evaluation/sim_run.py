@@ -16,7 +16,7 @@ from twin_fusion.core.slots import Part, SlotCollector
 from twin_tracking.config import TrackerConfig
 from twin_tracking.convert import detections_from_message
 from twin_tracking.core.tracker import Tracker
-from twin_tracking.evaluation.peer import PeerTracker
+from twin_tracking.evaluation.sim_peer import PeerTracker
 from twin_tracking.evaluation.sim_scenes import Course, Scene, gap_until
 from twin_tracking.evaluation.sim_sensing import (
     OBJECT,
@@ -154,13 +154,11 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
                 continue
             output_ns = tracks.stamp_ns
             _note(outcome, observation, output_ns, Counter(np.concatenate(list(lately.values())).tolist()))
-            confirmed = tracks.take(tracks.state == 1) if hasattr(tracks, "take") else tracks
             keep = np.flatnonzero(tracks.state == 1)
             outcome.tracks.add(
                 stamp=np.full(len(keep), output_ns), id=tracks.ids[keep].astype(np.int64),
                 position=tracks.position[keep, :2], velocity=tracks.velocity[keep], covariance=tracks.covariance[keep],
             )  # fmt: skip
-            del confirmed
             outcome.peer.add(stamp=np.full(len(peer_tracks.ids), output_ns), **peer_tracks.columns())
     outcome.events.update(tracker.events)
     return outcome
