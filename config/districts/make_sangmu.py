@@ -17,7 +17,8 @@ from sangmu_streets import BOUNDS, write_network
 
 from twin_common.district import DatumConfig, DistrictConfig, ZoneConfig
 from twin_sim.core.network_zones import Network, ground_zones, outline, read_network, simple
-from twin_sim.district_files import write_district
+from twin_sim.core.signals import SignalHead, signal_heads
+from twin_sim.district_files import signal_configs, write_district
 from twin_sim.world import WorldConfig
 
 NETWORK = "sangmu.net.xml"
@@ -40,7 +41,7 @@ def _clear(corners: np.ndarray, network: Network) -> np.ndarray:
     )
 
 
-def district(network: Network) -> DistrictConfig:
+def district(network: Network, heads: tuple[SignalHead, ...]) -> DistrictConfig:
     """Return what district.yaml says."""
     zones = [_zone(title(zone.name), zone.kind, zone.corners) for zone in ground_zones(network, BOUNDS)]
     zones.append(_zone("plaza", "plaza", blocks.plaza_outline()))
@@ -48,7 +49,7 @@ def district(network: Network) -> DistrictConfig:
     zones += [_zone(name, "site", corners) for name, corners in blocks.sites().items()]
     zones += [_zone(item.name, "building", _clear(item.corners, network), item.height) for item in blocks.buildings()]
     datum = DatumConfig(35.1525, 126.8510, 30.0)
-    return DistrictConfig("Sangmu", datum, furniture.platforms(), tuple(zones))
+    return DistrictConfig("Sangmu", datum, furniture.platforms(), tuple(zones), signal_configs(heads))
 
 
 def world(network: Network) -> WorldConfig:
@@ -64,7 +65,8 @@ def make(folder: Path) -> None:
     """Write the network, district.yaml and world.yaml into a folder that exists."""
     write_network(folder / NETWORK)
     network = read_network(folder / NETWORK)
-    write_district(folder, district(network), world(network), HEAD)
+    heads = signal_heads(folder / NETWORK)
+    write_district(folder, district(network, heads), world(network), HEAD)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 from twin_common.config import Config, ConfigError, from_mapping, load_yaml, setting
 from twin_common.core import geodesy, geometry
 
+SIGNAL_USERS = ("vehicles", "pedestrians")
 ZONE_KINDS = ("carriageway", "crosswalk", "sidewalk", "plaza", "building", "site")
 
 
@@ -88,6 +89,18 @@ class ZoneConfig(Config):
 
 
 @dataclass(frozen=True, slots=True)
+class SignalConfig(Config):
+    """A signal head: where the middle of its lamps is, and whom it is for."""
+
+    id: int = setting(doc="as in twin_msgs/Signal", low=0)
+    x: float = setting(unit="m")
+    y: float = setting(unit="m")
+    z: float = setting(unit="m")
+    yaw_deg: float = setting(unit="deg", doc="towards those it is for", low=-360, high=360)
+    users: str = setting("vehicles", doc="whom it is for", choices=SIGNAL_USERS)
+
+
+@dataclass(frozen=True, slots=True)
 class DistrictConfig(Config):
     """Everything that is known about a district before the first scan."""
 
@@ -95,12 +108,17 @@ class DistrictConfig(Config):
     datum: DatumConfig = setting(doc="origin of the map frame")
     platforms: tuple[PlatformConfig, ...] = setting(doc="at most 64; their order gives the bits of Track.platforms")
     zones: tuple[ZoneConfig, ...] = setting((), doc="polygons on the ground")
+    signals: tuple[SignalConfig, ...] = setting((), doc="signal heads that cameras may read")
     nodes: dict[str, Any] = setting(doc="parameters by node name, for all nodes of that name", factory=dict)
 
     def __post_init__(self) -> None:
         """Check names."""
         Config.__post_init__(self)
         names = [platform.name for platform in self.platforms]
+        ids = [signal.id for signal in self.signals]
+        if len(set(ids)) != len(ids):
+            twice = next(item for item in ids if ids.count(item) > 1)
+            raise ConfigError(f"district {self.name}: signals: id {twice} twice; expected different ids")
         if not 1 <= len(names) <= 64 or len(set(names)) != len(names):
             raise ConfigError(f"district {self.name}: {len(names)} platforms {names}; expected 1 to 64 different names")
 

@@ -14,6 +14,8 @@ from shapely.geometry import LineString, Point, Polygon
 
 from twin_common.district import ZoneConfig
 from twin_sim.core.network_zones import Network, read_network
+from twin_sim.core.signals import USERS_VEHICLES
+from twin_sim.districts import heads_of
 from twin_sim.world import World, load_world
 
 DISTRICTS = Path(__file__).resolve().parents[4] / "config/districts"
@@ -43,6 +45,15 @@ def test_the_files_are_what_the_generator_makes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, DISTRICTS / "make_sangmu.py", tmp_path / "made"], check=True, capture_output=True)
     for name in ("district.yaml", "world.yaml", "sangmu.net.xml"):
         assert (tmp_path / "made" / name).read_bytes() == (SANGMU / name).read_bytes(), f"{name}: run make_sangmu.py"
+
+
+def test_the_district_lists_the_signal_heads_of_its_network(world: World) -> None:
+    listed, heads = world.district.signals, heads_of(world)
+    assert [item.id for item in listed] == [head.signal_id for head in heads] and len(heads) > 50
+    for item, head in zip(listed, heads, strict=True):
+        assert np.allclose((item.x, item.y, item.z), (head.x, head.y, head.z), atol=0.006)
+        assert abs(np.radians(item.yaw_deg) - head.yaw) < 0.001
+        assert item.users == ("vehicles" if head.users == USERS_VEHICLES else "pedestrians")
 
 
 def test_its_size_and_what_it_has(world: World) -> None:

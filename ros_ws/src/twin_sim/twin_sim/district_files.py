@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from twin_common.config import Config, ConfigError
-from twin_common.district import DistrictConfig
+from twin_common.district import SIGNAL_USERS, DistrictConfig, SignalConfig
+from twin_sim.core.signals import SignalHead
 from twin_sim.world import WorldConfig
 
 #: Fields that are written even where they hold only defaults.
@@ -38,6 +40,17 @@ def plain(value: Any) -> Any:
 def _text(config: Config, head: str) -> str:
     body = yaml.safe_dump(plain(config), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
     return f"# {head}\n{body}"
+
+
+def signal_configs(heads: Iterable[SignalHead]) -> tuple[SignalConfig, ...]:
+    """Return signal heads as district.yaml lists them, places to 1 cm and headings to 0.1 degrees."""
+    return tuple(
+        SignalConfig(
+            item.signal_id, round(item.x, 2), round(item.y, 2), round(item.z, 2),
+            round(float(np.degrees(item.yaw)), 1) + 0.0, SIGNAL_USERS[item.users - 1],
+        )
+        for item in heads
+    )  # fmt: skip
 
 
 def write_district(folder: Path, district: DistrictConfig, world: WorldConfig, head: str) -> None:

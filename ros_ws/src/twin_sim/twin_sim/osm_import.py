@@ -21,7 +21,8 @@ from twin_common.district import DatumConfig, DistrictConfig, PlatformConfig, Po
 from twin_sim import equipment
 from twin_sim.core import siting
 from twin_sim.core.network_zones import KERB, Network, ground_zones, outline, polygons, read_network, simple
-from twin_sim.district_files import write_district
+from twin_sim.core.signals import signal_heads
+from twin_sim.district_files import signal_configs, write_district
 from twin_sim.netconvert import netconvert
 from twin_sim.osm_extract import Area, Extract, read_extract
 from twin_sim.world import (
@@ -167,7 +168,8 @@ def _describe(
         NETWORK, bounds, things, (), (), cranes, _crowds(plazas, network), _places(network, plazas, sites),
         (RouteConfig("vehicle_01", route),) if route else (),
     )  # fmt: skip
-    return DistrictConfig(name, datum, tuple(platforms), tuple(zones)), world
+    heads = signal_configs(signal_heads(path))
+    return DistrictConfig(name, datum, tuple(platforms), tuple(zones), heads), world
 
 
 def _pieces(areas: tuple[Area, ...], without: shapely.Geometry, least: float, kind: str) -> list[Area]:
