@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from twin_common.config import Config, ConfigError, setting
 
 STILL, MOVING = "still", "moving"
+LEARNED, RULES = "learned", "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class LidarDetectorConfig(Config):
     platform: str = setting("", doc="name of the platform; part of the frames' names")
     mode: str = setting(STILL, doc="still: compare with a learned background; moving: remove the ground",
                         choices=(STILL, MOVING))  # fmt: skip
+    method: str = setting(RULES, doc="moving: a network judges the scan from above, or rules judge clusters",
+                          choices=(LEARNED, RULES))  # fmt: skip
     sensor_height: float = setting(5.0, "m", "height of the sensor above the ground below it", low=0.1, high=50.0)
     roll_deg: float = setting(0.0, "deg", "roll of the sensor in a level frame", low=-90.0, high=90.0)
     pitch_deg: float = setting(0.0, "deg", "pitch of the sensor in a level frame", low=-90.0, high=90.0)
@@ -28,16 +31,23 @@ class LidarDetectorConfig(Config):
     min_points: int = setting(6, doc="fewer points make no object", low=2, high=1000)
     min_existence: float = setting(0.45, doc="less probable objects are not reported", low=0.0, high=1.0)
 
-    azimuth_bins: int = setting(1024, doc="background: directions in a full turn", low=90, high=8192)
+    lowest: float = setting(0.1, "m", "still: lower foreground is ground", low=0.02, high=1.0)
+    split_above: float = setting(0.5, doc="still: clusters that hold several objects with more probability are parted",
+                                 low=0.0, high=1.0)  # fmt: skip
+
+    azimuth_bins: int = setting(0, doc="background: directions in a full turn; 0: as the first scan shows", low=0,
+                                high=8192)  # fmt: skip
     warm_up: float = setting(1.0, "s", "background: time of learning before the first objects", low=0.2, high=60.0)
-    background_margin: float = setting(0.35, "m", "how much nearer than the background an object is at least",
+    background_margin: float = setting(0.2, "m", "how much nearer than the background an object is at least",
                                        low=0.05, high=3.0)  # fmt: skip
     background_memory: float = setting(20.0, "s", "background: time over which it follows slow changes",
                                        low=1.0, high=3600.0)  # fmt: skip
     uncover_after: float = setting(0.3, "s", "background: time after which farther returns replace it", low=0.0,
                                    high=10.0)  # fmt: skip
-    absorb_after: float = setting(1800.0, "s", "background: time after which something that stands still joins it",
-                                  low=60.0, high=86400.0)  # fmt: skip
+    absorb_after: float = setting(600.0, "s", "background: time after which a thing joins it that is no road user",
+                                  low=10.0, high=86400.0)  # fmt: skip
+    state_folder: str = setting("", doc="background: folder in which it is kept from run to run; empty: it is not")
+    store_every: float = setting(600.0, "s", "background: time between two times it is stored", low=1.0, high=86400.0)
 
     def __post_init__(self) -> None:
         """Check that the ranges make sense together."""

@@ -49,6 +49,7 @@ def message_from_detections(detections: Detections, stamp_ns: int, frame_id: str
     objects["time_offset"] = detections.time_offset
     objects["classification"] = detections.label
     objects["sensors"] = _SENSOR_LIDAR
+    objects["posture"] = detections.posture
     return ArrayMessage(stamp_ns, frame_id, {"objects": objects})
 
 
@@ -65,4 +66,5 @@ def detections_from_message(message: ArrayMessage) -> Detections:
         existence=objects["existence"].astype(float),
         point_count=objects["point_count"].astype(np.int64),
         time_offset=objects["time_offset"].astype(float),
+        posture=objects["posture"].copy(),
     )

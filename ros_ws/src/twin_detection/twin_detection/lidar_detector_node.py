@@ -10,8 +10,10 @@ import numpy as np
 from twin_common.component import Component, Context, Input, Output
 from twin_common.pointcloud import Cloud
 from twin_detection import convert
-from twin_detection.config import LidarDetectorConfig
+from twin_detection.bev_model import open_bev_detector
+from twin_detection.config import LEARNED, STILL, LidarDetectorConfig
 from twin_detection.core.detector import LidarDetector as Detector
+from twin_detection.points_model import open_point_network
 
 
 class LidarDetector(Component):
@@ -24,7 +26,9 @@ class LidarDetector(Component):
     def __init__(self, config: LidarDetectorConfig, context: Context) -> None:
         """Make the detector."""
         super().__init__(config, context)
-        self._detector = Detector(config)
+        network = open_point_network() if config.mode == STILL else (None, None)
+        learned = config.mode != STILL and config.method == LEARNED
+        self._detector = Detector(config, *network, bev=open_bev_detector(config) if learned else None)
         self._last_ns: int | None = None
 
     def on_points(self, cloud: Cloud, _source: str) -> None:

@@ -1,119 +1,269 @@
-"""What a still LiDAR sees when nothing is there: one range and spread per direction."""
+"""What a still LiDAR sees when nothing is there: per direction a farthest surface, and a band of what is before it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
-#: A direction without any return in the warm-up looks into the sky; whatever returns there is an object.
-_NOTHING = np.float32(1e4)
+#: Range of a direction in which nothing was seen, metres.
+NOTHING = np.float32(1e4)
+#: Returns that went to and fro so often between two surfaces see an edge, or leaves.
+_FLIPS = 3
+#: Flips count half after so long, seconds.
+_FLIP_MEMORY = 60.0
+#: A band of leaves or an edge is kept so long without being seen; one of a thing that stood there, so long, seconds.
+_BAND_KEPT, _THING_KEPT = 1800.0, 2.0
+#: Neighbouring directions see one surface where their ranges differ by less, metres.
+_STEP = 3.0
+#: What stands where nothing was seen before joins after so long, seconds.
+_NEW_GROUND = 30.0
+#: Time over which it is judged whether a direction shows a road user, seconds; more than this share is one.
+_JUDGED_OVER, _ROAD_USER = 10.0, 0.1
+#: Things that stand still return from within this of one range, metres.
+_STEADY = 0.3
+#: Spread of ranges at the begin, and at least, metres.
+_SPREAD, _LEAST_SPREAD = 0.05, 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class BackgroundSettings:
+    """How a background is learned: metres and seconds, as in the detector's configuration."""
+
+    margin: float = 0.2
+    memory: float = 20.0
+    uncover_after: float = 0.3
+    absorb_after: float = 600.0
+
+
+@dataclass(slots=True)
+class _State:
+    """Images (R, A) of what is known of each direction; ranges in metres, times in seconds."""
+
+    far: np.ndarray
+    spread: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    band_unseen: np.ndarray
+    thing: np.ndarray
+    flips: np.ndarray
+    before: np.ndarray
+    beyond_time: np.ndarray
+    beyond_range: np.ndarray
+    front_time: np.ndarray
+    front_range: np.ndarray
+    road_user: np.ndarray
+
+
+def _blank(shape: tuple[int, int]) -> _State:
+    def filled(value: float, kind: type = np.float32) -> np.ndarray:
+        return np.full(shape, value, kind)
+
+    return _State(
+        far=filled(-1.0), spread=filled(_SPREAD), low=filled(np.inf), high=filled(-np.inf), band_unseen=filled(0.0),
+        thing=filled(0, bool), flips=filled(0.0), before=filled(0, bool), beyond_time=filled(0.0),
+        beyond_range=filled(NOTHING), front_time=filled(0.0), front_range=filled(0.0), road_user=filled(0.0),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
 class Background:
-    """Background of a still LiDAR, per ring and azimuth bin.
+    """Background of a still LiDAR, for an image of directions (``beam_grid``).
 
-    While learning, the farthest return of a direction is its background: things pass in front of it, never
-    behind. Later a return that is clearly nearer than the background around its direction is foreground; it
-    does not change the model before ``absorb_after``. Returns that agree move the model slowly; returns that
-    lie beyond it show that something has left, and replace it after ``uncover_after``.
+    Each direction has the range of the farthest surface and its spread, and a band of ranges of what flickers before
+    it: edges and leaves, to and fro between which returns go. A return clearly before the surface, and outside the
+    bands and surfaces of the direction and of those beside it, is foreground. Returns that agree move the surface
+    slowly; returns from beyond it show that something has left, and replace it after ``uncover_after``.
+
+    Foreground joins the background only as a band, and only where what stands there has been told to be no road user:
+    after ``absorb_after`` where it stands still, earlier where it flickers. A person or a vehicle never does.
+    The two ranges are those of a mixture model (Stauffer and Grimson 1999) that suits a LiDAR, which sees no farther
+    than what is there; judging by class instead of by time is what keeps people who lie still.
 
     Args:
-        azimuth_bins: directions in a full turn.
-        margin: how much nearer than the background foreground is at least, metres.
-        memory: time over which the model follows slow changes, seconds.
-        uncover_after: time after which farther returns replace the model, seconds.
-        absorb_after: time after which foreground that never left joins the background, seconds.
+        shape: rows and columns of the image.
+        settings: how it learns.
 
     """
 
-    def __init__(
-        self, azimuth_bins: int, margin: float, memory: float, uncover_after: float, absorb_after: float
-    ) -> None:
+    shape: tuple[int, int]
+    settings: BackgroundSettings
+    state: _State = field(init=False)
+    _seen_scans: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
         """Start without knowledge."""
-        self._bins = azimuth_bins
-        self._margin = margin
-        self._memory = memory
-        self._uncover_after = uncover_after
-        self._absorb_after = absorb_after
-        self._resize(1)
+        self.state = _blank(self.shape)
+        self._seen_scans = np.zeros(self.shape, np.float32)
 
-    def _resize(self, rings: int) -> None:
-        shape = (rings, self._bins)
-        self.range = np.full(shape, -1.0, np.float32)
-        self.spread = np.full(shape, 0.05, np.float32)
-        self._beyond_time = np.zeros(shape, np.float32)
-        self._beyond_range = np.full(shape, _NOTHING, np.float32)
-        self._front_time = np.zeros(shape, np.float32)
+    def image(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Return the ranges of one scan as an image, 0 where nothing returned; of two in a cell the farther."""
+        image = np.zeros(self.shape, np.float32)
+        image.reshape(-1)[cell] = distance
+        return image
 
-    def cells(self, xyz: np.ndarray, ring: np.ndarray) -> np.ndarray:
-        """Return the direction of each point as a flat index, (N,) int32; new rings extend the model."""
-        highest = int(ring.max()) + 1 if len(ring) else 0
-        if highest > len(self.range):
-            if (self.range >= 0).any():
-                raise ValueError(f"ring: {highest - 1}; the background was learned with {len(self.range)} rings")
-            self._resize(highest)
-        turn = np.arctan2(xyz[:, 1], xyz[:, 0]) * np.float32(self._bins / (2 * np.pi))
-        azimuth = np.floor(turn).astype(np.int32) % self._bins
-        return np.asarray(ring.astype(np.int32) * self._bins + azimuth)
-
-    def learn(self, cell: np.ndarray, distance: np.ndarray) -> None:
-        """Take one scan of the warm-up into account: (N,) directions and ranges, metres."""
-        np.maximum.at(self.range.reshape(-1), cell, distance.astype(np.float32, copy=False))
+    def learn(self, image: np.ndarray) -> None:
+        """Take one scan of the warm-up into account: (R, A) ranges, metres."""
+        state, seen = self.state, image > 0
+        tolerance = self._tolerance()
+        first = seen & (state.far < 0)
+        state.far[first] = image[first]
+        beyond = seen & ~first & (image > state.far + tolerance)
+        nearer = seen & (image < state.far - tolerance)
+        state.low[beyond] = np.minimum(state.low[beyond], state.far[beyond])
+        state.high[beyond] = np.maximum(state.high[beyond], state.far[beyond])
+        state.far[beyond] = image[beyond]
+        state.low[nearer] = np.minimum(state.low[nearer], image[nearer])
+        state.high[nearer] = np.maximum(state.high[nearer], image[nearer])
+        self._seen_scans += seen
+        agrees = seen & ~nearer & ~beyond
+        rate = 1 / np.minimum(np.maximum(self._seen_scans[agrees], 1.0), 20.0)
+        self._follow(agrees, image, rate)
+        state.flips += seen & (nearer != state.before)
+        state.before[seen] = nearer[seen]
 
     def finish_learning(self) -> None:
-        """End the warm-up: directions without a return see nothing."""
-        self.range[self.range < 0] = _NOTHING
+        """End the warm-up: forget what only passed, and let directions without a return take those beside them."""
+        state = self.state
+        self._drop_bands(state.flips < _FLIPS)
+        state.far[state.far < 0] = NOTHING
+        around = np.stack([np.roll(state.far, step, axis=1) for step in (-3, -2, -1, 1, 2, 3)])
+        known = around < NOTHING
+        enough = (known.sum(axis=0) >= 3) & (state.far >= NOTHING)
+        around[~known] = np.nan
+        state.far[enough] = np.nanmedian(around[:, enough], axis=0)
+        state.before[:] = False
 
     def foreground(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Return which returns lie clearly before the background of their direction and of those beside it."""
-        near = self.range - np.maximum(self._margin, 3 * self.spread)
-        around = np.minimum(near, np.minimum(np.roll(near, 1, axis=1), np.roll(near, -1, axis=1)))
-        mask: np.ndarray = distance < around.reshape(-1)[cell]
-        return mask
+        """Return which of (N,) returns lie clearly before the background of their directions, (N,) bool."""
+        state = self.state
+        bound = state.far - self._tolerance()
+        mask = distance < bound.reshape(-1)[cell]
+        chosen = np.flatnonzero(mask)
+        mask[chosen] = ~self._explained(cell[chosen], distance[chosen])
+        return np.asarray(mask)
 
-    def update(self, cell: np.ndarray, distance: np.ndarray, foreground: np.ndarray, duration: float) -> None:
+    def _explained(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Return which returns lie in a band, or on the surface of a direction beside theirs, (N,) bool."""
+        state, columns = self.state, self.shape[1]
+        far, low, high = state.far.reshape(-1), state.low.reshape(-1), state.high.reshape(-1)
+        row, column = cell - cell % columns, cell % columns
+        own = far[cell]
+        explained = np.zeros(len(cell), bool)
+        margin = np.maximum(self.settings.margin, 3 * state.spread.reshape(-1)[cell])
+        for step in (-1, 0, 1):
+            other = row + (column + step) % columns
+            explained |= (distance > low[other] - margin) & (distance < high[other] + margin)
+            if step:
+                beside = far[other]
+                explained |= np.abs(distance - beside) < margin
+                explained |= (beside < own) & (own - beside < _STEP) & (distance > beside)
+        return explained
+
+    def update(self, image: np.ndarray, front: np.ndarray, duration: float) -> None:
         """Follow the scene by one scan.
 
         Args:
-            cell: (N,) directions.
-            distance: (N,) metres.
-            foreground: (N,) bool, from ``foreground``.
+            image: (R, A) ranges, metres, 0 where nothing returned.
+            front: (R, A) bool, where a surface stands before the background.
             duration: time since the scan before, seconds.
 
         """
-        model, spread = self.range.reshape(-1), self.spread.reshape(-1)
-        difference = distance - model[cell]
-        tolerance = np.maximum(self._margin, 3 * spread[cell])
-        agrees = ~foreground & (np.abs(difference) <= tolerance)
-        rate = np.float32(min(duration / self._memory, 1.0))
-        hit = cell[agrees]
-        model[hit] += rate * difference[agrees]
-        spread[hit] += rate * (np.abs(difference[agrees]) - spread[hit])
-        np.maximum(spread, 0.01, out=spread)
-        self._uncover(cell, distance, difference > tolerance, agrees, duration)
-        self._absorb(cell, distance, foreground, duration)
+        state, seen = self.state, image > 0
+        tolerance = self._tolerance()
+        difference = image - state.far
+        agrees = seen & ~front & (np.abs(difference) <= tolerance)
+        self._follow(agrees, image, min(duration / self.settings.memory, 1.0))
+        self._uncover(image, seen & (difference > tolerance), agrees, duration)
+        self._forget_bands(image, agrees, duration)
+        self._absorb(image, seen, front, agrees, duration)
 
-    def _uncover(
-        self, cell: np.ndarray, distance: np.ndarray, beyond: np.ndarray, agrees: np.ndarray, duration: float
+    def judge(self, cell: np.ndarray, road_user: np.ndarray, duration: float) -> None:
+        """Note how probably the (N,) foreground returns belong to road users, 0..1; call it after ``update``."""
+        state = self.state
+        judged, fresh = state.road_user.reshape(-1), state.front_time.reshape(-1)[cell] < 1.0
+        rate = np.float32(min(duration / _JUDGED_OVER, 1.0))
+        now = judged[cell] + rate * (road_user - judged[cell])
+        judged[cell] = np.where(fresh, np.maximum(judged[cell], road_user), now)
+
+    def agreement(self, cell: np.ndarray, distance: np.ndarray) -> float:
+        """Return the share of (N,) returns that the background explains; 0 where there are none."""
+        if not len(cell):
+            return 0.0
+        fits = np.abs(distance - self.state.far.reshape(-1)[cell]) <= 2 * self._tolerance().reshape(-1)[cell]
+        rest = np.flatnonzero(~fits)
+        fits[rest] = self._explained(cell[rest], distance[rest])
+        return float(fits.mean())
+
+    def _tolerance(self) -> np.ndarray:
+        return np.maximum(np.float32(self.settings.margin), 3 * self.state.spread)
+
+    def _follow(self, where: np.ndarray, image: np.ndarray, rate: np.ndarray | float) -> None:
+        """Move the surface and its spread towards the returns of some directions."""
+        state = self.state
+        difference = np.where(where, image - state.far, 0)
+        if isinstance(rate, np.ndarray):
+            spread_out = np.zeros(self.shape, np.float32)
+            spread_out[where] = rate
+            weight: np.ndarray = spread_out
+        else:
+            weight = where * np.float32(rate)
+        state.far += weight * difference
+        state.spread += weight * (np.abs(difference) - state.spread)
+        np.maximum(state.spread, _LEAST_SPREAD, out=state.spread)
+
+    def _drop_bands(self, where: np.ndarray) -> None:
+        state = self.state
+        state.low[where], state.high[where], state.thing[where] = np.inf, -np.inf, False
+
+    def _uncover(self, image: np.ndarray, beyond: np.ndarray, agrees: np.ndarray, duration: float) -> None:
+        """Replace the surface where returns have come from beyond it for some time."""
+        state = self.state
+        state.beyond_time[agrees] = 0.0
+        state.beyond_range[agrees] = NOTHING
+        if not beyond.any():
+            return
+        state.beyond_time[beyond] += np.float32(duration)
+        state.beyond_range[beyond] = np.minimum(state.beyond_range[beyond], image[beyond])
+        ripe = beyond & (state.beyond_time >= self.settings.uncover_after)
+        state.far[ripe] = state.beyond_range[ripe]
+        state.spread[ripe] = _SPREAD
+        state.beyond_time[ripe] = 0.0
+        state.beyond_range[ripe] = NOTHING
+        self._drop_bands(ripe & (state.flips < _FLIPS))
+
+    def _forget_bands(self, image: np.ndarray, agrees: np.ndarray, duration: float) -> None:
+        """Drop bands before which the surface has been seen for long."""
+        state = self.state
+        banded = np.isfinite(state.low)
+        if not banded.any():
+            return
+        shown = banded & (image > state.low - self.settings.margin) & (image < state.high + self.settings.margin)
+        state.band_unseen[shown & ~agrees] = 0.0
+        state.band_unseen += (banded & agrees) * np.float32(duration)
+        kept = np.where(state.thing, _THING_KEPT, _BAND_KEPT)
+        self._drop_bands(banded & (state.band_unseen > kept))
+
+    def _absorb(
+        self, image: np.ndarray, seen: np.ndarray, front: np.ndarray, agrees: np.ndarray, duration: float
     ) -> None:
-        """Replace the model where returns have come from beyond it for some time."""
-        time, farther = self._beyond_time.reshape(-1), self._beyond_range.reshape(-1)
-        time[cell[agrees]] = 0.0
-        farther[cell[agrees]] = _NOTHING
-        behind = cell[beyond]
-        time[behind] += np.float32(duration)
-        farther[behind] = np.minimum(farther[behind], distance[beyond])
-        ripe = behind[time[behind] >= self._uncover_after]
-        self.range.reshape(-1)[ripe] = farther[ripe]
-        self.spread.reshape(-1)[ripe] = 0.05
-        time[ripe] = 0.0
-        farther[ripe] = _NOTHING
-
-    def _absorb(self, cell: np.ndarray, distance: np.ndarray, foreground: np.ndarray, duration: float) -> None:
-        """Let what has stood before the background for very long join it."""
-        time = self._front_time.reshape(-1)
-        time[cell[~foreground]] = 0.0
-        front = cell[foreground]
-        time[front] += np.float32(duration)
-        old = time[front] >= self._absorb_after
-        self.range.reshape(-1)[front[old]] = distance[foreground][old]
-        time[front[old]] = 0.0
+        """Let what stands or flickers before the background join it, unless it has been told to be a road user."""
+        state = self.state
+        moved = front & (np.abs(image - state.front_range) > _STEADY)
+        state.front_range[moved] = image[moved]
+        state.flips *= np.float32(0.5 ** (duration / _FLIP_MEMORY))
+        state.flips += front & ~state.before
+        state.before[seen] = front[seen]
+        state.front_time[moved | agrees] = 0.0
+        state.front_time += front * np.float32(duration)
+        harmless = front & (state.road_user < _ROAD_USER)
+        limit = np.where(state.far >= NOTHING, _NEW_GROUND, self.settings.absorb_after)
+        stands = harmless & (state.front_time >= limit)
+        flickers = harmless & ~moved & (state.flips >= 2 * _FLIPS) & (state.far < NOTHING)
+        for where, thing in ((stands, True), (flickers & ~stands, False)):
+            if where.any():
+                state.low[where] = np.minimum(state.low[where], image[where])
+                state.high[where] = np.maximum(state.high[where], image[where])
+                state.band_unseen[where] = 0.0
+                state.thing[where] = thing
+                state.front_time[where] = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +15,8 @@ class Detections:
 
     ``centre``: (C, 3); ``size``: (C, 3) length, width, height; ``yaw``: (C,); ``covariance``: (C, 3, 3) of the
     centre; ``yaw_variance``: (C,); ``class_probability``: (C, 10); ``existence``: (C,); ``point_count``: (C,);
-    ``time_offset``: (C,) seconds after the scan's stamp.
+    ``time_offset``: (C,) seconds after the scan's stamp; ``posture``: (C,) uint8, POSTURE_* of
+    twin_msgs/DetectedObject, all unknown where it is not given.
     """
 
     centre: np.ndarray
@@ -27,6 +28,12 @@ class Detections:
     existence: np.ndarray
     point_count: np.ndarray
     time_offset: np.ndarray
+    posture: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+    def __post_init__(self) -> None:
+        """Fill in the posture where it is not given."""
+        if len(self.posture) != len(self.yaw):
+            object.__setattr__(self, "posture", np.zeros(len(self.yaw), np.uint8))
 
     def __len__(self) -> int:
         return len(self.yaw)

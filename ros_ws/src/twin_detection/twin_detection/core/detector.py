@@ -9,43 +9,51 @@ from scipy.spatial.transform import Rotation
 
 from twin_detection.config import STILL, LidarDetectorConfig
 from twin_detection.core import boxes, completion, existence, shape
-from twin_detection.core.background import Background
+from twin_detection.core.bev_detector import BevDetector
 from twin_detection.core.classes import classify
-from twin_detection.core.clusters import Clusters, cluster_moving, cluster_still
+from twin_detection.core.clusters import Clusters, cluster_moving
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
+from twin_detection.core.point_network import Calibration, Network
+from twin_detection.core.still_detector import StillDetector
 
 #: On the move only returns below this height make clusters, as branches hang above; what is above belongs to what is
 #: below it. Only lorries and buses are higher, metres.
 _BODY_HEIGHT = 2.2
-#: Scans of a still LiDAR between two fits of the ground.
-_GROUND_SCANS = 100
 
 
 class LidarDetector:
-    """Detects objects scan by scan; keeps a background while its platform stands still."""
+    """Detects objects scan by scan; keeps a background while its platform stands still.
 
-    def __init__(self, config: LidarDetectorConfig) -> None:
+    Args:
+        config: how objects are found.
+        network: judges clusters of a LiDAR that stands still; needed in that mode.
+        calibration: of the network's answers.
+        bev: sees scans of a moving LiDAR from above; None: its objects are found by rules.
+
+    """
+
+    def __init__(
+        self, config: LidarDetectorConfig, network: Network | None = None, calibration: Calibration | None = None,
+        bev: BevDetector | None = None,
+    ) -> None:  # fmt: skip
         """Start without background."""
         self._config = config
         rotation = Rotation.from_euler("xyz", np.radians([config.roll_deg, config.pitch_deg, 0.0]))
         self._level_from_sensor = rotation.as_matrix()
-        self._background = Background(
-            config.azimuth_bins, config.background_margin, config.background_memory, config.uncover_after,
-            config.absorb_after,
-        )  # fmt: skip
+        self.still: StillDetector | None = None
+        if config.mode == STILL:
+            if network is None:
+                raise ValueError("network: none; expected what judges the clusters of a LiDAR that stands still")
+            self.still = StillDetector(config, self._level_from_sensor, network, calibration or Calibration())
+        self._bev = bev
         self._ground: Ground | None = None
-        self._first_ns: int | None = None
-        self._last_ns: int | None = None
-        self._learning: bool = config.mode == STILL
-        self._scenery: list[np.ndarray] = []
-        self._scans = 0
         self._beams = shape.Beams(1.0, 0.01, -1.0)
 
     @property
     def learning(self) -> bool:
         """Whether the background is still being learned, and nothing is detected."""
-        return self._learning
+        return self.still is not None and self.still.learning
 
     def step(
         self, xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, stamp_ns: int
@@ -68,49 +76,27 @@ class LidarDetector:
         with np.errstate(invalid="ignore"):
             usable = np.flatnonzero((distance > config.min_range) & (distance < config.max_range))
         points = xyz[usable]
-        beams = shape.beams_of(points, ring[usable])
+        mask = np.zeros(len(xyz), bool)
+        if self.still is not None:
+            found, members = self.still.step(points, ring[usable], distance[usable], time_offset[usable], stamp_ns)
+            mask[usable[members]] = True
+            return self._from_level(found), mask
+        if not len(points):
+            return none_detected(), mask
+        beams = shape.beams_of(points, ring[usable]) if self._bev is None else self._beams
         self._beams = dataclasses.replace(beams, highest=max(beams.highest, self._beams.highest))
-        if config.mode == STILL:
-            seen = self._foreground(points, ring[usable], distance[usable], stamp_ns)
-            usable, points = usable[seen], points[seen]
         if config.roll_deg or config.pitch_deg:
             points = points @ self._level_from_sensor.T.astype(points.dtype)
-        if config.mode != STILL:
-            self._ground = Ground(points, config.sensor_height, config.max_range)
-        mask = np.zeros(len(xyz), bool)
-        if self._learning or self._ground is None or not len(points):
-            return none_detected(), mask
-        detections, members = self._detect(points, ring[usable], time_offset[usable])
+        if self._bev is not None:
+            found, own = self._bev.step(points, time_offset[usable])
+            mask[usable[own]] = True
+            return self._from_level(found), mask
+        self._ground = Ground(points, config.sensor_height, config.max_range)
+        detections, members = self._detect(points, time_offset[usable])
         mask[usable[members]] = True
         return self._from_level(detections), mask
 
-    def _foreground(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, stamp_ns: int) -> np.ndarray:
-        """Compare with the background and let it follow; return which points are foreground, (N,) bool."""
-        if self._first_ns is None or self._last_ns is None or stamp_ns < self._last_ns:
-            self._first_ns = self._last_ns = stamp_ns
-        duration = min((stamp_ns - self._last_ns) / 1e9, 1.0)
-        self._last_ns = stamp_ns
-        cell = self._background.cells(points, ring)
-        if self._learning:
-            self._background.learn(cell, distance)
-            self._scenery.append(points)
-            if (stamp_ns - self._first_ns) / 1e9 >= self._config.warm_up:
-                self._background.finish_learning()
-                self._fit_ground(np.concatenate(self._scenery[-5:]))
-                self._learning, self._scenery = False, []
-            return np.zeros(len(points), bool)
-        foreground: np.ndarray = self._background.foreground(cell, distance)
-        self._background.update(cell, distance, foreground, duration)
-        self._scans += 1
-        if self._scans % _GROUND_SCANS == 0:
-            self._fit_ground(points[~foreground])
-        return foreground
-
-    def _fit_ground(self, points: np.ndarray) -> None:
-        level = points @ self._level_from_sensor.T.astype(points.dtype)
-        self._ground = Ground(level, self._config.sensor_height, self._config.max_range)
-
-    def _detect(self, points: np.ndarray, ring: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
+    def _detect(self, points: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
         """Return what stands on the ground among (N, 3) points of the level frame, and its points' indices."""
         assert self._ground is not None
         config = self._config
@@ -119,10 +105,7 @@ class LidarDetector:
         xy, height = points[standing, :2], height[standing]
         grid = (config.cell_size, config.max_range, self._beams.spacing, config.min_points)
         low = height < _BODY_HEIGHT
-        if config.mode == STILL:
-            clusters = cluster_still(points[standing], ring[standing], ~low, *grid)
-        else:
-            clusters = cluster_moving(xy, low, *grid)
+        clusters = cluster_moving(xy, low, *grid)
         clusters = shape.trim_overhang(height, clusters, config.max_height)
         clusters = clusters.select(existence.plausible_extent(xy, clusters) & (clusters.counts >= config.min_points))
         detections = self._measure(points[standing], height, time_offset[standing], clusters)
@@ -139,9 +122,7 @@ class LidarDetector:
         up = self._level_from_sensor[:, 2].astype(points.dtype)
         sine = points @ up / np.maximum(np.linalg.norm(points, axis=1), 1e-3)
         form = shape.describe(points, height, clusters, sine, rectangles, self._beams)
-        # From a pole, looking down, what is seen of a silhouette says little.
-        solidity = None if self._config.mode == STILL else form.solidity
-        classified = classify(rectangles[:, 2], rectangles[:, 3], form.top, solidity)
+        classified = classify(rectangles[:, 2], rectangles[:, 3], form.top, form.solidity)
         whole, grown = completion.complete(rectangles, classified)
         ground = clusters.minimum(points[:, 2] - height) if len(clusters) else np.zeros(0)
         tall = np.maximum(form.top, 0.1)
@@ -153,9 +134,7 @@ class LidarDetector:
             covariance=completion.position_covariance(whole, grown, clusters.counts, 0.15),
             yaw_variance=completion.yaw_variance(rectangles, clusters.counts),
             class_probability=classified.probability,
-            existence=existence.existence(
-                rectangles, form, classified, clusters.counts, background_removed=self._config.mode == STILL
-            ),
+            existence=existence.existence(rectangles, form, classified, clusters.counts),
             point_count=clusters.counts,
             time_offset=clusters.mean(time_offset),
         )
@@ -169,5 +148,5 @@ class LidarDetector:
             centre=detections.centre @ turn.T, size=detections.size, yaw=detections.yaw,
             covariance=turn @ detections.covariance @ turn.T, yaw_variance=detections.yaw_variance,
             class_probability=detections.class_probability, existence=detections.existence,
-            point_count=detections.point_count, time_offset=detections.time_offset,
+            point_count=detections.point_count, time_offset=detections.time_offset, posture=detections.posture,
         )  # fmt: skip

@@ -25,7 +25,7 @@ def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def existence(
-    rectangles: np.ndarray, form: Shape, classified: Classified, point_count: np.ndarray, *, background_removed: bool
+    rectangles: np.ndarray, form: Shape, classified: Classified, point_count: np.ndarray
 ) -> np.ndarray:
     """Return the probability that each cluster is an object, (C,).
 
@@ -38,7 +38,6 @@ def existence(
         form: shapes of the clusters.
         classified: their classes.
         point_count: (C,).
-        background_removed: what never moved is already gone, so that little evidence is needed.
 
     """
     known = 1.0 - classified.probability[:, 0]
@@ -46,13 +45,9 @@ def existence(
     points = _ramp(np.log(np.maximum(point_count, 1)), np.log(5), np.log(40))
     floating = _ramp(form.bottom, 0.6, 1.1)
     score = 3.0 * (known - 0.6) + 1.5 * points - 2.5 * floating
-    if background_removed:
-        score += 0.8
-    else:
-        boxy = _ramp(rectangles[:, 3], 1.3, 1.8) * _ramp(form.outline, 0.4, 0.7)
-        evidence = 4.0 * (_ramp(form.solidity, 0.45, 0.75) - 0.5) + 3.5 * (_ramp(form.outline, 0.1, 0.4) - 1.0)
-        score += np.where(vehicle, evidence - 4.0 * form.cut_off * (1.0 - boxy), 0.0)
-        score -= 1.0
+    boxy = _ramp(rectangles[:, 3], 1.3, 1.8) * _ramp(form.outline, 0.4, 0.7)
+    evidence = 4.0 * (_ramp(form.solidity, 0.45, 0.75) - 0.5) + 3.5 * (_ramp(form.outline, 0.1, 0.4) - 1.0)
+    score += np.where(vehicle, evidence - 4.0 * form.cut_off * (1.0 - boxy), 0.0) - 1.0
     return np.asarray(1.0 / (1.0 + np.exp(-score)))
 
 

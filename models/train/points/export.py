@@ -1,0 +1,56 @@
+"""Writes the trained network as ONNX, and its entry in the manifest."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+import yaml
+from network import PointNetwork
+
+from twin_common.core.object_class import CLASS_NAMES
+from twin_detection.core.cluster_features import SAMPLES, SCALARS
+from twin_detection.models import MANIFEST, stamp
+
+NAME = "points"
+
+
+def export(network: PointNetwork, folder: Path, calibration: dict[str, float]) -> None:
+    """Write ``points.onnx`` and its entry in the manifest of a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{NAME}.onnx"
+    part = path.with_suffix(".part")
+    write_onnx(network, part)
+    part.replace(path)
+    _describe(folder / MANIFEST)
+    stamp(NAME, folder, **calibration)
+    print(f"written: {path.name}, {path.stat().st_size} bytes")
+
+
+def write_onnx(network: PointNetwork, path: Path) -> None:
+    """Write the network; inputs ``points`` (C, S, 3) and ``scalars`` (C, F), output ``answer`` (C, COLUMNS)."""
+    points, scalars = torch.zeros(2, SAMPLES, 3), torch.zeros(2, len(SCALARS))
+    names = {"points": {0: "clusters"}, "scalars": {0: "clusters"}, "answer": {0: "clusters"}}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network.eval(), (points, scalars), str(path), input_names=["points", "scalars"], output_names=["answer"],
+            dynamic_axes=names, opset_version=17, dynamo=False,
+        )  # fmt: skip
+
+
+def _describe(path: Path) -> None:
+    """Put a description in the manifest, which ``stamp`` completes; everything else in it stays."""
+    content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
+    described = {
+        "file": f"{NAME}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
+        "made": "python models/train/points/train.py --seed 0", "sha256": "-", "bytes": 1,
+        "classes": [*CLASS_NAMES, "nothing", "several"],
+    }  # fmt: skip
+    content["models"][NAME] = content["models"].get(NAME, {}) | described
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    part.replace(path)

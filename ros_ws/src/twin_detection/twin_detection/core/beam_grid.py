@@ -1,0 +1,63 @@
+"""The directions of a still LiDAR as an image: one row per laser, one column per firing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_FEWEST, _MOST = 90, 8192
+
+
+@dataclass(frozen=True, slots=True)
+class BeamGrid:
+    """Rows of lasers and columns of azimuth; ``phase``: (R,) where in a column each laser fires, in columns."""
+
+    columns: int
+    phase: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.phase), self.columns
+
+    def cells(self, xyz: np.ndarray, ring: np.ndarray) -> np.ndarray:
+        """Return the direction of (N, 3) points of (N,) lasers as flat indices, (N,) int32.
+
+        Raises:
+            ValueError: a laser that the grid has not.
+
+        """
+        highest = int(ring.max()) if len(ring) else 0
+        if highest >= len(self.phase):
+            raise ValueError(f"ring: {highest}; the background was learned with {len(self.phase)} rings")
+        turn = np.arctan2(xyz[:, 1], xyz[:, 0])
+        turn *= np.float32(self.columns / (2 * np.pi))
+        turn -= self.phase[ring]
+        column = np.rint(turn, out=turn).astype(np.int32)
+        column %= np.int32(self.columns)
+        column += ring.astype(np.int32) * np.int32(self.columns)
+        return np.asarray(column)
+
+
+def grid_of(xyz: np.ndarray, ring: np.ndarray, columns: int = 0) -> BeamGrid:
+    """Return the grid of a scan: its columns from the usual step between the returns of its fullest laser.
+
+    Args:
+        xyz: (N, 3) returns, sensor frame, metres.
+        ring: (N,) laser of each, counted from 0.
+        columns: of a turn; 0: as the scan shows.
+
+    """
+    counts = np.bincount(ring) if len(ring) else np.zeros(1, int)
+    turn = np.arctan2(xyz[:, 1], xyz[:, 0]).astype(np.float64) / (2 * np.pi)
+    if not columns:
+        fullest = np.sort(turn[ring == counts.argmax()])
+        step = np.diff(fullest)
+        step = step[step > 1 / (2 * _MOST)]
+        columns = int(np.clip(round(1 / float(np.median(step))), _FEWEST, _MOST)) if len(step) else _FEWEST
+    angle = turn * columns * 2 * np.pi
+    rings = len(counts)
+    east = np.bincount(ring, weights=np.cos(angle), minlength=rings)
+    north = np.bincount(ring, weights=np.sin(angle), minlength=rings)
+    return BeamGrid(columns, (np.arctan2(north, east) / (2 * np.pi)).astype(np.float32))

@@ -1,0 +1,266 @@
+"""Finds objects before the background of a LiDAR that stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twin_detection.config import LidarDetectorConfig
+from twin_detection.core import point_network, splitting
+from twin_detection.core.background import Background, BackgroundSettings
+from twin_detection.core.beam_grid import BeamGrid, grid_of
+from twin_detection.core.classes import COUNT, DEBRIS, PEDESTRIAN, UNKNOWN
+from twin_detection.core.cluster_features import Beams, ClusterFeatures, features_of
+from twin_detection.core.clusters import Clusters, cluster_still
+from twin_detection.core.detections import Detections, none_detected
+from twin_detection.core.existence import parts_of_vehicles
+from twin_detection.core.ground import Ground
+from twin_detection.core.isolated import supported
+from twin_detection.core.point_network import SEVERAL, Calibration, Estimates, Network
+from twin_detection.core.shape import trim_overhang
+
+#: Only lorries and buses have returns above this height, metres.
+_TALL = 2.2
+#: Scans between two fits of the ground.
+_GROUND_SCANS = 100
+#: Standard deviation of the height of a centre, metres.
+_HEIGHT_SPREAD = 0.12
+#: A stored background that explains less of the first scan is of another place.
+_LEAST_AGREEMENT = 0.6
+#: Largest extent of one object, metres: buses.
+_MAX_EXTENT = 16.0
+_MOST_CLUSTERS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Foreground that stands on the ground, parted: ``points`` (N, 3) level frame; ``height``, ``ring`` (N,);
+    ``index``: (N,) which of the given returns; ``clusters`` of these points."""  # fmt: skip
+
+    points: np.ndarray
+    height: np.ndarray
+    ring: np.ndarray
+    index: np.ndarray
+    clusters: Clusters
+
+
+@dataclass(slots=True)
+class StillDetector:
+    """Learns the background, and judges what stands before it.
+
+    Args:
+        config: of the detector.
+        level_from_sensor: (3, 3) rotation.
+        network: what judges clusters; (C, S, 3) points and (C, F) scalars to (C, COLUMNS).
+        calibration: of its answers.
+
+    """
+
+    config: LidarDetectorConfig
+    level_from_sensor: np.ndarray
+    network: Network
+    calibration: Calibration = field(default_factory=Calibration)
+    problem: str | None = field(init=False, default=None)
+    background: Background | None = field(init=False, default=None)
+    grid: BeamGrid | None = field(init=False, default=None)
+    beams: Beams = field(init=False)
+    _ground: Ground | None = field(init=False, default=None)
+    _first_ns: int | None = field(init=False, default=None)
+    _last_ns: int | None = field(init=False, default=None)
+    _learning: bool = field(init=False, default=True)
+    _unproven: bool = field(init=False, default=False)
+    _scenery: list[np.ndarray] = field(init=False, default_factory=list)
+    _scans: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Start without background."""
+        self.beams = Beams(0.006, np.full(1, 0.007))
+
+    @property
+    def learning(self) -> bool:
+        """Whether the background is still being learned, and nothing is detected."""
+        return self._learning
+
+    def adopt(self, grid: BeamGrid, background: Background, gaps: np.ndarray) -> None:
+        """Begin with a background that was learned before; the first scan has to agree with it."""
+        self.grid, self.background = grid, background
+        self.beams = Beams(2 * np.pi / grid.columns, gaps)
+        self._learning, self._unproven = False, True
+
+    def step(
+        self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, time_offset: np.ndarray, stamp_ns: int
+    ) -> tuple[Detections, np.ndarray]:
+        """Return the objects of one scan in the level frame, and the indices of their points.
+
+        Args:
+            points: (N, 3) float32 returns within range, sensor frame, metres.
+            ring: (N,) laser of each.
+            distance: (N,) metres.
+            time_offset: (N,) seconds after the stamp.
+            stamp_ns: time of the scan.
+
+        """
+        none = none_detected(), np.zeros(0, np.int64)
+        duration = self._duration(stamp_ns)
+        if not len(points):
+            return none
+        if self._unproven:
+            self._prove(points, ring, distance)
+        if self._learning:
+            self.learn(points, ring, distance, stamp_ns)
+            return none
+        cell, front = self.front(points, ring, distance)
+        self._follow(points, distance, cell, front, duration)
+        segments = self.segments(points, ring, front)
+        estimates, features, clusters = self._judged(segments)
+        self._note(segments, clusters, estimates, cell, front, duration)
+        detections = self._detections(estimates, clusters, segments, time_offset)
+        keep = self._kept(detections)
+        return detections.select(keep), segments.index[clusters.select(keep).order]
+
+    def _duration(self, stamp_ns: int) -> float:
+        if self._first_ns is None or self._last_ns is None or stamp_ns < self._last_ns:
+            self._first_ns = self._last_ns = stamp_ns
+        duration = min((stamp_ns - self._last_ns) / 1e9, 1.0)
+        self._last_ns = stamp_ns
+        return duration
+
+    def learn(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, stamp_ns: int) -> None:
+        """Take one scan of the warm-up into account, and end it when it is over."""
+        assert self._first_ns is not None
+        if self.grid is None or self.background is None or int(ring.max()) >= len(self.grid.phase):
+            self.grid = grid_of(points, ring, self.config.azimuth_bins)
+            self.background = Background(self.grid.shape, self._settings())
+            self.beams = Beams(2 * np.pi / self.grid.columns, laser_gaps(points, ring))
+        self.background.learn(self.background.image(self.grid.cells(points, ring), distance))
+        self._scenery.append(points)
+        if (stamp_ns - self._first_ns) / 1e9 >= self.config.warm_up:
+            self.background.finish_learning()
+            self._fit_ground(np.concatenate(self._scenery[-5:]))
+            self._learning, self._scenery = False, []
+
+    def _settings(self) -> BackgroundSettings:
+        config = self.config
+        return BackgroundSettings(
+            config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
+        )
+
+    def _prove(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> None:
+        """Compare the first scan with the stored background; learn anew where they do not agree."""
+        assert self.grid is not None and self.background is not None
+        self._unproven = False
+        share = 0.0
+        if int(ring.max()) < len(self.grid.phase):
+            share = self.background.agreement(self.grid.cells(points, ring), distance)
+        if share >= _LEAST_AGREEMENT:
+            self._fit_ground(points)
+            return
+        self.problem = f"background: the stored one explains {share:.0%} of a scan; learned anew"
+        self.grid, self.background, self._learning = None, None, True
+        self._first_ns = self._last_ns
+
+    def front(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the direction of each return, (N,), and the indices of those of surfaces before the background."""
+        assert self.grid is not None and self.background is not None
+        cell = self.grid.cells(points, ring)
+        before = np.flatnonzero(self.background.foreground(cell, distance))
+        return cell, before[supported(cell[before], distance[before], self.grid.shape)]
+
+    def _follow(self, points: np.ndarray, distance: np.ndarray, cell: np.ndarray, front: np.ndarray, duration: float) -> None:
+        """Let the background follow the scene by one scan."""
+        assert self.background is not None
+        shown = np.zeros(self.background.shape, bool)
+        shown.reshape(-1)[cell[front]] = True
+        self.background.update(self.background.image(cell, distance), shown, duration)
+        self._scans += 1
+        if self._scans % _GROUND_SCANS == 0:
+            kept = np.ones(len(points), bool)
+            kept[front] = False
+            self._fit_ground(points[kept])
+
+    def _fit_ground(self, points: np.ndarray) -> None:
+        level = points @ self.level_from_sensor.T.astype(points.dtype)
+        self._ground = Ground(level, self.config.sensor_height, self.config.max_range)
+
+    def segments(self, points: np.ndarray, ring: np.ndarray, front: np.ndarray) -> Segments:
+        """Return what stands on the ground among the returns ``front``, parted into clusters."""
+        assert self._ground is not None
+        config = self.config
+        level = points[front] @ self.level_from_sensor.T.astype(points.dtype)
+        height = self._ground.above(level)
+        standing = np.flatnonzero((height > config.lowest) & (height < config.max_height))
+        level, height, rings = level[standing], height[standing], ring[front[standing]]
+        clusters = cluster_still(
+            level, rings, height > _TALL, config.cell_size, config.max_range, self.beams.step, config.min_points
+        )
+        clusters = trim_overhang(height, clusters, config.max_height)
+        clusters = clusters.select(clusters.counts >= config.min_points)
+        return Segments(level, height, rings, front[standing], clusters)
+
+    def features(self, segments: Segments, clusters: Clusters) -> ClusterFeatures:
+        """Return what the network is told of clusters."""
+        return features_of(segments.points, segments.height, segments.ring, clusters, self.beams)
+
+    def _judged(self, segments: Segments) -> tuple[Estimates, ClusterFeatures, Clusters]:
+        """Return what the network says of all clusters, after parting those that hold several objects."""
+        clusters = segments.clusters
+        features = self.features(segments, clusters)
+        found = point_network.estimate(self.network, features, self.calibration)
+        large = np.hypot(features.scalars[:, 5], features.scalars[:, 6]) > _MAX_EXTENT
+        mixed = large | (found.probability[:, SEVERAL] > self.config.split_above)
+        if not mixed.any():
+            return found, features, clusters
+        parts = splitting.split(segments.points[:, :2], segments.height, clusters, np.flatnonzero(mixed))
+        parts = parts.select(parts.counts >= self.config.min_points)
+        clusters = splitting.joined(clusters.select(~mixed), parts)
+        features = self.features(segments, clusters)
+        return point_network.estimate(self.network, features, self.calibration), features, clusters
+
+    def _note(
+        self, segments: Segments, clusters: Clusters, estimates: Estimates, cell: np.ndarray, front: np.ndarray,
+        duration: float,
+    ) -> None:  # fmt: skip
+        """Tell the background which directions show road users."""
+        assert self.background is not None
+        user = np.zeros(len(cell), np.float32)
+        harmless = estimates.classes[:, [UNKNOWN, DEBRIS]].sum(axis=1)
+        members = segments.index[clusters.order]
+        user[members] = np.repeat(estimates.existence * (1.0 - harmless), clusters.counts)
+        self.background.judge(cell[front], user[front], duration)
+
+    def _detections(
+        self, found: Estimates, clusters: Clusters, segments: Segments, time_offset: np.ndarray
+    ) -> Detections:
+        if not len(found):
+            return none_detected()
+        covariance = np.zeros((len(found), 3, 3))
+        covariance[:, :2, :2] = found.covariance
+        covariance[:, 2, 2] = _HEIGHT_SPREAD**2
+        classes = found.classes
+        person = classes.argmax(axis=1) == PEDESTRIAN
+        posture = np.where(person, 1 + found.posture.argmax(axis=1), 0)
+        assert classes.shape[1] == COUNT
+        return Detections(
+            centre=found.centre, size=found.size, yaw=found.yaw, covariance=covariance, yaw_variance=found.yaw_variance,
+            class_probability=classes, existence=found.existence, point_count=clusters.counts,
+            time_offset=clusters.mean(time_offset[segments.index]), posture=posture.astype(np.uint8),
+        )  # fmt: skip
+
+    def _kept(self, detections: Detections) -> np.ndarray:
+        keep = detections.existence >= self.config.min_existence
+        keep &= np.hypot(detections.size[:, 0], detections.size[:, 1]) < _MAX_EXTENT
+        keep[keep] = ~parts_of_vehicles(detections.select(keep))
+        return np.asarray(keep)
+
+
+def laser_gaps(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """Return the angle from each laser to the next, (R,) radians, from (N, 3) returns of (N,) lasers."""
+    elevation = np.arctan2(points[:, 2], np.hypot(points[:, 0], points[:, 1]))
+    counts = np.bincount(ring)
+    mean = np.bincount(ring, weights=elevation) / np.maximum(counts, 1)
+    used = np.flatnonzero(counts)
+    if len(used) < 2:
+        return np.full(len(counts), 0.007)
+    gaps = np.abs(np.gradient(mean[used], used.astype(float)))
+    return np.asarray(np.clip(np.interp(np.arange(len(counts)), used, gaps), 1e-4, 0.2))

@@ -1,0 +1,1 @@
+"""Scores detectors on simulated scenes with known truth."""
