@@ -29,7 +29,5 @@ def write_onnx(network: BevNetwork, grid: BevGrid, path: Path) -> None:
 
 def write_calibration(calibration: BevCalibration, path: Path) -> None:
     """Write a calibration as JSON, as the manifest keeps it."""
-    values = {
-        name: np.round(getattr(calibration, name), 4).tolist() for name in calibration.__dataclass_fields__
-    }
+    values = {name: np.round(getattr(calibration, name), 4).tolist() for name in calibration.__dataclass_fields__}
     path.write_text(json.dumps(values, indent=1) + "\n")

@@ -33,13 +33,11 @@ class _Residual(nn.Module):
 class BevNetwork(nn.Module):
     """Answers at every second cell: scores of the classes and boxes, as core/bev_decode.py reads them."""
 
-    def __init__(self, cells: int) -> None:
-        """Make the layers for images of ``cells`` along an edge."""
+    def __init__(self) -> None:
+        """Make the layers."""
         super().__init__()
         fine, middle, coarse = WIDTHS
-        place = (torch.arange(cells) + 0.5) / cells * 2 - 1
-        self.register_buffer("range", torch.hypot(place[:, None], place[None])[None, None], persistent=False)
-        self.stem = _convolution(CHANNELS + 1, fine, 2)
+        self.stem = _convolution(CHANNELS, fine, 2)
         self.down = nn.Sequential(_convolution(fine, middle, 2), _Residual(middle))
         self.deep = nn.Sequential(_convolution(middle, coarse, 2), _Residual(coarse), _Residual(coarse))
         self.lift = nn.Conv2d(coarse, middle, 1)
@@ -54,7 +52,7 @@ class BevNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (B, 7, n, n) and boxes (B, BOX_CHANNELS, n, n) of images (B, CHANNELS, 2n, 2n)."""
-        fine = self.stem(torch.cat([image, self.range.expand(len(image), -1, -1, -1)], dim=1))  # type: ignore[operator]
+        fine = self.stem(image)
         middle = self.down(fine)
         middle = self.join(middle + self.up(self.lift(self.deep(middle))))
         fine = self.last(fine + self.up(self.raise_(middle)))
@@ -87,7 +85,8 @@ def loss(
     change (Kendall and Gal 2017, eq. 8, with the error detached).
 
     Args:
-        logits, box: of the network.
+        logits: (B, 7, n, n) of the network.
+        box: (B, BOX_CHANNELS, n, n) of the network.
         heat: (B, 7, n, n) wanted scores, 1 at centres.
         weight: (B, n, n) 0 where an object is too faint to be asked for.
         target: (B, 7, n, n) the first channels of a box.

@@ -17,7 +17,7 @@ from twin_sim.core.body_atlas import BodyAtlas
 from twin_sim.core.frame import Frame, Weather
 from twin_sim.core.lidar import VehicleLidar
 from twin_sim.core.lidar_models import PERIOD_NS, LidarModel, lidar_model
-from twin_sim.core.scenery import near, parked_actors
+from twin_sim.core.scenery import parked_actors
 from twin_sim.core.still_scene import StillScene
 from twin_sim.scenario import load_scenario
 from twin_sim.scenery_cache import cached_scenery

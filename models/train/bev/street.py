@@ -83,7 +83,11 @@ class Street:
             return False
         self.taken += [(float(a), float(b), radius) for a, b in spots]
         row = np.zeros(1, ACTOR)
-        row["actor_id"], row["classification"], row["appearance"] = len(self.rows) + 1, _KINDS[kind], rng.integers(1 << 30)
+        row["actor_id"], row["classification"], row["appearance"] = (
+            len(self.rows) + 1,
+            _KINDS[kind],
+            rng.integers(1 << 30),
+        )
         row["x"], row["y"], row["z"], row["yaw"] = x, y, z, yaw
         row["length"], row["width"], row["height"] = length, width, height
         row["velocity_x"], row["velocity_y"] = speed * np.cos(yaw), speed * np.sin(yaw)
@@ -265,7 +269,10 @@ def _people(street: Street, half: float, fronts: np.ndarray) -> None:
     for _ in range(int(rng.integers(2, 26))):
         sign = float(rng.choice([1.0, -1.0]))
         edge = max(half + 0.6, float(fronts[0 if sign > 0 else 1]) - 0.5)
-        x, y = float(rng.uniform(-50, 50)), sign * float(rng.uniform(half * (0.2 if rng.random() < 0.2 else 1.05), edge))
+        x, y = (
+            float(rng.uniform(-50, 50)),
+            sign * float(rng.uniform(half * (0.2 if rng.random() < 0.2 else 1.05), edge)),
+        )
         yaw = float(rng.choice([0.0, np.pi, rng.uniform(-np.pi, np.pi)]))
         speed = float(rng.choice([0.0, rng.uniform(0.5, 1.8), rng.uniform(2.3, 3.5)], p=[0.25, 0.65, 0.1]))
         kind = str(rng.choice(["pedestrian", "bicycle", "scooter"], p=[0.8, 0.12, 0.08]))
@@ -274,5 +281,3 @@ def _people(street: Street, half: float, fronts: np.ndarray) -> None:
         height = KERB if abs(y) > half else 0.0
         for _ in range(int(rng.choice([1, 2, 4], p=[0.7, 0.2, 0.1])) if kind == "pedestrian" else 1):
             street.add(kind, x + float(rng.normal(0, 0.6)), y + float(rng.normal(0, 0.6)), yaw, speed, height)
-
-

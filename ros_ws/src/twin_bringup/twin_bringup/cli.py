@@ -47,7 +47,8 @@ def _test(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from twin_behavior.evaluation import evaluate_behavior
     from twin_prediction.evaluation import evaluate_prediction
-    from twin_replay.evaluation import evaluate_detection, evaluate_tracking
+    from twin_replay.detection_evaluation import evaluate_detection
+    from twin_replay.evaluation import evaluate_tracking
     from twin_sim.evaluation import evaluate_sim
 
     score = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin_replay import evaluation
+from twin_replay import detection_evaluation, evaluation
 from twin_replay.core import kitti
 
 REAL = Path(__file__).resolve().parents[5] / "shared/data/kitti_tracking"
@@ -43,16 +43,19 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_detection_on_a_made_street(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    metrics = evaluation.evaluate_detection(street, tmp_path)
-    assert metrics["ours"]["recall"] == 1.0 and metrics["ours"]["precision"] == 1.0
-    assert metrics["ours"]["position_error"] < 0.4
+    metrics = detection_evaluation.evaluate_detection(street, tmp_path)
+    rules = metrics[detection_evaluation.RULES]
+    assert rules["recall"] == 1.0 and rules["precision"] == 1.0 and rules["ap"] == 1.0
+    assert rules["position_error"] < 0.4
+    assert metrics[detection_evaluation.LEARNED]["recall"] > 0.8
+    assert detection_evaluation.POINT_RCNN not in metrics
     assert json.loads((tmp_path / "metrics.json").read_text())["sequences"] == ["0042"]
-    rows = kitti.read_labels(tmp_path / "ours/data/0042.txt")
-    cars = rows.select(rows.kind == "Car")
-    assert set(cars.frame) == set(range(FRAMES)) and (cars.score > 0.5).all()
-    assert (tmp_path / "baseline/data/0042.txt").is_file()
+    rows = kitti.read_labels(tmp_path / "rules/data/0042.txt")
+    cars = rows.select((rows.kind == "Car") & (rows.score > 0.5))
+    assert set(cars.frame) == set(range(FRAMES))
+    assert (tmp_path / "dbscan/data/0042.txt").is_file() and (tmp_path / "learned/data/0042.txt").is_file()
     printed = capsys.readouterr().out
-    assert "recall" in printed and "baseline" in printed and "Car and Van, within 40 m" in printed
+    assert "recall" in printed and "DBSCAN" in printed and "Car and Van, within 40 m" in printed
 
 
 def test_tracking_on_a_made_street(street: Path, tmp_path: Path) -> None:
@@ -66,16 +69,18 @@ def test_tracking_on_a_made_street(street: Path, tmp_path: Path) -> None:
 
 def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
     with pytest.raises(kitti.KittiError, match="velodyne: no such folder"):
-        evaluation.evaluate_detection(tmp_path, tmp_path / "out")
+        detection_evaluation.evaluate_detection(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.realdata
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent: the KITTI tracking recordings are not here")
 def test_real_cars_are_found_and_followed(tmp_path: Path) -> None:
-    found = evaluation.evaluate_detection(REAL, tmp_path / "detection", ["0000"])
-    assert found["ours"]["recall"] >= 0.85 and found["ours"]["precision"] >= 0.6
-    assert found["ours"]["f1"] > found["baseline"]["f1"]
+    found = detection_evaluation.evaluate_detection(REAL, tmp_path / "detection", ["0000"])
+    rules, learned = found[detection_evaluation.RULES], found[detection_evaluation.LEARNED]
+    assert rules["recall"] >= 0.85 and rules["precision"] >= 0.6
+    assert learned["best_f1"] > found[detection_evaluation.DBSCAN]["best_f1"]
+    assert detection_evaluation.POINT_RCNN in found and list((tmp_path / "detection/misses").glob("*.png"))
     followed = evaluation.evaluate_tracking(REAL, tmp_path / "tracking", ["0000"])
     assert followed["ours"]["mota"] > followed["baseline"]["mota"] and followed["ours"]["mota"] > 0.5
     assert followed["ours"]["id_switches"] <= 3 and followed["ours"]["idf1"] > 0.6

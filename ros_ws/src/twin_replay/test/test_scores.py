@@ -6,7 +6,14 @@ import pytest
 
 from twin_replay.baselines import DbscanDetector, NearestNeighbourTracker
 from twin_replay.core import kitti
-from twin_replay.core.detection_scores import match_frame, summarize
+from twin_replay.core.detection_scores import (
+    RankedFrame,
+    average_precision,
+    best_level,
+    match_frame,
+    rank_frame,
+    summarize,
+)
 from twin_replay.core.protocol import Protocol, count_points, frame_truth, judged
 from twin_replay.core.tracking_scores import TrackingJudge
 
@@ -54,6 +61,29 @@ def test_nothing_to_score_is_not_a_number() -> None:
     assert np.isnan(scores.recall) and np.isnan(scores.precision) and scores.hits == 0
     with pytest.raises(ValueError, match="expected"):
         match_frame(np.zeros((2, 3)), yes(2), NONE, np.zeros(0, bool), 1.0)
+
+
+def test_average_precision_by_hand() -> None:
+    # Right, wrong, right, and a label that nobody finds: precision 1, 1/2, 2/3 at recall 1/3, 1/3, 2/3.
+    frames = [
+        RankedFrame(np.array([0.9, 0.7]), np.array([True, False]), 1),
+        RankedFrame(np.array([0.5]), np.ones(1, bool), 2),
+    ]
+    assert average_precision(frames) == pytest.approx(1 / 3 + 1 / 3 * 2 / 3)
+    best = best_level(frames)
+    assert best.f1 == pytest.approx(2 * 2 / (3 + 3)) and best.level == 0.5
+    assert average_precision([RankedFrame(np.zeros(0), np.zeros(0, bool), 1)]) == 0.0
+    assert np.isnan(average_precision([])) and np.isnan(best_level([]).f1)
+
+
+def test_the_better_finding_takes_the_label_and_unasked_labels_take_theirs() -> None:
+    truth, must = np.array([[0.0, 0], [10, 0]]), np.array([True, False])
+    found = np.array([[0.1, 0], [0.4, 0], [10.1, 0], [30, 0], [40, 0]])
+    score, judged_ = np.array([0.3, 0.8, 0.9, 0.7, 0.6]), np.array([True, True, True, True, False])
+    frame = rank_frame(truth, must, found, score, judged_, 1.0)
+    assert dict(zip(frame.score.tolist(), frame.hit.tolist(), strict=True)) == {0.8: True, 0.3: False, 0.7: False}
+    assert frame.wanted == 1
+    assert len(rank_frame(NONE, np.zeros(0, bool), found, score, judged_, 1.0).score) == 4
 
 
 def add(judge: TrackingJudge, truth: dict[int, float], tracks: dict[int, float]) -> None:

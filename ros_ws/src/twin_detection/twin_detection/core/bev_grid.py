@@ -7,6 +7,7 @@ points are there; intensities, which every maker scales in his own way, are left
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from twin_detection.core.ground import Ground
 
 #: Edges of the slices of height above the ground, metres; the lowest holds the ground itself.
 SLICES = (-0.4, 0.2, 0.5, 0.85, 1.25, 1.7, 2.3, 4.0)
-#: Channels: a slice each, the top, all points.
-CHANNELS = len(SLICES) + 1
+#: Channels: a slice each, the top, all points, the distance from the sensor.
+CHANNELS = len(SLICES) + 2
 _STEP = 0.05  # of heights when slices are looked up, metres
 _MANY = 15  # points in a cell beyond which more say nothing
 _LEVELS = (np.log1p(np.arange(_MANY + 1)) / np.log1p(_MANY)).astype(np.float32)
@@ -56,10 +57,18 @@ class BevGrid:
         image = np.zeros((CHANNELS, size * size), np.float32)
         count = np.bincount(layer * np.int32(size * size) + cell, minlength=(len(SLICES) - 1) * size * size)
         count = count.reshape(len(SLICES) - 1, -1)
-        image[:-2] = _LEVELS[np.minimum(count, _MANY)]
-        image[-1] = _LEVELS[np.minimum(count[1:].sum(axis=0), _MANY)]
-        np.maximum.at(image[-2], cell, (up * (1 / SLICES[-1])).astype(np.float32))
+        image[:-3] = _LEVELS[np.minimum(count, _MANY)]
+        image[-2] = _LEVELS[np.minimum(count[1:].sum(axis=0), _MANY)]
+        np.maximum.at(image[-3], cell, (up * (1 / SLICES[-1])).astype(np.float32))
+        image[-1] = _distances(size)
         return image.reshape(CHANNELS, size, size)
+
+
+@lru_cache(maxsize=2)
+def _distances(size: int) -> np.ndarray:
+    """Return the distance of each cell from the middle, in lengths of half the edge, (size * size,) float32."""
+    place = (np.arange(size) + 0.5) / size * 2 - 1
+    return np.hypot(place[:, None], place[None]).astype(np.float32).reshape(-1)
 
 
 def scan_image(points: np.ndarray, sensor_height: float, grid: BevGrid) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,134 @@
+"""Finds objects of a moving LiDAR's scan with a learned network that sees it from above."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from twin_common.core.object_class import ObjectClass
+from twin_detection.core.bev_decode import CLASSES, STRIDE, BevBoxes, BevCalibration, decode
+from twin_detection.core.bev_grid import BevGrid, scan_image
+from twin_detection.core.detections import Detections, none_detected
+
+#: Points of an object lie in its box made larger by this, and above its foot by as much, metres.
+_MARGIN, _FOOT = 0.15, 0.15
+#: Standard deviation of the height of a centre, metres.
+_HEIGHT_SPREAD = 0.15
+
+
+class Answers(Protocol):
+    """A session of onnxruntime, or what does the same."""
+
+    def run(self, output_names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Return the outputs ``peak``, ``heat`` and ``box`` for the input ``image``."""
+
+
+class BevDetector:
+    """Objects of one scan after another; keeps nothing between them.
+
+    Args:
+        network: the model ``bev``.
+        calibration: of this network.
+        sensor_height: above the ground below it, metres.
+        min_existence: less probable objects are not reported.
+        grid: what the network was trained on.
+
+    """
+
+    def __init__(
+        self, network: Answers, calibration: BevCalibration, sensor_height: float, min_existence: float,
+        grid: BevGrid | None = None,
+    ) -> None:  # fmt: skip
+        """Keep the network."""
+        self._network, self._calibration = network, calibration
+        self._sensor_height, self._min_existence = sensor_height, min_existence
+        self._grid = grid or BevGrid()
+
+    def step(self, points: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
+        """Return the objects, level frame, and which points are theirs, (N,) bool.
+
+        Args:
+            points: (N, 3) float32, metres, level frame with the sensor at the origin, finite.
+            time_offset: (N,) seconds after the stamp.
+
+        """
+        if points.ndim != 2 or points.shape[1] != 3 or time_offset.shape != (len(points),):
+            raise ValueError(
+                f"points, time_offset: expected (N, 3) and (N,), got {points.shape} and {time_offset.shape}"
+            )
+        members = np.zeros(len(points), bool)
+        if not len(points):
+            return none_detected(), members
+        image, height = scan_image(points, self._sensor_height, self._grid)
+        peak, heat, box = self._network.run(["peak", "heat", "box"], {"image": image})
+        boxes = decode(peak, heat, box, self._grid.reach, STRIDE * self._grid.cell, self._calibration)
+        existence = self._calibration.to_existence(boxes.score, boxes.group)
+        sure = existence >= self._min_existence
+        return self._detections(boxes.select(sure), existence[sure], points, height, time_offset, members)
+
+    def _detections(
+        self, boxes: BevBoxes, existence: np.ndarray, points: np.ndarray, height: np.ndarray, time_offset: np.ndarray,
+        members: np.ndarray,
+    ) -> tuple[Detections, np.ndarray]:  # fmt: skip
+        """Let the boxes stand on the ground, and count their points."""
+        standing = np.flatnonzero(height > _FOOT)
+        standing = standing[np.argsort(points[standing, 0], kind="stable")]
+        along = points[standing, 0]
+        count, late = np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
+        foot = np.full(len(boxes), -self._sensor_height)
+        for i, own in enumerate(_own_points(boxes, along, points[standing])):
+            inside = standing[own]
+            inside = inside[height[inside] < boxes.size[i, 2] + _MARGIN]
+            members[inside] = True
+            count[i] = len(inside)
+            if len(inside):
+                late[i] = time_offset[inside].mean()
+                foot[i] = np.median(points[inside, 2] - height[inside])
+        kept = count > 0
+        boxes = boxes.select(kept)
+        return Detections(
+            centre=np.column_stack([boxes.centre, foot[kept] + boxes.size[:, 2] / 2]),
+            size=boxes.size,
+            yaw=boxes.yaw,
+            covariance=_covariance(boxes),
+            yaw_variance=boxes.yaw_variance,
+            class_probability=_ten_classes(boxes.class_score),
+            existence=existence[kept],
+            point_count=count[kept],
+            time_offset=late[kept],
+        ), members
+
+
+def _own_points(boxes: BevBoxes, along: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
+    """Return the indices of the points within each box seen from above; ``points`` (N, 3) are sorted by x, (N,)."""
+    half = boxes.size[:, :2] / 2 + _MARGIN
+    radius = np.hypot(*half.T)
+    first = np.searchsorted(along, boxes.centre[:, 0] - radius)
+    last = np.searchsorted(along, boxes.centre[:, 0] + radius)
+    cos, sin = np.cos(boxes.yaw), np.sin(boxes.yaw)
+    found = []
+    for i in range(len(boxes)):
+        near = points[first[i] : last[i], :2] - boxes.centre[i]
+        u, v = near[:, 0] * cos[i] + near[:, 1] * sin[i], near[:, 1] * cos[i] - near[:, 0] * sin[i]
+        found.append(first[i] + np.flatnonzero((np.abs(u) < half[i, 0]) & (np.abs(v) < half[i, 1])))
+    return found
+
+
+def _covariance(boxes: BevBoxes) -> np.ndarray:
+    """Return the covariance of the centres, (D, 3, 3), m², from the variances along and across."""
+    cos, sin = np.cos(boxes.yaw), np.sin(boxes.yaw)
+    along, across = boxes.variance.T
+    covariance = np.zeros((len(boxes), 3, 3))
+    covariance[:, 0, 0] = along * cos**2 + across * sin**2
+    covariance[:, 1, 1] = along * sin**2 + across * cos**2
+    covariance[:, 0, 1] = covariance[:, 1, 0] = (along - across) * sin * cos
+    covariance[:, 2, 2] = _HEIGHT_SPREAD**2
+    return covariance
+
+
+def _ten_classes(class_score: np.ndarray) -> np.ndarray:
+    """Return the probabilities of all classes, (D, 10), of the seven that the network knows."""
+    probability = np.zeros((len(class_score), len(ObjectClass)))
+    probability[:, list(CLASSES)] = class_score
+    return probability
