@@ -19,6 +19,47 @@ class FusionConfig(Config):
     )
     position_sigma: float = setting(0.03, "m", "error of the platform's position", low=0.0, high=5.0)
     yaw_sigma: float = setting(0.003, "rad", "error of the platform's heading", low=0.0, high=0.5)
+    deskewed: bool = setting(
+        False, doc="detections of a moving platform are given where its sensor is at the stamp, not at their own times"
+    )
+    district: str = setting("", doc="district file, for where the road is; filled in by the graph")
+    kerb: float = setting(0.15, "m", "how much higher than the road all other ground is", low=0.0, high=1.0)
+
+    camera_wait: float = setting(
+        0.02, "s", "how long a scan waits for a frame that is due by then; 0: never", low=0.0, high=0.2
+    )
+    camera_offset: float = setting(0.0, "s", "added to the camera's stamps: its clock or delay", low=-1.0, high=1.0)
+    camera_memory: float = setting(
+        0.5, "s", "how long what a frame says of an object counts, fading", low=0.1, high=3.0
+    )
+    camera_weight: float = setting(0.8, "", "exponent of the camera's class probabilities", low=0.0, high=1.0)
+    lidar_weight: float = setting(
+        0.8, "", "exponent of the LiDAR's class probabilities where the camera has some", low=0.0, high=1.0
+    )
+    max_elapsed: float = setting(
+        0.12, "s", "the camera's place of an object counts if it is not older", low=0.0, high=1.0
+    )
+    view_bias: float = setting(
+        0.05, "", "error of a LiDAR's centre that comes from seeing one side only, as a share of the extent",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    silence: float = setting(
+        0.5, "s", "a sensor silent for longer is lost; the other goes on alone", low=0.2, high=10.0
+    )
+    pixel_sigma: float = setting(1.0, "px", "error of an edge of a box in the image", low=0.1, high=20.0)
+    box_sigma: float = setting(0.02, "", "the same as a share of the box", low=0.0, high=0.3)
+    camera_angle_sigma: float = setting(0.001, "rad", "error of the camera's roll and pitch", low=0.0, high=0.1)
+    gate: float = setting(13.8, "", "squared Mahalanobis distance of a LiDAR's and a camera's object; 13.8 is 99.9%",
+                          low=1.0, high=50.0)  # fmt: skip
+    sigma_floor: float = setting(0.1, "m", "smallest error that is believed when they are compared", low=0.0, high=1.0)
+    min_overlap: float = setting(
+        0.25, "", "smallest overlap of their boxes in the image, share of the smaller", low=0.0, high=1.0
+    )
+    min_agreement: float = setting(0.1, "", "smallest agreement of their classes", low=0.0, high=1.0)
+    min_pixels: float = setting(24.0, "px", "less tall objects need not be seen by the camera", low=1.0, high=500.0)
+    max_camera_sigma: float = setting(
+        2.5, "m", "objects that only the camera sees are left out if less is known of their place", low=0.1, high=50.0
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from tf2_msgs.msg import TFMessage
 from twin_common import stamps
 from twin_common.cdr import ArrayMessage
 from twin_common.core import geometry
+from twin_fusion.core.lens import Lens
 
 MAP = "map"
 
@@ -33,3 +34,16 @@ def objects_in_map(stamp_ns: int, objects: np.ndarray) -> ArrayMessage:
     """Return objects (N,) in the map frame as a DetectedObjectArray."""
     fields: dict[str, Any] = {"objects": objects}
     return ArrayMessage(stamp_ns, MAP, fields)
+
+
+def lens_from_info(message: Any) -> Lens:
+    """Return the lens of a sensor_msgs/CameraInfo.
+
+    Raises:
+        ValueError: numbers that are no camera's.
+
+    """
+    matrix = np.array(message.k, float).reshape(3, 3)
+    distortion = np.array(message.d, float)
+    model = message.distortion_model or "plumb_bob"
+    return Lens(int(message.width), int(message.height), matrix, model, distortion)

@@ -8,6 +8,7 @@ from twin_common.core import geometry
 from twin_fusion.core import classes
 from twin_fusion.core.pairing import drift, mean_velocity
 
+LIDAR, CAMERA = 1, 2  # bits of DetectedObject.sensors
 _LEAST_PROBABILITY = 0.01
 
 
@@ -28,9 +29,8 @@ def blend(
     yaw, yaw_variance, turned = _heading(first, second)
     blended["yaw"], blended["yaw_variance"] = yaw, yaw_variance
     sizes = [_size_along(first, turned[:, 0]), _size_along(second, turned[:, 1])]
-    length, width = np.maximum(sizes[0], sizes[1]).T
+    length, width, blended["height"] = _size(first, second, sizes)
     blended["length"], blended["width"] = length, width
-    blended["height"] = np.maximum(first["height"], second["height"])
 
     newest = np.maximum(first_times, second_times)
     unseen = drift(first, second, elapsed, known)
@@ -39,7 +39,8 @@ def blend(
         centre = np.stack([view["x"], view["y"], view["z"]], axis=1)
         centre[:, :2] += velocity * (newest - times)[:, None]
         centres.append(centre)
-        spreads.append(_view_covariance(view, yaw, np.stack([length, width], axis=1) - size, sigma_floor))
+        missing = np.maximum(np.stack([length, width], axis=1) - size, 0.0)
+        spreads.append(_view_covariance(view, yaw, missing, sigma_floor))
     position, covariance, share = covariance_intersection(centres[0], spreads[0], centres[1], spreads[1])
     blended["x"], blended["y"], blended["z"] = position.T
     covariance[:, :2, :2] += np.square(unseen * share * (1 - share))[:, None, None] * np.eye(2)
@@ -53,9 +54,7 @@ def blend(
     blended["point_count"] = first["point_count"] + second["point_count"]
     blended["platforms"] = first["platforms"] | second["platforms"]
     blended["sensors"] = first["sensors"] | second["sensors"]
-    better = np.where(second["point_count"] > first["point_count"], second["posture"], first["posture"])
-    other = np.where(second["point_count"] > first["point_count"], first["posture"], second["posture"])
-    blended["posture"] = np.where(better == 0, other, better)
+    blended["posture"], blended["colour"] = _posture(first, second), _colour(first, second)
     return blended, times
 
 
@@ -128,6 +127,37 @@ def _size_along(view: np.ndarray, across: np.ndarray) -> np.ndarray:
     """Return a view's extents along and across the common heading, (P, 2) metres."""
     size = np.stack([view["length"], view["width"]], axis=1).astype(float)
     return np.where(across[:, None], size[:, ::-1], size)
+
+
+def _size(first: np.ndarray, second: np.ndarray, sizes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return length, width and height of pairs (P,): the larger; what a LiDAR measured before what a camera guessed."""
+    blind = [(view["sensors"] & LIDAR) == 0 for view in (first, second)]
+    only_first, only_second = blind[1] & ~blind[0], blind[0] & ~blind[1]
+    views = [
+        np.concatenate([size, view["height"][:, None]], axis=1)
+        for size, view in zip(sizes, (first, second), strict=True)
+    ]
+    chosen = np.where(only_first[:, None], views[0], np.maximum(views[0], views[1]))
+    length, width, height = np.where(only_second[:, None], views[1], chosen).T
+    return length, width, height
+
+
+def _posture(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the posture of pairs (P,): that of the view with a camera, else with more points; known before unknown."""
+    with_camera = [(view["sensors"] & CAMERA).astype(int) for view in (first, second)]
+    second_first = (with_camera[1] > with_camera[0]) | (
+        (with_camera[0] == with_camera[1]) & (second["point_count"] > first["point_count"])
+    )
+    better = np.where(second_first, second["posture"], first["posture"])
+    other = np.where(second_first, first["posture"], second["posture"])
+    return np.asarray(np.where(better == 0, other, better))
+
+
+def _colour(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the shares of colours of pairs (P, 8), 1/255: the mean of the views that know them."""
+    known = np.stack([view["colour"].any(axis=1) for view in (first, second)])
+    total = first["colour"].astype(int) + second["colour"].astype(int)
+    return np.asarray(total // np.maximum(known.sum(axis=0), 1)[:, None], np.uint8)
 
 
 def _view_covariance(view: np.ndarray, yaw: np.ndarray, missing: np.ndarray, sigma_floor: float) -> np.ndarray:

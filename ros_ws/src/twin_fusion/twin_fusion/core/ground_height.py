@@ -15,6 +15,7 @@ _KERB_SIGMA = 0.05  # metres: where the map tells road from pavement
 _PLANE_SIGMA = 0.15  # metres: where it does not
 _LEAST_SIGMA = 0.05  # metres: boxes end in the wheels and shoes of what is measured
 _FEET_SIGMA = 0.15  # metres, of one measurement
+_SURE, _POINTS = 0.6, 15  # of an object whose underside counts
 _MEMORY = 50.0  # measurements
 
 
@@ -55,10 +56,10 @@ class Ground:
         inside = grid[inside_polygon(self._origin + (grid + 0.5) * _CELL, polygon)]
         self._raised[inside[:, 0], inside[:, 1]] = False
 
-    def is_raised(self, place: np.ndarray) -> bool:
-        """Return whether a place (2,) lies behind the kerb."""
+    def raised_by(self, place: np.ndarray) -> float:
+        """Return how much higher than the road a place (2,) lies, metres."""
         cell, inside = self._cells(place[None])
-        return bool(inside[0] and self._raised[cell][0])
+        return self._kerb if inside[0] and self._raised[cell][0] else 0.0
 
     def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return height and its standard deviation at places (N, 2), map frame, each (N,) metres."""
@@ -68,6 +69,11 @@ class Ground:
         prior, feet = 1 / self._sigma**2, count / _FEET_SIGMA**2
         height = (prior * plane + feet * np.where(count > 0, self._feet[cell], 0.0)) / (prior + feet)
         return height, np.hypot(np.sqrt(1 / (prior + feet)), _LEAST_SIGMA)
+
+    def learn_from(self, objects: np.ndarray) -> None:
+        """Take the undersides of what a LiDAR is sure of into account: (N,) DetectedObject, map frame."""
+        sure = objects[(objects["existence"] > _SURE) & (objects["point_count"] >= _POINTS)]
+        self.learn(np.stack([sure["x"], sure["y"], sure["z"] - 0.5 * sure["height"]], axis=1))
 
     def learn(self, feet: np.ndarray) -> None:
         """Take the undersides of objects on the ground into account, (N, 3), map frame."""

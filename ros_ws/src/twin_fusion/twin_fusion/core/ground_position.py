@@ -99,7 +99,7 @@ def _open_edges(boxes: np.ndarray, cut: np.ndarray) -> np.ndarray:
 
     What stands nearer ends lower in the image.
     """
-    opened = np.stack([cut & bit for bit in (LEFT, TOP, RIGHT, BOTTOM)], axis=1) != 0
+    opened: np.ndarray = np.stack([cut & bit for bit in (LEFT, TOP, RIGHT, BOTTOM)], axis=1) != 0
     x_min, y_min, x_max, y_max = boxes.T.astype(float)
     width, height = x_max - x_min, y_max - y_min
     nearer = y_max[None, :] > y_max[:, None] + 0.04 * height[:, None] + 1
@@ -227,8 +227,8 @@ class _Problem:
 
 def _fit(problem: _Problem, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the fitted states (K, 7), their information matrices (K, 7, 7) and costs (K,); damped Gauss-Newton."""
-    cost = problem.cost(state)
-    damping = np.full(len(state), 1e-3)
+    cost: np.ndarray = problem.cost(state)
+    damping: np.ndarray = np.full(len(state), 1e-3)
     information = np.zeros((len(state), _STATES, _STATES))
     for _ in range(_STEPS):
         information, slope = _linearised(problem, state)
@@ -278,11 +278,10 @@ def _summary(
     weight /= np.add.reduceat(weight, starts)[owner]
     centre = np.add.reduceat(weight[:, None] * centres, starts)
     apart = centres - centre[owner]
-    covariance = np.add.reduceat(
-        weight[:, None, None] * (covariances + apart[:, :, None] * apart[:, None, :]), starts
-    )
+    covariance = np.add.reduceat(weight[:, None, None] * (covariances + apart[:, :, None] * apart[:, None, :]), starts)
     covariance += np.square(_BODY_SIGMA * state[starts, 4])[:, None, None] * np.eye(3)
-    best = np.array([start + int(np.argmax(part)) for start, part in zip(starts, np.split(weight, starts[1:]), strict=True)])
+    parts = np.split(weight, starts[1:])
+    best = np.array([start + int(np.argmax(part)) for start, part in zip(starts, parts, strict=True)])
     turn = geometry.wrap(2 * (state[:, 3] - state[best, 3][owner])) / 2
     yaw_variance = np.add.reduceat(weight * (spread[:, 3, 3] + turn**2), starts)
     distance = np.linalg.norm(centre[:, :2] - map_from_camera[:2, 3], axis=1)

@@ -61,8 +61,8 @@ class Lens:
         straight, step = seen.copy(), 1e-6
         for _ in range(8 if self.distortion.any() or self.model == "equidistant" else 0):
             here = self._bend(straight)
-            by_x = (self._bend(straight + (step, 0.0)) - here) / step
-            by_y = (self._bend(straight + (0.0, step)) - here) / step
+            by_x = (self._bend(straight + np.array([step, 0.0])) - here) / step
+            by_y = (self._bend(straight + np.array([0.0, step])) - here) / step
             determinant = by_x[:, 0] * by_y[:, 1] - by_x[:, 1] * by_y[:, 0]
             determinant = np.where(np.abs(determinant) < 1e-3, 1e-3, determinant)
             dx, dy = (seen - here).T

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from twin_fusion.core import classes
 
 _FORBIDDEN = 1e6
+_LIDAR = 1  # bit of DetectedObject.sensors
 
 
 class PairingSettings(Protocol):
@@ -67,6 +68,8 @@ def _near(
     if not len(first) or not len(second):
         return np.zeros((0, 2), int)
     radii = [0.5 * np.hypot(view["length"], view["width"]).astype(float) for view in (first, second)]
+    for radius, view in zip(radii, (first, second), strict=True):
+        radius += blur(view)
     spare = settings.margin + _spread(first_times, second_times) * 2 * classes.TOP_SPEED.max()
     x, y = (np.concatenate([first[name], second[name]]) for name in ("x", "y"))
     mine, other = slice(None, len(first)), slice(len(first), None)
@@ -102,11 +105,19 @@ def drift(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, velocity_k
     return np.where(velocity_known, 0.0, top * np.abs(elapsed))
 
 
+def blur(view: np.ndarray) -> np.ndarray:
+    """Return how far the footprints of objects (N,) that only cameras see may be off, metres: two deviations."""
+    spread = view["position_covariance"].astype(float).reshape(-1, 3, 3)
+    wide = np.sqrt(np.maximum(spread[:, 0, 0], spread[:, 1, 1]))
+    return np.where(view["sensors"] & _LIDAR, 0.0, 2 * wide)
+
+
 def _costs(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, settings: PairingSettings) -> np.ndarray:
     """Return the cost of pairs (P,): squared Mahalanobis distance and class disagreement; inf: impossible."""
     velocity, known = mean_velocity(first, second)
     apart = np.stack([second["x"] - first["x"], second["y"] - first["y"]], axis=1) - velocity * elapsed[:, None]
     unseen = drift(first, second, elapsed, known)
+    spare = unseen + blur(first) + blur(second)
     larger = np.where(second["length"] * second["width"] > first["length"] * first["width"], second, first)
     smaller_yaw = np.where(larger["yaw"] == first["yaw"], second["yaw"], first["yaw"])
     cos, sin = np.cos(larger["yaw"]), np.sin(larger["yaw"])
@@ -119,9 +130,9 @@ def _costs(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, settings:
     limit = np.minimum(classes.MAX_DISTANCE[first["classification"]], classes.MAX_DISTANCE[second["classification"]])
     possible = (
         (distance <= settings.gate)
-        & (np.abs(along) <= extents[:, 0] + settings.margin + unseen)
-        & (np.abs(across) <= extents[:, 1] + settings.margin + unseen)
-        & (np.hypot(along, across) <= limit + unseen)
+        & (np.abs(along) <= extents[:, 0] + settings.margin + spare)
+        & (np.abs(across) <= extents[:, 1] + settings.margin + spare)
+        & (np.hypot(along, across) <= limit + spare)
         & (agreement >= settings.min_agreement)
     )
     return np.where(possible, distance - 2 * np.log(np.maximum(agreement, 1e-6)), np.inf)

@@ -1,0 +1,247 @@
+"""One platform's LiDAR and camera together: scans and frames in, objects in the map frame out.
+
+Scans are never held back here. A frame speaks of the scan nearest in time, with objects moved to the frame's moment
+by their velocity; what it says follows the objects into later scans, fading, until the next frame.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from twin_fusion.core import classes, evidence
+from twin_fusion.core.camera_pairing import (
+    CameraPairingSettings,
+    View,
+    clip_boxes,
+    image_boxes,
+    pair_with_camera,
+    project_boxes,
+)
+from twin_fusion.core.hit_rate import HitRate
+from twin_fusion.core.placement import add_pose_error
+from twin_fusion.core.scan_history import Scan, ScanHistory
+
+LIDAR, CAMERA = 1, 2
+_SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
+_HIGHEST_CHANCE = 0.85
+_TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
+
+
+class FusionSettings(CameraPairingSettings, Protocol):
+    """How LiDAR and camera are joined; see ``config.FusionConfig``."""
+
+    @property
+    def position_sigma(self) -> float:
+        """Metres."""
+
+    @property
+    def yaw_sigma(self) -> float:
+        """Radians."""
+
+    @property
+    def camera_memory(self) -> float:
+        """Seconds."""
+
+    @property
+    def lidar_weight(self) -> float:
+        """0..1."""
+
+    @property
+    def view_bias(self) -> float:
+        """Share of the extent."""
+
+    @property
+    def max_elapsed(self) -> float:
+        """Seconds."""
+
+    @property
+    def camera_weight(self) -> float:
+        """0..1."""
+
+    @property
+    def min_pixels(self) -> float:
+        """Pixels."""
+
+    @property
+    def max_camera_sigma(self) -> float:
+        """Metres."""
+
+
+class PlatformFusion:
+    """Fuses the scans and frames of one platform; stamps are those of the sensors."""
+
+    def __init__(self, settings: FusionSettings, dtype: np.dtype) -> None:
+        """Begin without scans; ``dtype`` is that of DetectedObject."""
+        self._settings = settings
+        self._dtype = dtype
+        self._history = ScanHistory(settings.camera_memory)
+        self._evidence = np.zeros(0, evidence.EVIDENCE)
+        self._alone: list[tuple[int, np.ndarray]] = []
+        self.camera_hits = HitRate((0.6, 0.5, 0.3))
+        self.lidar_hits = HitRate((0.8, 0.7, 0.4))
+
+    def scan(self, stamp_ns: int, objects: np.ndarray) -> np.ndarray:
+        """Take the objects of a scan (N,), map frame; return them with what the camera said of them, and its own."""
+        scan = self._history.add(stamp_ns, objects)
+        return self._with_camera(scan)
+
+    def again(self) -> np.ndarray | None:
+        """Return the newest scan's objects once more, with frames that have come since; None: there is no scan."""
+        return None if self._history.newest is None else self._with_camera(self._history.newest)
+
+    def _with_camera(self, scan: Scan) -> np.ndarray:
+        fused = scan.objects.copy()
+        rows = _rows_of(self._evidence["identity"], scan.identity)
+        known = rows >= 0
+        if known.any():
+            said = np.zeros(len(fused), evidence.EVIDENCE)
+            said[known] = self._evidence[rows[known]]
+            age = np.abs(scan.stamp_ns - said["stamp_ns"]) / 1e9
+            weight = np.where(known, np.clip(1 - age / self._settings.camera_memory, 0, 1), 0.0)
+            said["weight"][~known | (weight <= 0)] = 0.0
+            self._join_places(fused, scan, said, known & (weight > 0))
+            evidence.apply(fused, said, weight, self._settings.lidar_weight, CAMERA)
+        return np.concatenate([fused, *self.camera_only(scan.stamp_ns)])
+
+    def _join_places(self, fused: np.ndarray, scan: Scan, said: np.ndarray, known: np.ndarray) -> None:
+        """Improve the places (N,) of a scan by those of a frame taken at about the same time."""
+        elapsed = (scan.times - said["stamp_ns"]) / 1e9
+        velocity = scan.velocity()
+        moving = np.isfinite(velocity[:, 0])
+        drift = np.where(moving, 0.3, 0.5) * classes.TOP_SPEED[fused["classification"]] * np.abs(elapsed)
+        centre = said["centre"] + np.nan_to_num(velocity) * elapsed[:, None]
+        covariance = said["covariance"] + np.square(drift)[:, None, None] * np.eye(2)
+        joined = known & said["placed"] & (np.abs(elapsed) <= self._settings.max_elapsed)
+        joined &= fused["classification"] != evidence.PERSON  # a LiDAR sees them whole: nothing to add
+        evidence.join_places(fused, centre, covariance, joined, self._settings.view_bias)
+
+    def camera_only(self, stamp_ns: int) -> list[np.ndarray]:
+        """Return what only cameras saw since the last call, each array (K,), timed relative to ``stamp_ns``."""
+        given = []
+        for taken_ns, objects in self._alone:
+            objects["time_offset"] = (taken_ns - stamp_ns) / 1e9
+            given.append(objects)
+        self._alone = []
+        return given
+
+    def frame(self, view: View, platform: int) -> None:
+        """Take what a camera saw; ``platform`` is the platform's number in the district."""
+        scan = self._history.nearest(view.stamp_ns)
+        alone = np.ones(len(view.objects), bool)
+        chance = np.zeros(len(view.objects))
+        if scan is not None:
+            pairs = self._pair(scan, view)
+            alone[pairs[:, 1]] = False
+            chance = self._chance_of_lidar(view, ~alone)
+        objects = self._objects_of(view, platform)
+        objects["existence"] = evidence.missed(objects["existence"], chance)
+        sigma = np.sqrt(np.trace(view.placed.covariance[:, :2, :2], axis1=1, axis2=2))
+        usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
+        self._alone = [*self._alone[-3:], (view.stamp_ns, objects[usable])]
+
+    def _pair(self, scan: Scan, view: View) -> np.ndarray:
+        """Associate a frame with a scan and keep what it says; return the pairs (P, 2)."""
+        objects = scan.objects
+        elapsed = (view.stamp_ns - scan.times) / 1e9
+        velocity = scan.velocity()
+        known = np.isfinite(velocity[:, 0])
+        places = np.stack([objects["x"], objects["y"]], axis=1)
+        at_frame = places + np.nan_to_num(velocity) * elapsed[:, None]
+        drift = np.where(known, 0.3, 0.5) * classes.TOP_SPEED[objects["classification"]] * np.abs(elapsed)
+        moved = objects.copy()
+        moved["x"], moved["y"] = at_frame.T
+        whole = project_boxes(moved, view.lens, view.map_from_camera)
+        boxes = clip_boxes(whole, view.lens)
+        pairs = pair_with_camera(objects, at_frame, drift, boxes, view, self._settings)
+        fresh = np.zeros(len(objects), evidence.EVIDENCE)
+        fresh["identity"], fresh["stamp_ns"] = scan.identity, view.stamp_ns
+        self._note_hits(fresh, pairs, view)
+        self._note_misses(fresh, pairs, moved, whole, boxes, view)
+        told = fresh[fresh["log_odds"] != 0]
+        keep_ns = round(self._settings.camera_memory * 1e9)
+        old = self._evidence
+        old = old[(np.abs(view.stamp_ns - old["stamp_ns"]) <= keep_ns) & ~np.isin(old["identity"], told["identity"])]
+        self._evidence = np.concatenate([old, told])
+        return pairs
+
+    def _note_hits(self, fresh: np.ndarray, pairs: np.ndarray, view: View) -> None:
+        """Write what the camera says of the objects that it sees."""
+        mine, theirs = pairs[:, 0], view.objects[pairs[:, 1]]
+        fresh["log_odds"][mine] = evidence.log_odds(theirs["existence"])
+        fresh["weight"][mine] = self._settings.camera_weight
+        for name in ("class_probability", "posture_probability", "colour"):
+            fresh[name][mine] = theirs[name]
+        fresh["placed"][mine] = view.placed.good[pairs[:, 1]]
+        fresh["centre"][mine] = view.placed.centre[pairs[:, 1], :2]
+        fresh["covariance"][mine] = view.placed.covariance[pairs[:, 1], :2, :2]
+
+    def _note_misses(
+        self, fresh: np.ndarray, pairs: np.ndarray, objects: np.ndarray, whole: np.ndarray, boxes: np.ndarray,
+        view: View,
+    ) -> None:  # fmt: skip
+        """Write what it means that the camera does not see an object that it should, and measure how often that is."""
+        distance = np.hypot(objects["x"] - view.map_from_camera[0, 3], objects["y"] - view.map_from_camera[1, 3])
+        inside = np.nan_to_num(np.abs(whole - boxes).max(axis=1), nan=np.inf) < 2
+        tall = np.nan_to_num(boxes[:, 3] - boxes[:, 1]) >= self._settings.min_pixels
+        hidden = _hidden_share(boxes, distance) > _TALLEST_HIDDEN
+        asked = inside & tall & ~hidden & (objects["classification"] > 0)
+        hit = np.zeros(len(objects), bool)
+        hit[pairs[:, 0]] = True
+        sure = asked & (objects["existence"] >= _SURE)
+        chance = np.minimum(self.camera_hits.at(distance), _HIGHEST_CHANCE)
+        self.camera_hits.note(distance[sure], hit[sure])
+        unseen = asked & ~hit
+        fresh["log_odds"][unseen] = np.log(1 - chance[unseen]) - 1e-9
+
+    def _chance_of_lidar(self, view: View, paired: np.ndarray) -> np.ndarray:
+        """Return how probably the LiDAR would have seen each camera object (M,), and measure how often it does."""
+        offset = view.placed.centre[:, :2] - view.map_from_camera[:2, 3]
+        distance = np.linalg.norm(offset, axis=1)
+        chance = np.minimum(self.lidar_hits.at(distance), _HIGHEST_CHANCE)
+        boxes = image_boxes(view.objects)
+        hidden = _hidden_share(boxes, distance) > _TALLEST_HIDDEN
+        sure = (view.objects["existence"] >= _SURE) & ~hidden & (view.objects["cut"] == 0) & view.placed.good
+        self.lidar_hits.note(distance[sure], paired[sure])
+        return np.where(hidden, 0.5 * chance, chance)
+
+    def _objects_of(self, view: View, platform: int) -> np.ndarray:
+        """Return what a camera saw (M,) as DetectedObjects in the map frame."""
+        seen, placed = view.objects, view.placed
+        objects = np.zeros(len(seen), self._dtype)
+        objects["x"], objects["y"], objects["z"] = placed.centre.T
+        objects["length"], objects["width"], objects["height"] = placed.size.T
+        objects["yaw"], objects["yaw_variance"] = placed.yaw, placed.yaw_variance
+        objects["velocity_x"] = objects["velocity_y"] = np.nan
+        objects["position_covariance"] = placed.covariance.reshape(-1, 9)
+        for name in ("class_probability", "classification", "existence", "colour"):
+            objects[name] = seen[name]
+        person = seen["classification"] == evidence.PERSON
+        objects["posture"] = np.where(person, seen["posture"], 0)
+        objects["sensors"] = CAMERA
+        objects["platforms"] = np.uint64(1 << platform)
+        origin = view.map_from_camera[:3, 3]
+        return add_pose_error(objects, origin, self._settings.position_sigma, self._settings.yaw_sigma)
+
+
+def _rows_of(table: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the row of each wanted number (N,) in a table (T,) of different numbers, -1 where it is not there."""
+    if not len(table) or not len(wanted):
+        return np.full(len(wanted), -1)
+    order = np.argsort(table)
+    place = np.minimum(np.searchsorted(table[order], wanted), len(table) - 1)
+    rows = order[place]
+    return np.where(table[rows] == wanted, rows, -1)
+
+
+def _hidden_share(boxes: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Return which share of each box (N, 4) the one nearer box hides that hides most, (N,)."""
+    if not len(boxes):
+        return np.zeros(0)
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    common = np.nan_to_num(np.clip(high - low, 0, None).prod(axis=2))
+    area = np.nan_to_num((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), nan=1.0)
+    nearer = distance[None, :] < distance[:, None] - 0.3
+    return np.asarray(np.where(nearer, common, 0.0).max(axis=1) / np.maximum(area, 1e-6))
