@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from twin_detection.core.sweep_motion import OwnMotion, compensated
+from twin_detection.core.detections import Detections
+from twin_detection.core.sweep_motion import OwnMotion, as_measured, compensated
 
 
 def test_a_still_scene_is_put_where_it_is_from_the_stamp() -> None:
@@ -19,6 +20,20 @@ def test_a_still_scene_is_put_where_it_is_from_the_stamp() -> None:
     ])  # fmt: skip
     assert np.abs(seen - truth).max() > 1.0
     assert np.abs(compensated(seen, offset, motion) - truth).max() < 1e-9
+
+
+def test_objects_are_given_where_they_were_seen() -> None:
+    """What is found in the compensated scene goes back to the sensor's frame at the object's own time."""
+    seen, late = np.array([[10.0, 4.0, -0.5], [-6.0, 2.0, 0.0]]), np.array([-0.06, -0.01])
+    motion = OwnMotion(np.array([12.0, -0.4, 0.1]), 0.5, 0)
+    found = Detections(
+        centre=compensated(seen, late, motion), size=np.ones((2, 3)), yaw=np.array([0.3, 1.0]) + motion.yaw_rate * late,
+        covariance=np.tile(np.diag([0.04, 0.01, 0.02]), (2, 1, 1)), yaw_variance=np.ones(2),
+        class_probability=np.eye(10)[[1, 1]], existence=np.ones(2), point_count=np.ones(2, np.int64), time_offset=late,
+    )  # fmt: skip
+    back = as_measured(found, motion)
+    assert np.abs(back.centre - seen).max() < 1e-9 and back.yaw == pytest.approx([0.3, 1.0])
+    assert np.trace(back.covariance[0]) == pytest.approx(0.07)
 
 
 def test_motion_along_the_axes_of_a_turned_sensor() -> None:

@@ -22,6 +22,7 @@ class LidarDetectorConfig(Config):
     sensor_height: float = setting(5.0, "m", "height of the sensor above the ground below it", low=0.1, high=50.0)
     roll_deg: float = setting(0.0, "deg", "roll of the sensor in a level frame", low=-90.0, high=90.0)
     pitch_deg: float = setting(0.0, "deg", "pitch of the sensor in a level frame", low=-90.0, high=90.0)
+    yaw_deg: float = setting(0.0, "deg", "yaw of the sensor on its platform", low=-360.0, high=360.0)
 
     min_range: float = setting(2.5, "m", "nearer returns are of the platform itself", low=0.0, high=20.0)
     max_range: float = setting(60.0, "m", "farther returns are not looked at", low=5.0, high=300.0)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from twin_common import stamps
 from twin_common.cdr import ArrayMessage, record_dtype
 from twin_common.pointcloud import Cloud
 from twin_detection.core.detections import Detections
+from twin_detection.core.sweep_motion import OwnMotion
 
 _RECORD = "twin_msgs/msg/DetectedObject"
 _SENSOR_LIDAR = 1
@@ -31,6 +35,13 @@ def arrays_from_cloud(cloud: Cloud) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     if "time_offset_ns" in names:
         return xyz, ring, points["time_offset_ns"] * np.float32(1e-9)
     return xyz, ring, np.zeros(len(xyz), np.float32)
+
+
+def motion_from_odometry(message: Any) -> OwnMotion:
+    """Return the motion of a nav_msgs/Odometry, along the axes of its child frame."""
+    linear, angular = message.twist.twist.linear, message.twist.twist.angular
+    velocity = np.array([linear.x, linear.y, linear.z])
+    return OwnMotion(velocity, float(angular.z), stamps.from_time(message.header.stamp))
 
 
 def message_from_detections(detections: Detections, stamp_ns: int, frame_id: str) -> ArrayMessage:

@@ -13,6 +13,7 @@ from twin_detection import convert
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, STILL, LidarDetectorConfig
 from twin_detection.core.detector import LidarDetector as Detector
+from twin_detection.core.sweep_motion import OwnMotion
 from twin_detection.points_model import open_point_network
 
 
@@ -20,7 +21,7 @@ class LidarDetector(Component):
     """Finds road users in the scans of one LiDAR."""
 
     Config = LidarDetectorConfig
-    inputs = (Input("points", "lidar_points", max_age=1.0),)
+    inputs = (Input("points", "lidar_points", max_age=1.0), Input("odometry", "odometry", max_age=1.0))
     outputs = (Output("objects", "lidar_objects"), Output("foreground", "lidar_foreground"))
 
     def __init__(self, config: LidarDetectorConfig, context: Context) -> None:
@@ -30,6 +31,11 @@ class LidarDetector(Component):
         learned = config.mode != STILL and config.method == LEARNED
         self._detector = Detector(config, *network, bev=open_bev_detector(config) if learned else None)
         self._last_ns: int | None = None
+        self._motion: OwnMotion | None = None
+
+    def on_odometry(self, message: Any, _source: str) -> None:
+        """Remember how the sensor moves; only platforms that move say so."""
+        self._motion = convert.motion_from_odometry(message).turned(np.radians(self.config.yaw_deg))
 
     def on_points(self, cloud: Cloud, _source: str) -> None:
         """Detect, and publish with the scan's stamp and frame."""
@@ -41,7 +47,7 @@ class LidarDetector(Component):
         self._last_ns = cloud.stamp_ns
         frame_id = cloud.frame_id or self._frame()
         xyz, ring, time_offset = convert.arrays_from_cloud(cloud)
-        detections, members = self._detector.step(xyz, ring, time_offset, cloud.stamp_ns)
+        detections, members = self._detector.step(xyz, ring, time_offset, cloud.stamp_ns, self._motion)
         self.context.report(None if len(xyz) else "points: empty scans")
         self.context.measure("learning", float(self._detector.learning))
         self.context.measure("objects", float(len(detections)))

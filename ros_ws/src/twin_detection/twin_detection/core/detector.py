@@ -16,6 +16,7 @@ from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
 from twin_detection.core.point_network import Calibration, Network
 from twin_detection.core.still_detector import StillDetector
+from twin_detection.core.sweep_motion import OwnMotion, as_measured, compensated
 
 #: On the move only returns below this height make clusters, as branches hang above; what is above belongs to what is
 #: below it. Only lorries and buses are higher, metres.
@@ -56,8 +57,9 @@ class LidarDetector:
         return self.still is not None and self.still.learning
 
     def step(
-        self, xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, stamp_ns: int
-    ) -> tuple[Detections, np.ndarray]:
+        self, xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, stamp_ns: int,
+        motion: OwnMotion | None = None,
+    ) -> tuple[Detections, np.ndarray]:  # fmt: skip
         """Return the objects of one scan, and which of its points belong to objects, (N,) bool.
 
         Args:
@@ -65,6 +67,7 @@ class LidarDetector:
             ring: (N,) unsigned, laser of each point.
             time_offset: (N,) seconds after the stamp.
             stamp_ns: time of the scan; must not run backwards while a background is kept.
+            motion: of a LiDAR that moves, where it is known; one that is too old is left out.
 
         """
         if xyz.ndim != 2 or xyz.shape[1] != 3:
@@ -83,18 +86,26 @@ class LidarDetector:
             return self._from_level(found), mask
         if not len(points):
             return none_detected(), mask
-        beams = shape.beams_of(points, ring[usable]) if self._bev is None else self._beams
-        self._beams = dataclasses.replace(beams, highest=max(beams.highest, self._beams.highest))
-        if config.roll_deg or config.pitch_deg:
-            points = points @ self._level_from_sensor.T.astype(points.dtype)
-        if self._bev is not None:
-            found, own = self._bev.step(points, time_offset[usable])
-            mask[usable[own]] = True
-            return self._from_level(found), mask
-        self._ground = Ground(points, config.sensor_height, config.max_range)
-        detections, members = self._detect(points, time_offset[usable])
+        late = time_offset[usable]
+        known = motion if motion is not None and motion.fits(stamp_ns) else None
+        found, members = self._moving(points, ring[usable], late, known)
         mask[usable[members]] = True
-        return self._from_level(detections), mask
+        return self._from_level(found if known is None else as_measured(found, known)), mask
+
+    def _moving(
+        self, points: np.ndarray, ring: np.ndarray, late: np.ndarray, motion: OwnMotion | None
+    ) -> tuple[Detections, np.ndarray]:
+        """Return objects among (N, 3) points, level frame at the scan's stamp, and which points are theirs."""
+        beams = shape.beams_of(points, ring) if self._bev is None else self._beams
+        self._beams = dataclasses.replace(beams, highest=max(beams.highest, self._beams.highest))
+        if self._config.roll_deg or self._config.pitch_deg:
+            points = points @ self._level_from_sensor.T.astype(points.dtype)
+        if motion is not None:
+            points = compensated(points, late, motion)
+        if self._bev is not None:
+            return self._bev.step(points, late)
+        self._ground = Ground(points, self._config.sensor_height, self._config.max_range)
+        return self._detect(points, late)
 
     def _detect(self, points: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
         """Return what stands on the ground among (N, 3) points of the level frame, and its points' indices."""
