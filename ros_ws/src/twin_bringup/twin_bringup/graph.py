@@ -40,6 +40,7 @@ PLATFORM_STAGES = {
     "sensors": Stage("sensors", "twin_sim.sensors_node:Sensors"),
     "localizer": Stage("localizer", "twin_localization.localizer_node:Localizer"),
     "lidar_detector": Stage("lidar_detector", "twin_detection.lidar_detector_node:LidarDetector"),
+    "camera_detector": Stage("camera_detector", "twin_detection.camera_detector_node:CameraDetector"),
     "fusion": Stage("fusion", "twin_fusion.fusion_node:Fusion"),
     "platform_monitor": Stage("platform_monitor", "twin_incidents.platform_monitor_node:PlatformMonitor"),
 }
@@ -59,7 +60,8 @@ class SimulatedSensors:
     """Where platforms get their sensor data from when the district is simulated.
 
     ``scenario`` is its file, ``settings`` are key=value changes of it; ``columns`` of a scan, 0: the model's own;
-    ``udp``: LiDARs send packets to the ordinary driver, at ``udp_port`` and the ports after it.
+    ``udp``: LiDARs send packets to the ordinary driver, at ``udp_port`` and the ports after it. ``cameras``: pictures
+    are rendered and searched, which costs more than all else.
     """
 
     scenario: str
@@ -68,6 +70,7 @@ class SimulatedSensors:
     columns: int = 0
     udp: bool = False
     udp_port: int = 17502
+    cameras: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,18 @@ def _platform_stages(
     chosen += sources["lidar"]
     chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
     chosen += sources["camera"]
+    chosen += [(stages["camera_detector"], {})] if _has_images(platform, options) else []
     return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
+
+
+def _has_images(platform: PlatformConfig, options: GraphOptions) -> bool:
+    """Return whether a platform's camera gives images in this run: played, simulated, or from a driver."""
+    if platform.camera is None:
+        return False
+    if options.simulated is not None:
+        return options.simulated.cameras
+    played = registry.topic("camera_image").resolve(platform.name) in options.provided
+    return played or bool(platform.camera.driver)
 
 
 def _drivers(platform: PlatformConfig, options: GraphOptions) -> dict[str, list[tuple[Stage, dict[str, Any]]]]:

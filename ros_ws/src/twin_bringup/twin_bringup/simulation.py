@@ -42,6 +42,7 @@ class SimulationOptions(Config):
     rate: float = setting(1.0, "", "speed of the scenario's time, where the machine can", low=0.05, high=20.0)
     columns: int = setting(512, doc="of a simulated LiDAR's turn; 0: as the district says", low=0, high=4096)
     udp: bool = setting(False, doc="LiDARs send packets over UDP to the ordinary driver")
+    cameras: bool = setting(False, doc="cameras give images, which are searched: 40 to 80 ms each to render")
     foxglove_port: int = setting(8765, doc="port of the Foxglove server; 0: none", low=0, high=65535)
     foxglove_host: str = setting("127.0.0.1", doc="address the Foxglove server listens on")
     history: str = setting("", doc="history file; empty: kept while it runs")
@@ -111,7 +112,9 @@ def plan_simulation(options: SimulationOptions, folder: Path) -> Plan:
         )
     district = scenario.world.folder / "district.yaml"
     platforms = chosen_platforms(scenario.world.district, options.poles, options.vehicles, options.platforms)
-    simulated = SimulatedSensors(str(path), options.seed, options.settings(), options.columns, options.udp)
+    simulated = SimulatedSensors(
+        str(path), options.seed, options.settings(), options.columns, options.udp, cameras=options.cameras
+    )
     graph = build_graph(
         district,
         GraphOptions(use_sim_time=True, platforms=platforms, history=options.history, simulated=simulated),
