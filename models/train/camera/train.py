@@ -22,8 +22,8 @@ from twin_common.core.object_class import CLASS_NAMES
 from twin_detection.camera_scenes import CAMERA_CLASSES
 
 POSTURES = ("upright", "sitting", "lying")
-STEPS, BATCH, RATE, WARM_UP = 3000, 16, 2.5e-3, 150
-AVERAGED = 0.998  # decay of the weights' running mean, which is what is exported
+STEPS, BATCH, RATE, WARM_UP = 2000, 16, 3e-3, 80
+AVERAGED = 0.996  # decay of the weights' running mean, which is what is exported
 
 
 def batch(examples: list[Example]) -> tuple[torch.Tensor, list[tuple[torch.Tensor, ...]]]:

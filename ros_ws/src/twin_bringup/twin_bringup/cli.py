@@ -75,6 +75,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--platforms", help="that take part, with commas (default: all of a bag; 4 poles, 1 vehicle of a scenario)"
     )
+    parser.add_argument("--cameras", action="store_true", help="simulated cameras too: needs more processors")
     parser.set_defaults(func=demo.run_demo)
 
 

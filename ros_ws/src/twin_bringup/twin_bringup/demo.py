@@ -109,6 +109,7 @@ def _show_of(arguments: argparse.Namespace, folder: Path) -> Show:
     simulation = SimulationOptions(
         scenario=arguments.input or DEFAULT_SCENARIO, rate=arguments.rate, duration=arguments.duration or 0.0,
         foxglove_port=arguments.port, platforms=arguments.platforms or SimulationOptions().platforms,
+        cameras=arguments.cameras,
     )  # fmt: skip
     return Show(simulation.scenario, plan_simulation(simulation, folder), simulated_alerts(simulation, played))
 

@@ -31,7 +31,8 @@ class Topic:
     """One topic. ``name`` may contain ``{platform}``; ``rate`` is nominal, Hz (0: now and then).
 
     ``scope`` is PLATFORM where the data must not leave the platform that made it (privacy, bandwidth).
-    ``recorded`` tells whether the recorder takes it unless told otherwise.
+    ``recorded`` tells whether the recorder takes it unless told otherwise. What is ``private`` shows people: a process
+    with all nodes of a platform keeps it to itself, and neither recorder nor viewer takes it.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Topic:
     scope: str
     recorded: bool
     description: str
+    private: bool = False
 
     def resolve(self, platform: str = "") -> str:
         """Return the topic's name for a platform."""
@@ -63,8 +65,9 @@ def _topics() -> tuple[Topic, ...]:
         Topic("lidar_points", "/{platform}/lidar/points", s + "PointCloud2", SENSOR, 10, p, False, "One scan, sensor frame"),
         Topic("lidar_foreground", "/{platform}/lidar/foreground", s + "PointCloud2", SENSOR, 10, p, False, "Points of objects, sensor frame; made only while somebody listens"),
         Topic("lidar_objects", "/{platform}/lidar/objects", t + "DetectedObjectArray", STREAM, 10, p, False, "Objects in one scan, sensor frame"),
-        Topic("camera_image", "/{platform}/camera/image/compressed", s + "CompressedImage", SENSOR, 10, p, False, "Camera frame, JPEG or PNG"),
+        Topic("camera_image", "/{platform}/camera/image/compressed", s + "CompressedImage", SENSOR, 10, p, False, "Camera frame as it is, JPEG or PNG: stays in the process of its platform", private=True),
         Topic("camera_info", "/{platform}/camera/camera_info", s + "CameraInfo", STREAM, 10, p, True, "Intrinsics of the camera"),
+        Topic("camera_view", "/{platform}/camera/view/compressed", s + "CompressedImage", SENSOR, 5, d, False, "Camera frame with faces, heads and number plates covered; made only while somebody listens"),
         Topic("camera_objects", "/{platform}/camera/objects", t + "ImageObjectArray", STREAM, 10, p, False, "Objects in one frame, pixels"),
         Topic("camera_signals", "/{platform}/camera/signals", t + "SignalArray", STREAM, 10, d, True, "Signal heads that the camera sees, with the state it reads"),
         Topic("gnss_fix", "/{platform}/gnss/fix", s + "NavSatFix", STREAM, 10, p, True, "Position, WGS84"),

@@ -64,6 +64,7 @@ class RosHost:
         self._clock: WallClock | PlayedClock = PlayedClock() if process.use_sim_time else WallClock()
         self._use_sim_time = process.use_sim_time
         self._publishers: dict[int, Any] = {}
+        self._discreet = len(process.nodes) > 1  # a node on its own would be of no use without its output
         self.nodes: list[Node] = []
         self.runtimes: list[NodeRuntime] = []
         self.executor = EventsExecutor(context=context)
@@ -100,6 +101,8 @@ class RosHost:
         for output in component.outputs:
             topic = node.resolve_topic_name(f"~/output/{output.name}")
             outlet = runtime.add_outlet(output.name, output.topic, topic)
+            if outlet.entry.private and self._discreet:
+                continue
             message_type = cdr.message_class(outlet.entry.type_name)
             self._publishers[id(outlet)] = node.create_publisher(message_type, topic, qos_profile(outlet.entry.qos))
         for item, source, private in expand_inputs(component, config):
@@ -167,12 +170,15 @@ class RosHost:
             self._bus.send(outlet.topic, message, outlet.codec.stamp_ns(message), outlet.within)
         if outlet.within is not None:
             return
-        publisher = self._publishers[id(outlet)]
+        publisher = self._publishers.get(id(outlet))
+        if publisher is None:
+            return
         if outlet.entry.qos.latched or publisher.get_subscription_count():
             publisher.publish(outlet.codec.encode(message))
 
     def _listeners(self, outlet: Outlet) -> int:
-        count: int = self._publishers[id(outlet)].get_subscription_count()
+        publisher = self._publishers.get(id(outlet))
+        count: int = publisher.get_subscription_count() if publisher is not None else 0
         return count + self._bus.listeners(outlet.topic)
 
     def _serve(self, runtime: NodeRuntime, handler: Any, request: Any, response: Any) -> Any:

@@ -106,7 +106,9 @@ class Recorder:
             if not publishers and entry is None:
                 continue
             type_name = entry.type_name if entry else types[0]
-            if types != [type_name]:
+            if entry is not None and entry.private:
+                self._refuse(name, "it shows people; expected a topic that may leave its platform")
+            elif types != [type_name]:
                 self._refuse(name, f"published as {', '.join(types)}; expected {type_name}")
             elif not message_definitions.is_installed(type_name):
                 self._refuse(name, f"type {type_name} is not installed")

@@ -49,7 +49,7 @@ class RosTopics:
         self._subscriptions: dict[str, Any] = {}
         self._clients: dict[str, Any] = {}
         self.received = 0
-        for entry in registry.TOPICS.values():
+        for entry in (item for item in registry.TOPICS.values() if not item.private):
             for topic in [entry.resolve(p) for p in platforms] if entry.per_platform else [entry.resolve()]:
                 self._offer(server, entry, topic)
         self._thread = threading.Thread(target=self._spin, name="foxglove topics", daemon=True)
