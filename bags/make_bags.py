@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from twin_replay.folders import whole_folder
 from twin_sim.bag_files import write_yaml
 
 BAGS = Path(__file__).parent
@@ -33,9 +34,9 @@ class Recording:
     what: str
     arguments: tuple[str, ...]
 
-    def command(self) -> list[str]:
-        """Return the arguments of ./twin."""
-        return ["sim", "run", *self.arguments, "--columns", "512", "--out", f"bags/{self.name}"]
+    def command(self, out: Path | None = None) -> list[str]:
+        """Return the arguments of ./twin; ``out``: in place of the folder that is shipped."""
+        return ["sim", "run", *self.arguments, "--columns", "512", "--out", str(out or f"bags/{self.name}")]
 
 
 RECORDINGS = (
@@ -64,15 +65,17 @@ def _twin(arguments: list[str]) -> None:
 
 
 def make(recording: Recording) -> None:
-    """Make one recording anew, and pin its reference."""
+    """Make one recording anew, and pin its reference; the one that is there stays until the new one is whole."""
     folder = BAGS / recording.name
-    kept = folder / "tolerances.yaml"
-    tolerances = kept.read_text() if kept.is_file() else ""
-    shutil.rmtree(folder, ignore_errors=True)
-    _twin(recording.command())
-    if tolerances:
-        kept.write_text(tolerances)
-    _twin(["replay", f"bags/{recording.name}", "--update-refs"])
+    with whole_folder(folder.resolve(), replace=True) as partial:
+        made = partial / recording.name
+        _twin(recording.command(made))
+        if (folder / "tolerances.yaml").is_file():
+            shutil.copy(folder / "tolerances.yaml", made)
+        _twin(["replay", str(made), "--update-refs"])
+        for item in sorted(made.iterdir()):
+            item.rename(partial / item.name)
+        made.rmdir()
 
 
 def entry(recording: Recording) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """The shipped recordings: what their manifest claims, their packets, and the truth that is in them."""
 
 import hashlib
+import importlib.util
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,21 @@ def test_a_bag_is_an_indexed_mcap_of_packets_and_truth(name: str) -> None:
     topics = {channel.topic for channel in summary.channels.values()}
     assert topics >= TRUTH | {f"/{platform}/lidar/packets" for platform in platforms}
     assert {chunk.compression for chunk in summary.chunk_indexes} == {"zstd"}
+
+
+def test_a_recording_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    specification = importlib.util.spec_from_file_location("make_bags", BAGS / "make_bags.py")
+    assert specification is not None and specification.loader is not None
+    make_bags = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "make_bags", make_bags)
+    specification.loader.exec_module(make_bags)
+    monkeypatch.setattr(make_bags, "BAGS", tmp_path)
+    (tmp_path / "near_miss").mkdir()
+    (tmp_path / "near_miss/kept.txt").write_text("as before")
+    with pytest.raises(subprocess.CalledProcessError):
+        make_bags.make(make_bags.Recording("near_miss", "", ("no_such_scenario",)))
+    assert [path.name for path in tmp_path.iterdir()] == ["near_miss"]
+    assert (tmp_path / "near_miss/kept.txt").read_text() == "as before"
 
 
 class Pole:

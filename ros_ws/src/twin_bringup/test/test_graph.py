@@ -1,11 +1,13 @@
 """The graph as data, from the default district and small changes of it."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from twin_bringup.descriptions import ReplayOptions, options_from_text, plan_replay
-from twin_bringup.graph import GraphOptions, build_graph, mermaid, nodes_for_replay, sensor_topics
+from twin_bringup.graph import GraphOptions, SimulatedSensors, build_graph, mermaid, nodes_for_replay, sensor_topics
+from twin_bringup.simulation import chosen_platforms
 from twin_common.config import ConfigError
 from twin_common.district import load_district
 from twin_common.node_spec import NodeSpec
@@ -106,6 +108,24 @@ def test_a_replay_ends_with_its_player_and_plays_only_what_its_platforms_take(tm
     assert [job.name for job in jobs if job.ends_all] == ["player"]
     topics = jobs[-1].arguments[jobs[-1].arguments.index("--topics") + 1 :]
     assert topics == ("/pole_01/lidar/packets",)
+
+
+def test_a_run_takes_the_usual_platforms_or_what_there_is() -> None:
+    district = load_district(ROOT / "config/districts/sangmu/district.yaml")
+    assert chosen_platforms(district, -1, -1) == ("pole_01", "pole_02", "pole_03", "pole_04", "vehicle_01")
+    small = dataclasses.replace(district, platforms=district.platforms[:3])
+    assert chosen_platforms(small, -1, -1) == ("pole_01", "pole_02", "pole_03")
+    assert chosen_platforms(small, 0, -1, "pole_02") == ("pole_02",)
+    with pytest.raises(ConfigError, match="vehicles: 1; expected at most 0"):
+        chosen_platforms(small, -1, 1)
+
+
+def test_only_ousters_take_other_columns(tmp_path: Path) -> None:
+    path = changed(tmp_path, "simulated: {model: OS0-64, phase: 0.0}", "simulated: {model: VLP-16}")
+    simulated = SimulatedSensors("scenario.yaml", columns=512)
+    graph = nodes(GraphOptions(simulated=simulated), path)
+    assert graph["/pole_01/sensors"].parameters["columns"] == 0
+    assert graph["/pole_02/sensors"].parameters["columns"] == 512
 
 
 def test_options_are_read_from_text() -> None:

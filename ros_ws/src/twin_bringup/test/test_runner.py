@@ -75,6 +75,14 @@ def test_a_job_that_ignores_signals_is_killed(tmp_path: Path) -> None:
     assert not any("restarting" in line for line in lines)
 
 
+def test_a_job_that_does_not_listen_yet_is_not_waited_for(tmp_path: Path) -> None:
+    """As while a program imports: SIGINT is ignored, and SIGTERM ends it."""
+    log = tmp_path / "log"
+    patient = RunnerConfig(ready_timeout=5.0, interrupt_wait=60.0)
+    _, lines = run([job("early", log)], stop_after=1.0, config=patient)  # fails after 30 s
+    assert gone(log) and not lines
+
+
 def test_jobs_beside_each_other_start_together(tmp_path: Path) -> None:
     log = tmp_path / "log"
     jobs = [

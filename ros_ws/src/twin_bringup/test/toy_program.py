@@ -14,7 +14,8 @@ def main() -> int:
         with log.open("a") as file:
             file.write(f"{mode} {text}\n")
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the runner starts its jobs with SIGINT ignored
+    if mode != "early":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the runner starts its jobs with SIGINT ignored
     note(f"started {os.getpid()}")
     if mode == "refuse":
         print("config.yaml: unknown key 'x'")

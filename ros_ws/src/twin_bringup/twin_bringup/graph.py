@@ -59,7 +59,7 @@ DISTRICT_STAGES = (
 class SimulatedSensors:
     """Where platforms get their sensor data from when the district is simulated.
 
-    ``scenario`` is its file, ``settings`` are key=value changes of it; ``columns`` of a scan, 0: the model's own;
+    ``scenario`` is its file, ``settings`` are key=value changes of it; ``columns`` of an Ouster's scan, 0: its own;
     ``udp``: LiDARs send packets to the ordinary driver, at ``udp_port`` and the ports after it. ``cameras``: pictures
     are rendered and searched, which costs more than all else.
     """
@@ -150,7 +150,8 @@ def _platform_values(platform: PlatformConfig) -> dict[str, Any]:
     values: dict[str, Any] = {"platform": platform.name, "mode": "still" if platform.kind == "pole" else "moving"}
     if platform.lidar is not None:
         mount = platform.lidar.mount
-        values |= {"sensor_height": platform.pose.z + mount.z, "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg}
+        values |= {"sensor_height": platform.pose.z + mount.z, "roll_deg": mount.roll_deg,
+                   "pitch_deg": mount.pitch_deg, "yaw_deg": mount.yaw_deg}  # fmt: skip
     return values
 
 
@@ -201,18 +202,18 @@ def _simulated(
     platform: PlatformConfig, number: int, simulated: SimulatedSensors
 ) -> dict[str, list[tuple[Stage, dict[str, Any]]]]:
     """Return what stands in for the drivers of a platform whose sensors are simulated: one node for all."""
+    from twin_sim.sensor_config import driver_of, ouster_columns  # what a simulated LiDAR is like
+
+    columns = ouster_columns(platform, simulated.columns)
     own: dict[str, Any] = {
-        "scenario": simulated.scenario, "seed": simulated.seed, "settings": simulated.settings,
-        "columns": simulated.columns,
+        "scenario": simulated.scenario, "seed": simulated.seed, "settings": simulated.settings, "columns": columns,
     }  # fmt: skip
     lidar: list[tuple[Stage, dict[str, Any]]] = []
     if simulated.udp and platform.lidar is not None:
-        from twin_sim.sensor_config import driver_of  # what a simulated LiDAR's packets are like
-
         port = simulated.udp_port + number
         own |= {"udp_host": "127.0.0.1", "udp_port": port}
         driver = {"source": "udp", "host": "127.0.0.1", "port": port, "sensor_clock": True}
-        lidar = [(PLATFORM_STAGES["lidar_driver"], driver | driver_of(platform, number, simulated.columns))]
+        lidar = [(PLATFORM_STAGES["lidar_driver"], driver | driver_of(platform, number, columns))]
     return {"gnss_imu": [(PLATFORM_STAGES["sensors"], own)], "lidar": lidar, "camera": []}
 
 

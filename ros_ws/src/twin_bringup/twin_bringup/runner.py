@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from twin_bringup.jobs import ENVIRONMENT, Job
 from twin_common.config import Config, setting
@@ -186,11 +187,11 @@ class Runner:
         asyncio.get_running_loop().remove_reader(read_end)
 
     async def _end(self, name: str) -> None:
-        """End one job: SIGINT once it is ready, then SIGTERM, then SIGKILL, to its whole session."""
+        """End one job: SIGINT once it is ready and heeds it, then SIGTERM, then SIGKILL, to its whole session."""
         process = self._processes.get(name)
         if process is None or process.returncode is not None:
             return
-        gently = (signal.SIGINT,) if name in self._ready else ()
+        gently = (signal.SIGINT,) if name in self._ready and _heeds_interrupt(process.pid) else ()
         for number in (*gently, signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
@@ -198,6 +199,15 @@ class Runner:
                 await asyncio.wait_for(asyncio.shield(process.wait()), self._config.interrupt_wait)
                 return
         self._write("runner", f"{name} had to be killed")
+
+
+def _heeds_interrupt(pid: int) -> bool:
+    """Return whether a process no longer ignores SIGINT, as it does while it imports (``_prepare_child``)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigIgn:"):
+                return not int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1
+    return True
 
 
 def _prepare_child() -> None:

@@ -23,8 +23,9 @@ INCIDENT_OF = {
     "jaywalking": "pedestrian_on_carriageway",
     "stopped_in_lane": "vehicle_stopped_in_lane",
     "crowd_crush": "crowd_density",
-    "platform_lost": "platform_lost",
 }
+#: How many platforms take part where nobody says, if the district has them.
+USUAL = {"pole": 4, "vehicle": 1}
 PROMPT = 6.0  # seconds an event may need to become an alert
 
 
@@ -33,14 +34,14 @@ class SimulationOptions(Config):
     """A scenario in the simulated district, live, through the whole graph; all ends when it does."""
 
     scenario: str = setting(DEFAULT_SCENARIO, doc="name of a scenario of config/scenarios, or a file")
-    poles: int = setting(4, doc="the first so many poles of the district take part", low=0, high=64)
-    vehicles: int = setting(1, doc="and the first so many vehicles", low=0, high=64)
+    poles: int = setting(-1, doc="the first so many poles take part; -1: 4, or what there is", low=-1, high=64)
+    vehicles: int = setting(-1, doc="and the first so many vehicles; -1: 1, or what there is", low=-1, high=64)
     platforms: str = setting("", doc="platforms that take part, with commas; empty: as poles and vehicles say")
     seed: int = setting(-1, doc="of everything random; -1: the scenario's own", low=-1)
-    set: str = setting("", doc="changes of the scenario, key=value, with commas")
+    set: str = setting("", doc="changes of the scenario, key=value, with commas between them")
     duration: float = setting(0.0, "s", "end after so much; 0: the scenario's own duration", low=0)
     rate: float = setting(1.0, "", "speed of the scenario's time, where the machine can", low=0.05, high=20.0)
-    columns: int = setting(512, doc="of a simulated LiDAR's turn; 0: as the district says", low=0, high=4096)
+    columns: int = setting(512, doc="of a simulated Ouster's turn; 0: as the district says", low=0, high=4096)
     udp: bool = setting(False, doc="LiDARs send packets over UDP to the ordinary driver")
     cameras: bool = setting(False, doc="cameras give images, which are searched: 40 to 80 ms each to render")
     foxglove_port: int = setting(8765, doc="port of the Foxglove server; 0: none", low=0, high=65535)
@@ -50,7 +51,9 @@ class SimulationOptions(Config):
 
     def settings(self) -> tuple[str, ...]:
         """Return the changes of the scenario, one key=value each."""
-        return tuple(item for item in self.set.split(",") if item)
+        from twin_sim.overrides import separated
+
+        return separated(self.set)
 
 
 def scenario_folder() -> Path:
@@ -80,7 +83,7 @@ def find_scenario(name: str) -> Path:
 
 
 def chosen_platforms(district: DistrictConfig, poles: int, vehicles: int, names: str = "") -> tuple[str, ...]:
-    """Return the platforms that take part, in the order of the district.
+    """Return the platforms that take part, in the order of the district; poles and vehicles of -1: as usual.
 
     Raises:
         ConfigError: the district has no such platform, not so many, or none is left.
@@ -92,7 +95,8 @@ def chosen_platforms(district: DistrictConfig, poles: int, vehicles: int, names:
     chosen: list[str] = []
     for kind, wanted in (("pole", poles), ("vehicle", vehicles)):
         there = [platform.name for platform in district.platforms if platform.kind == kind]
-        if not 0 <= wanted <= len(there):
+        wanted = min(USUAL[kind], len(there)) if wanted < 0 else wanted
+        if wanted > len(there):
             raise ConfigError(f"{kind}s: {wanted}; expected at most {len(there)}, which district {district.name} has")
         chosen += there[:wanted]
     if not chosen:

@@ -33,7 +33,7 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise BagError(f"{target}: cannot be made: {error.strerror}") from None
     try:
-        with _terminate_as_interrupt():
+        with terminate_as_interrupt():
             yield partial
             _put(partial, target)
     except BaseException:
@@ -54,7 +54,7 @@ def _put(partial: Path, target: Path) -> None:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
+def terminate_as_interrupt() -> Iterator[None]:
     """Let SIGTERM raise KeyboardInterrupt, where this thread may say so."""
     if threading.current_thread() is not threading.main_thread():
         yield

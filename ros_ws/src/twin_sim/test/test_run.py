@@ -106,6 +106,30 @@ def test_the_truth_knows_what_each_platform_saw(twice: list[Path]) -> None:
     assert set(truth["visibility"]["actor_id"].tolist()) <= set(truth["tracks"]["actor_id"].tolist())
 
 
+def test_truth_alone_has_visibility_unless_sensors_are_left_out(tmp_path: Path) -> None:
+    common = (
+        "run",
+        "near_miss",
+        "--poles",
+        "1",
+        "--columns",
+        "512",
+        "--duration",
+        "0.5",
+        "--set",
+        "population.warmup=5",
+    )
+    seen = {}
+    for name, options in (("with", ()), ("without", ("--no-sensors",))):
+        path = tmp_path / f"{name}.parquet"
+        made = run(*common, "--vehicles", "0", "--truth", str(path), *options)
+        assert made.returncode == 0, made.stderr
+        seen[name] = load_truth(path)
+    assert set(seen["with"]["visibility"]["platform"].tolist()) == {"pole_01"}
+    assert seen["with"]["visibility"]["points"].sum() > 100 and len(seen["without"]["visibility"]["platform"]) == 0
+    assert seen["with"]["tracks"]["x"].tolist() == seen["without"]["tracks"]["x"].tolist()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_an_interrupted_run_leaves_a_readable_bag_and_truth(number: signal.Signals, tmp_path: Path) -> None:
     bag, truth = tmp_path / "bag", tmp_path / "truth.parquet"
@@ -134,7 +158,15 @@ def test_an_interrupted_run_leaves_a_readable_bag_and_truth(number: signal.Signa
     ("arguments", "line"),
     [
         (("run", "nowhere"), "nowhere: no such scenario; expected a file, or one of car_collision"),
-        (("run", "near_miss", "--duration", "300"), "duration: 300 s; expected more than 0 and at most 30 s"),
+        (
+            ("run", "near_miss", "--duration", "300"),
+            "duration: 300 s; expected at least a frame, 0.1 s, and at most 30 s",
+        ),
+        (
+            ("run", "near_miss", "--duration", "0.05", "--out", "x"),
+            "duration: 0.05 s; expected at least a frame, 0.1 s",
+        ),
+        (("run", "near_miss", "--no-sensors", "--out", "x"), "--no-sensors: --out and --udp need sensors"),
         (("run", "near_miss", "--skip", "40"), "skip: 40 s; expected 0 or more, and less than 30 s"),
         (("run", "near_miss", "--poles", "40", "--out", "x"), "poles: 40; expected at most 12"),
         (("run", "near_miss", "--platforms", "pole_77", "--out", "x"), "pole_77: no such platform"),

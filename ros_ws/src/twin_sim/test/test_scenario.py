@@ -8,6 +8,7 @@ import yaml
 
 from twin_common.config import ConfigError, table
 from twin_sim.core import acts
+from twin_sim.overrides import parsed, separated
 from twin_sim.scenario import (
     WEATHERS,
     EventConfig,
@@ -157,3 +158,17 @@ def test_the_documents_have_every_key() -> None:
     assert all(f"`{path.stem}`" in text for path in FILES)
     truth = (ROOT / "docs" / "simulator" / "truth.md").read_text()
     assert all(f"`{column}`" in truth for columns in TABLES.values() for column in columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("weather.rain=5,seed=7", ("weather.rain=5", "seed=7")),
+        ("faults.losses=[{platform: a, start: 2}], seed=7", ("faults.losses=[{platform: a, start: 2}]", "seed=7")),
+        ("description='rain, then sun',seed=1", ("description='rain, then sun'", "seed=1")),
+        (",", ()),
+    ],
+)  # fmt: skip
+def test_changes_are_separated_at_the_commas_between_them(text: str, parts: tuple[str, ...]) -> None:
+    assert separated(text) == parts
+    assert set(parsed(separated(text))) == {part.partition("=")[0] for part in parts}

@@ -1,5 +1,8 @@
 """The sensors' node over frames of the simulated district, in lockstep."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,13 @@ def frames() -> list[Frame]:
         return [simulation.step() for _ in range(FRAMES)]
 
 
-def play(frames: list[Frame], platform: str, *settings: str) -> dict[str, list[Any]]:
-    """Return the messages of a platform's sensors by topic key."""
+def play(
+    frames: list[Frame], platform: str, *settings: str, pictures: bool = False, problems: list[str] | None = None
+) -> dict[str, list[Any]]:
+    """Return the messages of a platform's sensors by topic key; ``pictures``: somebody wants the camera's.
+
+    What the node reports in the end is added to ``problems``.
+    """
     given: dict[str, list[Any]] = {}
     keys = ("lidar_points", "gnss_fix", "gnss_velocity", "imu", "sim_visibility", "camera_image", "camera_info")
     topics = {f"~/output/{key}": f"/{platform}/{key}" for key in keys}
@@ -39,7 +47,7 @@ def play(frames: list[Frame], platform: str, *settings: str) -> dict[str, list[A
     def observe(topic: str, _type: str, time_ns: int, message: Any) -> None:
         given.setdefault(topic.rpartition("/")[2], []).append((time_ns, message))
 
-    host = LockstepHost([spec], observe)
+    host = LockstepHost([spec], observe, frozenset({f"/{platform}/camera_image"} if pictures else ()))
     try:
         for frame in frames:
             for key, topic, message in (
@@ -49,6 +57,8 @@ def play(frames: list[Frame], platform: str, *settings: str) -> dict[str, list[A
                 buffer = codec_for(registry.topic(key).type_name).encode(message)
                 host.feed(topic, frame.stamp_ns - 150_000_000, buffer)
         host.advance(frames[-1].stamp_ns + STEP_NS)
+        if problems is not None:
+            problems += [runtime.problem for runtime in host.runtimes if runtime.problem]
     finally:
         host.close()
     return given
@@ -103,6 +113,29 @@ def test_faults_reach_the_messages(frames: list[Frame]) -> None:
     share = sum(len(cloud.points) for _, cloud in thin["lidar_points"])
     share /= sum(len(cloud.points) for _, cloud in whole["lidar_points"])
     assert 0.55 < share < 0.85
+    seen, there = (
+        [message["actors"]["points"].sum() for _, message in given["sim_visibility"]] for given in (thin, whole)
+    )
+    assert all(a <= b for a, b in zip(seen, there, strict=True)) and 0.5 < sum(seen) / sum(there) < 0.9
+
+
+def test_without_opengl_the_lidar_goes_on(frames: list[Frame]) -> None:
+    """In a process of its own, in which no OpenGL can be found."""
+    script = (
+        "import test_sensors_node as here; from twin_sim.scenario import load_scenario;"
+        "from twin_sim.simulation import Simulation;"
+        "frames = [s.step() for s in [Simulation(load_scenario(here.SCENARIO), populated=False)] for _ in range(6)];"
+        "problems = []; given = here.play(frames, 'pole_01', pictures=True, problems=problems);"
+        "print(len(given['lidar_points']), 'camera_image' in given, *problems, sep='|')"
+    )
+    environment = {**os.environ, "__EGL_VENDOR_LIBRARY_DIRS": "/nonexistent", "EGL_PLATFORM": "nothing"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parent, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    clouds, pictures, problem = done.stdout.strip().split("|")
+    assert (clouds, pictures) == ("5", "False") and problem.startswith("camera: no OpenGL")
 
 
 def test_time_that_goes_back_starts_afresh(frames: list[Frame]) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from twin_common.config import ConfigError
+
+USUAL = -1  # poles and vehicles: as many as a run usually has, or as there are
+
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command; each parser sets ``func``."""
@@ -57,16 +61,22 @@ def _add_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--skip", type=float, default=0.0, metavar="S", help="begin so much after its start")
     parser.add_argument("--duration", type=float, metavar="S", help="simulate so much (default: all of it)")
     parser.add_argument(
-        "--poles", type=int, default=4, metavar="N", help="the first N have sensors (default: %(default)s)"
+        "--poles", type=int, default=USUAL, metavar="N", help="the first N have sensors (default: 4, if there are)"
     )
-    parser.add_argument("--vehicles", type=int, default=1, metavar="N", help="the first N too (default: 1)")
+    parser.add_argument(
+        "--vehicles", type=int, default=USUAL, metavar="N", help="the first N too (default: 1, if there is)"
+    )
     parser.add_argument("--platforms", metavar="NAMES", help="these have, with commas, instead of the first ones")
     parser.add_argument("--out", type=Path, metavar="BAG", help="record what the sensors give into this new folder")
-    parser.add_argument("--truth", type=Path, metavar="FILE", help="write ground truth: .parquet or .jsonl")
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE",
+        help="write ground truth: .parquet or .jsonl; with what each platform's LiDAR sees of it, pixels with --images",
+    )  # fmt: skip
+    parser.add_argument("--no-sensors", action="store_true", help="faster: truth without what platforms see of it")
     parser.add_argument(
         "--columns", type=int, default=0, metavar="N", help="of a LiDAR's revolution (default: its model's)"
     )
-    parser.add_argument("--images", action="store_true", help="record camera frames too: they make a bag large")
+    parser.add_argument("--images", action="store_true", help="cameras too: they take time and make a bag large")
     parser.add_argument("--realtime", action="store_true", help="not faster than the wall's clock")
     parser.add_argument(
         "--udp", metavar="HOST:PORT", help="send the LiDARs' packets there, one port per platform; implies --realtime"
@@ -81,7 +91,9 @@ def _run(arguments: argparse.Namespace) -> int:
     scenario = load_scenario(find_scenario(arguments.scenario), arguments.settings)
     district = scenario.world.district
     named = arguments.platforms or ""
-    sensing = bool(arguments.out or arguments.udp)
+    sensing = bool(arguments.out or arguments.udp or arguments.truth) and not arguments.no_sensors
+    if arguments.no_sensors and (arguments.out or arguments.udp):
+        raise ConfigError("--no-sensors: --out and --udp need sensors; expected only --truth with it")
     platforms = chosen_platforms(district, arguments.poles, arguments.vehicles, named) if sensing else ()
     from twin_sim.run import RunOptions, run_scenario  # takes seconds, which bad input need not wait for
 

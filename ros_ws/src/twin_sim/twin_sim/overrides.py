@@ -32,6 +32,23 @@ def parsed(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def separated(text: str) -> tuple[str, ...]:
+    """Return the texts ``key=value`` that a text names with commas; commas within a value's brackets or quotes stay."""
+    found, depth, quote = [""], 0, ""
+    for sign in text:
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        else:
+            depth += (sign in "[{") - (sign in "]}")
+        if sign == "," and depth <= 0 and not quote:
+            found.append("")
+        else:
+            found[-1] += sign
+    return tuple(item.strip() for item in found if item.strip())
+
+
 def applied(raw: Mapping[str, Any], changes: Mapping[str, Any], cls: type[Config], where: str) -> dict[str, Any]:
     """Return a copy of a file's mapping with changes.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,10 +26,15 @@ from twin_sim.world import World
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One turn of a LiDAR: true time of its last point, and points on each actor by actor_id."""
+    """One turn of a LiDAR; ``actor_ids``: (N,) of the frame's actors, which the sweep's owners are indices of."""
 
     sweep: Sweep
-    points: dict[int, int]
+    actor_ids: np.ndarray
+
+    def points(self, columns: np.ndarray) -> dict[int, int]:
+        """Return points on each actor by actor_id in those columns, (W,) bool, that have arrived."""
+        seen = self.sweep if columns.all() else replace(self.sweep, owners=self.sweep.owners[:, columns])
+        return _by_actor(seen.points_of(len(self.actor_ids)), self.actor_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ class PlatformSensors:
             sweep = self._lidar.sweep(frame, self._own(frame), previous, stamp_ns)
         else:
             sweep = self._lidar.sweep(frame, previous, stamp_ns)
-        return Scan(sweep, _by_actor(sweep.points_of(len(frame.actors)), frame))
+        return Scan(sweep, frame.actors["actor_id"])
 
     def cloud(self, sweep: Sweep) -> np.ndarray:
         """Return the points of a sweep, (N,) POINT_DTYPE, sensor frame.
@@ -193,8 +198,8 @@ class PlatformSensors:
         map_from_camera = self._base(frame) @ self.platform.camera.mount.matrix()
         own = 0 if self._map_from_base is not None else self._own(frame)
         picture = renderer.render(self._view, map_from_camera, frame, self._stage.weather, own_id=own)
-        ids = picture.ids[picture.ids >= 0]
-        return Shot(picture, _by_actor(np.bincount(ids, minlength=len(frame.actors)), frame))
+        pixels = np.bincount(picture.ids[picture.ids >= 0], minlength=len(frame.actors))
+        return Shot(picture, _by_actor(pixels, frame.actors["actor_id"]))
 
     def _base(self, frame: Frame) -> np.ndarray:
         """Return map_from_base at a frame, (4, 4)."""
@@ -229,7 +234,6 @@ def _row(frame: Frame, actor_id: int) -> np.ndarray:
     return np.asarray(frame.actors[np.searchsorted(frame.actors["actor_id"], actor_id)])
 
 
-def _by_actor(counts: np.ndarray, frame: Frame) -> dict[int, int]:
+def _by_actor(counts: np.ndarray, actor_ids: np.ndarray) -> dict[int, int]:
     hit = np.flatnonzero(counts)
-    ids = frame.actors["actor_id"][hit]
-    return dict(zip(ids.tolist(), counts[hit].tolist(), strict=True))
+    return dict(zip(actor_ids[hit].tolist(), counts[hit].tolist(), strict=True))

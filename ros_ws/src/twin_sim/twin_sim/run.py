@@ -17,6 +17,7 @@ from twin_common import registry
 from twin_common.codecs import codec_for
 from twin_common.config import ConfigError
 from twin_replay.bag import BagWriter
+from twin_replay.folders import terminate_as_interrupt
 from twin_replay.infrastructure import stop_on_signals
 from twin_sim import convert
 from twin_sim.bag_files import write_bag_files, write_events
@@ -61,6 +62,8 @@ class Platform:
 def run_scenario(options: RunOptions) -> int:
     """Run a scenario; return 0, or 130 after an interrupt, which leaves bag and truth readable.
 
+    Before the first frame there are neither, and KeyboardInterrupt goes on to the caller.
+
     Raises:
         ConfigError: something asked for is not possible; nothing has been written.
 
@@ -70,15 +73,17 @@ def run_scenario(options: RunOptions) -> int:
     _check_files(options)
     console = Console(stderr=True)
     started, done, interrupted = time.monotonic(), 0, False
-    with stop_on_signals() as stop, ExitStack() as stack:
-        console.print(f"{scenario.name}: starting", style="dim")
-        simulation = stack.enter_context(Simulation(scenario, options.seed))
-        for _ in range(round(options.skip * 1e9) // STEP_NS):
-            if not stop.is_set():
+    console.print(f"{scenario.name}: starting", style="dim")
+    with ExitStack() as stack:
+        with terminate_as_interrupt():  # there are no files yet
+            simulation = stack.enter_context(Simulation(scenario, options.seed))
+            for _ in range(_frames(options.skip)):
                 simulation.step()
-        run = Run(stack, simulation, options)
+            run = Run(stack, simulation, options)
+        stop = stack.enter_context(stop_on_signals())
+        run.open()
         started = time.monotonic()
-        for number in _progress(console, scenario.name, round(duration * 1e9) // STEP_NS):
+        for number in _progress(console, scenario.name, _frames(duration)):
             if stop.is_set():
                 break
             run.step()
@@ -114,14 +119,20 @@ def _check_files(options: RunOptions) -> None:
 
 
 def _duration(options: RunOptions, scenario: Scenario) -> float:
-    longest = scenario.duration - options.skip
-    if not (options.skip >= 0 and longest > 0):
+    longest, frame = scenario.duration - options.skip, STEP_NS / 1e9
+    if not (options.skip >= 0 and _frames(longest) >= 1):
         raise ConfigError(f"skip: {options.skip:g} s; expected 0 or more, and less than {scenario.duration:g} s")
     if options.duration is None:
         return longest
-    if not 0 < options.duration <= longest:
-        raise ConfigError(f"duration: {options.duration:g} s; expected more than 0 and at most {longest:g} s")
+    if not (_frames(options.duration) >= 1 and options.duration <= longest):
+        raise ConfigError(
+            f"duration: {options.duration:g} s; expected at least a frame, {frame:g} s, and at most {longest:g} s"
+        )
     return options.duration
+
+
+def _frames(duration: float) -> int:
+    return round(duration * 1e9) // STEP_NS if np.isfinite(duration) else 0
 
 
 def _progress(console: Console, name: str, total: int) -> Iterator[int]:
@@ -143,14 +154,22 @@ class Run:
     """One run: simulation, sensors, bag and truth, frame by frame."""
 
     def __init__(self, stack: ExitStack, simulation: Simulation, options: RunOptions) -> None:
-        """Open everything; ``stack`` closes it."""
+        """Make the sensors, which takes seconds; ``stack`` closes everything."""
         self._simulation, self._options = simulation, options
         self._waiting = ArrivalQueue()
         self._frames = 0
         self._first_ns = simulation.start_ns + round(simulation.time * 1e9)
-        self._platforms = self._make_platforms(stack) if options.out or options.udp else []
-        self._bag = self._open_bag(stack) if options.out else None
-        self._truth = stack.enter_context(TruthWriter(options.truth, simulation)) if options.truth else None
+        self._platforms = self._make_platforms(stack) if options.platforms else []
+        self._stack = stack
+        self._bag: BagWriter | None = None
+        self._truth: TruthWriter | None = None
+
+    def open(self) -> None:
+        """Begin the files, and the run's time."""
+        options = self._options
+        self._bag = self._open_bag(options.out) if options.out else None
+        if options.truth:
+            self._truth = self._stack.enter_context(TruthWriter(options.truth, self._simulation))
         self._began = time.monotonic()
 
     def _make_platforms(self, stack: ExitStack) -> list[Platform]:
@@ -170,11 +189,10 @@ class Run:
             platforms.append(Platform(sensors, messages, sender))
         return platforms
 
-    def _open_bag(self, stack: ExitStack) -> BagWriter:
-        assert self._options.out is not None
-        bag = BagWriter(self._options.out)
-        stack.callback(bag.close)
-        write_bag_files(self._options.out, self._simulation, [item.messages for item in self._platforms])
+    def _open_bag(self, path: Path) -> BagWriter:
+        bag = BagWriter(path)
+        self._stack.callback(bag.close)
+        write_bag_files(path, self._simulation, [item.messages for item in self._platforms])
         self._first = self._simulation.time
         return bag
 

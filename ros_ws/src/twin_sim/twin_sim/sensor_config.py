@@ -52,6 +52,17 @@ def lidar_of(platform: PlatformConfig, columns: int = 0) -> tuple[LidarConfig, L
         raise ConfigError(f"{where}: {error}") from None
 
 
+def ouster_columns(platform: PlatformConfig, columns: int) -> int:
+    """Return ``columns`` for a platform whose LiDAR is an Ouster; 0 for others: these have columns of their own.
+
+    Raises:
+        ConfigError: the block is not what was expected.
+
+    """
+    found = lidar_of(platform)
+    return columns if found is not None and found[1].ouster else 0
+
+
 def driver_of(platform: PlatformConfig, number: int, columns: int = 0) -> dict[str, str]:
     """Return the model and metadata that the ordinary driver needs for a platform's simulated packets.
 

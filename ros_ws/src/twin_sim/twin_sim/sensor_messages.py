@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 import cv2
@@ -21,7 +21,6 @@ from twin_sim.core.camera_model import CameraModel
 from twin_sim.core.faults import Faults
 from twin_sim.core.gnss_imu import Position, Readings
 from twin_sim.core.imu import Inertial
-from twin_sim.core.lidar import Sweep
 from twin_sim.core.lidar_packets import metadata, packets
 from twin_sim.platform_sensors import Output, PlatformSensors, Scan, Shot
 
@@ -99,16 +98,14 @@ class SensorMessages:
 
     def of(self, output: Output) -> Iterator[Arrival]:
         """Yield the messages of what the sensors gave between two frames, a sensor after the other."""
-        points, pixels = {}, {}
+        points: dict[int, int] = {}
+        pixels: dict[int, int] = {}
         if output.readings is not None:
             yield from self._readings(output.readings)
-        if output.scan is not None:
-            if self._faults.alive(self.name, "lidar", output.scan.sweep.stamp_ns):
-                points = output.scan.points
-                yield from self._scan(output.scan)
+        if output.scan is not None and self._faults.alive(self.name, "lidar", output.scan.sweep.stamp_ns):
+            points = yield from self._scan(output.scan)
         if output.shot is not None and self._faults.alive(self.name, "camera", output.shot.picture.stamp_ns):
-            pixels = output.shot.pixels
-            yield from self._shot(output.shot)
+            pixels = yield from self._shot(output.shot)
         if output.stamp_ns:
             visibility = convert.visibility_to_message(output.stamp_ns, f"{self.name}/base_link", points, pixels)
             yield Arrival("sim_visibility", output.stamp_ns, visibility)
@@ -124,12 +121,14 @@ class SensorMessages:
         numbers = self._taken(sensor, count)
         return self._faults.keep(self.name, sensor, numbers), self._faults.delays(self.name, sensor, numbers)
 
-    def _scan(self, scan: Scan) -> Iterator[Arrival]:
+    def _scan(self, scan: Scan) -> Generator[Arrival, None, dict[int, int]]:
+        """Yield what arrives of a turn; return the points on each actor in that."""
         sweep = scan.sweep
         shift = self._faults.stamp(self.name, sweep.stamp_ns) - sweep.stamp_ns
         kept, late = self._link("lidar", -(-sweep.ranges.shape[1] // COLUMNS))
         if not kept.any():
-            return
+            return {}
+        columns = np.repeat(kept, COLUMNS)[: sweep.ranges.shape[1]]
         arrival = sweep.stamp_ns + int(late[kept].max())
         if self.packet_model is not None:
             told = dataclasses.replace(sweep, column_stamps=sweep.column_stamps + shift)
@@ -139,19 +138,25 @@ class SensorMessages:
             arrived.sort(key=lambda packet: packet.stamp_ns)
             message = drivers.packets_to_message(arrived, self.packet_model.driver, f"{self.name}/lidar")
             yield Arrival("lidar_packets", arrival, message, shift)
-            return
-        cloud = self._sensors.cloud(sweep if kept.all() else _without_columns(sweep, ~kept))
-        yield Arrival("lidar_points", arrival, Cloud(sweep.stamp_ns + shift, f"{self.name}/lidar", cloud))
+            return scan.points(columns)
+        seen = (
+            sweep if kept.all() else dataclasses.replace(sweep, ranges=np.where(columns, sweep.ranges, np.float32(0)))
+        )
+        cloud = Cloud(sweep.stamp_ns + shift, f"{self.name}/lidar", self._sensors.cloud(seen))
+        yield Arrival("lidar_points", arrival, cloud)
+        return scan.points(columns)
 
-    def _shot(self, shot: Shot) -> Iterator[Arrival]:
+    def _shot(self, shot: Shot) -> Generator[Arrival, None, dict[int, int]]:
+        """Yield what arrives of a picture; return the pixels on each actor in that."""
         picture = shot.picture
         kept, late = self._link("camera", 1)
         if not kept[0]:
-            return
+            return {}
         stamp_ns = self._faults.stamp(self.name, picture.stamp_ns)
         frame_id, arrival = f"{self.name}/camera", picture.stamp_ns + int(late[0])
         yield Arrival("camera_info", arrival, camera_info(picture.model, stamp_ns, frame_id))
         yield Arrival("camera_image", arrival, drivers.jpeg_to_message(jpeg(picture.rgb), stamp_ns, frame_id))
+        return shot.pixels
 
     def _readings(self, readings: Readings) -> Iterator[Arrival]:
         frame_id = f"{self.name}/imu"
@@ -171,13 +176,6 @@ class SensorMessages:
                 if position.quality:
                     yield Arrival("gnss_velocity", arrival, _velocity(position, stamp_ns))
                 yield Arrival("gnss_fix", arrival, _fix(position, stamp_ns, frame_id))
-
-
-def _without_columns(sweep: Sweep, lost: np.ndarray) -> Sweep:
-    """Return a sweep without the columns of lost packets, (P,) bool."""
-    gone = np.repeat(lost, COLUMNS)[: sweep.ranges.shape[1]]
-    ranges = np.where(gone, np.float32(0), sweep.ranges)
-    return dataclasses.replace(sweep, ranges=ranges)
 
 
 def jpeg(rgb: np.ndarray) -> bytes:

@@ -45,7 +45,7 @@ class Sensors(Component):
         self._sensors = PlatformSensors(self._stage, platform, config.columns)
         self._faults = Faults(scenario.config.faults, seed, scenario.start_ns, names)
         self._messages = SensorMessages(self._sensors, self._faults, as_packets=bool(config.udp_host))
-        self._lost = False
+        self._lost, self._sighted = False, True
         self._sender = self._open_stream(config)
         self._lead_ns = stamps.from_seconds(config.lead)
         self._signals = np.zeros(0, SIGNAL)
@@ -82,11 +82,21 @@ class Sensors(Component):
         self._lose(self.config.platform in self._faults.lost(now_ns))
         if self._frames and now_ns >= self._sensors.scan_stamp(self._frames[0]) - self._lead_ns:
             frame = self._frames.popleft()
-            output = self._sensors.push(frame, picture=self.context.wanted("camera_image"))
+            output = self._sensors.push(frame, picture=self._pictures())
             for arrival in self._messages.of(output):
                 self._take(arrival)
         for _, arrival in self._ready.arrived(now_ns):
             self.context.publish(arrival.key, arrival.message)
+
+    def _pictures(self) -> bool:
+        """Return whether pictures are wanted and can be made; without OpenGL this is told once, and LiDARs go on."""
+        if self._sighted and self.context.wanted("camera_image"):
+            try:
+                self._stage.renderer()
+            except ConfigError as error:
+                self._sighted = False
+                self.context.report(str(error))
+        return self._sighted and self.context.wanted("camera_image")
 
     def _lose(self, lost: bool) -> None:
         """Silence the whole platform while it is lost; its processes run on, and the simulator hears the sensors."""
