@@ -37,7 +37,9 @@ def calibrated(network: PointNetwork, check: Samples) -> dict[str, float]:
     off = np.mod(off + np.pi / 2, np.pi) - np.pi / 2
     variance = heading_variance(np.hypot(turn[:, 0], turn[:, 1]))
     sided = boxed & (variance < 0.1)
-    heading = float(np.clip(np.mean(np.minimum(off[sided] ** 2 / variance[sided], 16.0)), 0.5, 4.0)) if sided.any() else 1.0
+    heading = (
+        float(np.clip(np.mean(np.minimum(off[sided] ** 2 / variance[sided], 16.0)), 0.5, 4.0)) if sided.any() else 1.0
+    )
     found = {"temperature": temperature, "spread": spread, "heading": heading}
     print("calibration:", ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
     return {name: round(value, 4) for name, value in found.items()}

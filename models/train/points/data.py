@@ -23,7 +23,16 @@ from twin_sim.simulation import Simulation
 from twin_sim.world import World
 
 #: Scenarios of training; rush_hour, rain, normal_night, jaywalking, vehicle_pass and stopped_in_lane are held out.
-SCENARIOS = ("normal_day", "near_miss", "crowd_crush", "scooter_sidewalk", "fight", "pedestrian_fall", "red_light", "fog")
+SCENARIOS = (
+    "normal_day",
+    "near_miss",
+    "crowd_crush",
+    "scooter_sidewalk",
+    "fight",
+    "pedestrian_fall",
+    "red_light",
+    "fog",
+)
 #: Sensor models with their shares; 0 columns: the model's own.
 MODELS = ((("OS0-64", 1024), 0.45), (("OS0-64", 512), 0.2), (("OS1-64", 1024), 0.1), (("OS1-128", 1024), 0.1),
           (("VLP-32C", 0), 0.08), (("HDL-64E", 0), 0.07))  # fmt: skip
@@ -35,7 +44,9 @@ def _network(points: np.ndarray, scalars: np.ndarray) -> np.ndarray:
     return np.zeros((len(points), COLUMNS), np.float32)
 
 
-def make_samples(folder: Path, seeds: range, scans: int, *, lidars: int = 15, scenarios: tuple[str, ...] = SCENARIOS) -> Samples:
+def make_samples(
+    folder: Path, seeds: range, scans: int, *, lidars: int = 15, scenarios: tuple[str, ...] = SCENARIOS
+) -> Samples:
     """Return samples of at least ``scans`` scans, one run of a scenario for each seed.
 
     Args:
@@ -114,7 +125,12 @@ def _seen(
 
 
 def _clusters(
-    still: StillDetector, cloud: object, owners: np.ndarray, frame: Frame, level: np.ndarray, config: LidarDetectorConfig
+    still: StillDetector,
+    cloud: object,
+    owners: np.ndarray,
+    frame: Frame,
+    level: np.ndarray,
+    config: LidarDetectorConfig,
 ) -> list[Samples]:
     """Return the clusters of one scan, and the parts of those that hold several actors."""
     xyz, ring, offset = arrays_from_cloud(cloud)  # type: ignore[arg-type]

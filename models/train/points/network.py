@@ -44,7 +44,9 @@ def losses(answer: torch.Tensor, batch: dict[str, torch.Tensor]) -> dict[str, to
     boxed, box = batch["boxed"], batch["box"]
     if boxed.any():
         error = box[boxed, :2] - place[boxed]
-        found["place"] = _gaussian(error, factor[boxed]) + nn.functional.smooth_l1_loss(place[boxed], box[boxed, :2], beta=0.1)
+        found["place"] = _gaussian(error, factor[boxed]) + nn.functional.smooth_l1_loss(
+            place[boxed], box[boxed, :2], beta=0.1
+        )
         found["size"] = nn.functional.smooth_l1_loss(size[boxed], box[boxed, 2:5].log(), beta=0.1)
         found["heading"] = _von_mises(turn[boxed], box[boxed, 5])
     return found

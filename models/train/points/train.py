@@ -39,7 +39,9 @@ def main() -> int:
     began = time.monotonic()
     train = _samples(options.samples, "train", TRAINED_ON, options.scans)
     check = _samples(options.samples, "check", CHECKED_ON, max(options.scans // 6, 40))
-    print(f"{len(train)} clusters to train on, {len(check)} to check, after {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"{len(train)} clusters to train on, {len(check)} to check, after {time.monotonic() - began:.0f} s", flush=True
+    )
     network = trained(train, check, options.seed, options.epochs)
     export(network, options.out, calibrated(network, check))
     print(f"done after {time.monotonic() - began:.0f} s")
@@ -123,7 +125,9 @@ def _check(network: PointNetwork, check: Samples) -> dict[str, float]:
         answer = network(data["points"], data["scalars"])
         terms = {name: float(value) for name, value in losses(answer, data).items()}
     right = answer[:, :12].argmax(dim=1) == data["label"]
-    per_class = [float(right[data["label"] == label].float().mean()) for label in range(12) if (check.label == label).any()]
+    per_class = [
+        float(right[data["label"] == label].float().mean()) for label in range(12) if (check.label == label).any()
+    ]
     return terms | {"accuracy": float(right.float().mean()), "by class": float(np.mean(per_class))}
 
 

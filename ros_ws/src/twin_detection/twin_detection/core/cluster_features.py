@@ -60,7 +60,11 @@ def features_of(
     if not count:
         empty = np.zeros(0)
         return ClusterFeatures(
-            np.zeros((0, SAMPLES, 3), np.float32), np.zeros((0, len(SCALARS)), np.float32), np.zeros((0, 2)), empty, empty
+            np.zeros((0, SAMPLES, 3), np.float32),
+            np.zeros((0, len(SCALARS)), np.float32),
+            np.zeros((0, 2)),
+            empty,
+            empty,
         )
     order, owner = clusters.order, np.repeat(np.arange(count), clusters.counts)
     xyz = points[order].astype(np.float64)

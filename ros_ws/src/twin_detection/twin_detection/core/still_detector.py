@@ -167,7 +167,9 @@ class StillDetector:
         before = np.flatnonzero(self.background.foreground(cell, distance))
         return cell, before[supported(cell[before], distance[before], self.grid.shape)]
 
-    def _follow(self, points: np.ndarray, distance: np.ndarray, cell: np.ndarray, front: np.ndarray, duration: float) -> None:
+    def _follow(
+        self, points: np.ndarray, distance: np.ndarray, cell: np.ndarray, front: np.ndarray, duration: float
+    ) -> None:
         """Let the background follow the scene by one scan."""
         assert self.background is not None
         shown = np.zeros(self.background.shape, bool)

@@ -1,0 +1,129 @@
+"""Average precision, errors and calibration of scored detections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+
+from twin_detection.evaluation.scoring import BINS, Rows
+
+#: Share of the squared errors, in units of their covariance, that a consistent estimate has below this: 95 %.
+NEES_BOUND = float(chi2.ppf(0.95, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which rows count: classes, distances from and to (metres), scenes (none: all), and points on the object."""
+
+    labels: tuple[int, ...]
+    near: float = 0.0
+    far: float = 50.0
+    scenes: tuple[int, ...] | None = None
+    every: bool = False
+    hidden: bool | None = None
+
+
+def measured(rows: Rows, part: Slice, hidden: np.ndarray) -> dict[str, float]:
+    """Return the figures of a slice.
+
+    Args:
+        rows: of one source.
+        part: what counts; with ``every`` objects count however little is seen of them, with ``hidden`` only those that
+            are partly hidden, or only the others.
+        hidden: (T,) which objects are partly hidden.
+
+    """
+    objects = _objects(rows, part, hidden)
+    detections = np.isin(rows["label"], part.labels) & (rows["distance"] >= part.near) & (rows["distance"] < part.far)
+    if part.scenes is not None:
+        detections &= np.isin(rows["scene"], part.scenes)
+    found = rows["found"]
+    hit = np.zeros(len(found), bool)
+    hit[found >= 0] = objects[found[found >= 0]]
+    # An object near the edge of a band may have its detection beyond it: both count where the object is.
+    counted = hit | (detections & (found == -1))
+    total = int(objects.sum())
+    figures = {"objects": float(total), "AP": average_precision(rows["score"][counted], hit[counted], total)}
+    figures["recall"] = hit.sum() / total if total else float("nan")
+    figures["precision"] = hit.sum() / max(counted.sum(), 1) if counted.any() else float("nan")
+    figures |= _errors(rows, hit)
+    figures["ECE"] = calibration_error(rows["score"][counted], hit[counted])
+    if part.hidden is not None:  # nobody can say whether what is not there is hidden
+        figures |= dict.fromkeys(("AP", "precision", "ECE"), float("nan"))
+    return figures
+
+
+def _objects(rows: Rows, part: Slice, hidden: np.ndarray) -> np.ndarray:
+    """Return which objects are asked for in a slice, (T,) bool."""
+    chosen = np.isin(rows["truth_label"], part.labels)
+    chosen &= (rows["truth_distance"] >= part.near) & (rows["truth_distance"] < part.far)
+    if part.scenes is not None:
+        chosen &= np.isin(rows["truth_scene"], part.scenes)
+    if part.hidden is not None:
+        chosen &= hidden == part.hidden
+    return np.asarray(chosen if part.every else chosen & rows["truth_asked"])
+
+
+def _errors(rows: Rows, hit: np.ndarray) -> dict[str, float]:
+    if not hit.any():
+        return dict.fromkeys(("position m", "heading deg", "length m", "width m", "NEES", "within 95 %"), float("nan"))
+    size = rows["size_error"][hit]
+    return {
+        "position m": float(np.mean(rows["position_error"][hit])),
+        "heading deg": float(np.degrees(np.median(rows["heading_error"][hit]))),
+        "length m": float(np.mean(np.abs(size[:, 0]))), "width m": float(np.mean(np.abs(size[:, 1]))),
+        "NEES": float(np.mean(rows["nees"][hit])), "within 95 %": float(np.mean(rows["nees"][hit] < NEES_BOUND)),
+    }  # fmt: skip
+
+
+def average_precision(score: np.ndarray, hit: np.ndarray, total: int) -> float:
+    """Return the area below precision over recall, precision made monotonous (as Pascal VOC since 2010).
+
+    Args:
+        score: (D,) of the detections.
+        hit: (D,) bool, whether each is an object.
+        total: objects there are; none gives NaN.
+
+    """
+    if not total:
+        return float("nan")
+    order = np.argsort(-score, kind="stable")
+    right = np.cumsum(hit[order])
+    precision = right / np.arange(1, len(order) + 1)
+    recall = right / total
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(np.concatenate([[0.0], recall])) * envelope)) if len(order) else 0.0
+
+
+def reliability(score: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean score, share that is right, and number, each (BINS,), by bins of the score."""
+    index = np.minimum((score * BINS).astype(int), BINS - 1)
+    count = np.bincount(index, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(index, weights=score, minlength=BINS) / count
+        right = np.bincount(index, weights=hit, minlength=BINS) / count
+    return mean, right, count
+
+
+def calibration_error(score: np.ndarray, hit: np.ndarray) -> float:
+    """Return the expected calibration error (Guo et al. 2017, eq. 3) of scores (D,) that were right or not, (D,)."""
+    if not len(score):
+        return float("nan")
+    mean, right, count = reliability(score, hit.astype(float))
+    used = count > 0
+    return float(np.sum(count[used] * np.abs(mean[used] - right[used])) / count.sum())
+
+
+def partly_hidden(rows: Rows) -> np.ndarray:
+    """Return which objects have less than half of the points usual for their class at their distance, (T,) bool."""
+    label, distance, points = rows["truth_label"], rows["truth_distance"], rows["truth_points"]
+    hidden = np.zeros(len(label), bool)
+    band = (distance / 5.0).astype(int)
+    for kind in np.unique(label):
+        for part in np.unique(band[label == kind]):
+            chosen = (label == kind) & (band == part)
+            usual = float(np.quantile(points[chosen], 0.75))
+            hidden[chosen] = points[chosen] < 0.5 * usual
+    return hidden

@@ -1,0 +1,88 @@
+"""``./twin eval detection`` on simulated scenes: scores every source of detections on what nobody trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from twin_detection.evaluation import tables
+from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
+from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, wanted_platforms
+from twin_detection.evaluation.scoring import Rows, joined, score_frame, truth_of
+
+SCENARIOS = "config/scenarios"
+
+
+def scored(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes: Scenes) -> dict[str, Rows]:
+    """Run scenes, and return the rows of every source by its name.
+
+    The truth of every view is asked of every source, so that their figures can be set side by side.
+    """
+    console = Console(stderr=True)
+    rows: dict[str, list[Rows]] = {source.name: [] for source in sources}
+    for number, spec in enumerate(specs):
+        console.print(f"scene {number + 1} of {len(specs)}: {spec.name}", style="dim")
+        begun = False
+        for view, counts in scenes.views(spec):
+            if not begun:
+                assert scenes.current is not None
+                for source in sources:
+                    source.start(spec, scenes.current)
+                begun = True
+            found = {source.name: source.detect(view) for source in sources}
+            if not counts:
+                continue
+            position = view.map_from_lidar[:3, 3]
+            truth = truth_of(view.frame, position, view.points, view.pixels)
+            for name, detections in found.items():
+                rows[name].append(score_frame(detections, truth, position, number))
+    return {name: joined(parts) for name, parts in rows.items()}
+
+
+def pole_sources(scenes: Scenes, specs: Sequence[SceneSpec]) -> list[Source]:
+    """Return the sources on poles; what is added here has its rows in every table."""
+    lidar = PoleLidar()
+    lidar.learn(scenes, wanted_platforms(specs))
+    return [lidar]
+
+
+def evaluate_simulated(folder: Path, out: Path, *, long: bool = False, vehicles: bool = True) -> dict[str, Any]:
+    """Score detectors on the held-out scenes; print the figures, write them and plots to ``out``.
+
+    Args:
+        folder: of the scenarios.
+        out: of metrics.json and plots.
+        long: also an hour with a person who lies still, and an empty street in rain.
+        vehicles: also the LiDAR of a sensor vehicle.
+
+    """
+    scenes = Scenes(folder)
+    metrics: dict[str, Any] = {"scenes": [spec.name for spec in HELD_OUT], "protocol": tables.protocol()}
+    try:
+        rows = scored(HELD_OUT, pole_sources(scenes, HELD_OUT), scenes)
+        metrics["poles"] = tables.report("poles", rows, HELD_OUT, out)
+        if vehicles:
+            specs = vehicle_specs()
+            rows = scored(specs, [VehicleLidar("rules"), VehicleLidar("learned")], scenes)
+            metrics["vehicle"] = tables.report("vehicle", rows, specs, out)
+        if long:
+            from twin_detection.evaluation.long import long_runs
+
+            metrics["long"] = long_runs(folder, out)
+    finally:
+        scenes.close()
+    (out / "metrics.json").write_text(json.dumps(tables.rounded(metrics), indent=1) + "\n")
+    return metrics
+
+
+def vehicle_specs() -> tuple[SceneSpec, ...]:
+    """Return the scenes in which the sensor vehicle drives."""
+    return (
+        SceneSpec("vehicle_pass", 10_004, "day", ("vehicle_01",)),
+        SceneSpec("rush_hour", 10_001, "day", ("vehicle_01",), duration=30.0, skip=10.0),
+        SceneSpec("rain", 10_006, "rain", ("vehicle_01",), skip=10.0),
+    )
