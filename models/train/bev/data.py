@@ -23,7 +23,7 @@ HELD_OUT_SEED = 10_000
 class Amount:
     """How much is made: streets, runs in the district, scans of a run; the same of what is held out."""
 
-    streets: int = 1800
+    streets: int = 540
     runs: int = 16
     scans: int = 60
     held_streets: int = 60
@@ -89,7 +89,7 @@ def make(task: Task) -> Path:
 def make_all(wanted: Sequence[Task], workers: int) -> list[Path]:
     """Make the scans of all tasks."""
     with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(make, wanted))
+        return sorted(pool.map(make, wanted))
 
 
 def read_all(paths: Sequence[Path]) -> list[scans.LabelledScan]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from network import Answer, BevNetwork
 
-from twin_detection.core.bev_decode import BevCalibration
+from twin_detection.core.bev_decode import CLASSES, BevCalibration
 from twin_detection.core.bev_grid import CHANNELS, BevGrid
+from twin_detection.models import MANIFEST, stamp
+
+NAME = "bev"
 
 
 def write_onnx(network: BevNetwork, grid: BevGrid, path: Path) -> None:
@@ -27,7 +31,22 @@ def write_onnx(network: BevNetwork, grid: BevGrid, path: Path) -> None:
         )  # fmt: skip
 
 
-def write_calibration(calibration: BevCalibration, path: Path) -> None:
-    """Write a calibration as JSON, as the manifest keeps it."""
-    values = {name: np.round(getattr(calibration, name), 4).tolist() for name in calibration.__dataclass_fields__}
-    path.write_text(json.dumps(values, indent=1) + "\n")
+def describe(folder: Path, calibration: BevCalibration) -> None:
+    """Write the entry of the model in the manifest of a folder, with its calibration; everything else in it stays."""
+    path = folder / MANIFEST
+    content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
+    described = {
+        "file": f"{NAME}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
+        "made": "python models/train/bev/train.py --seed 0", "sha256": "-", "bytes": 1,
+        "classes": [item.name.lower() for item in CLASSES],
+    }  # fmt: skip
+    content["models"][NAME] = content["models"].get(NAME, {}) | described
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    part.replace(path)
+    stamp(NAME, folder, **values_of(calibration))
+
+
+def values_of(calibration: BevCalibration) -> dict[str, Any]:
+    """Return a calibration as the manifest keeps it."""
+    return {name: np.round(getattr(calibration, name), 4).tolist() for name in calibration.__dataclass_fields__}

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     amount = data.SMOKE if options.smoke else data.Amount()
     samples = 4 * BATCH if options.smoke else options.samples
     started = time.monotonic()
-    training, held = data.tasks(options.out / "scans", ROOT / "config" / "scenarios", options.seed, amount)
+    training, held = data.tasks(options.scans, ROOT / "config" / "scenarios", options.seed, amount)
     scans = data.read_all(data.make_all(training, options.threads))
     held_scans = data.read_all(data.make_all(held, options.threads))
     print(
@@ -47,12 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     grid = BevGrid()
     network = train(scans, samples, options.seed, grid, options.threads)
-    torch.save(network.state_dict(), options.out / "bev.pt")
     print(f"trained: {time.monotonic() - started:.0f} s", flush=True)
-    path = options.out / "bev.onnx"
+    path = options.out / f"{export.NAME}.onnx"
     export.write_onnx(network, grid, path)
     calibration = score.calibrate(path, grid, held_scans[::2])
-    export.write_calibration(calibration, options.out / "bev.json")
+    export.describe(options.out, calibration)
     score.show(score.judge(path, grid, calibration, held_scans[1::2]))
     print(f"written: {path}, {time.monotonic() - started:.0f} s", flush=True)
     return 0
@@ -61,8 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of scans and training")
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bev", help="folder of scans, weights and model")
-    parser.add_argument("--samples", type=int, default=20_000, help="varied scans that are shown to the network")
+    parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
+    parser.add_argument("--scans", type=Path, default=ROOT / "out" / "bev", help="folder where scans are kept")
+    parser.add_argument("--samples", type=int, default=12_000, help="varied scans that are shown to the network")
     parser.add_argument("--threads", type=int, default=2, help="processor cores")
     parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
     options = parser.parse_args(arguments)
