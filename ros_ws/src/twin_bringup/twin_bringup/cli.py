@@ -51,6 +51,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from twin_replay.evaluation import evaluate_tracking
     from twin_sim.evaluation import evaluate_sim
 
+    if arguments.format != "scans":
+        return _evaluate_tracking(arguments)
     score = {
         "detection": evaluate_detection, "tracking": evaluate_tracking,
         "prediction": evaluate_prediction, "behavior": evaluate_behavior, "sim": evaluate_sim,
@@ -59,6 +61,27 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.data}: no such folder; expected the recordings to score on (--data)")
     arguments.out.mkdir(parents=True, exist_ok=True)
     score(arguments.data, arguments.out)
+    print(f"written: {arguments.out}/metrics.json and the raw results")
+    return 0
+
+
+def _evaluate_tracking(arguments: argparse.Namespace) -> int:
+    """Score the tracker by itself, on given detections or in the simulated district."""
+    if arguments.what != "tracking":
+        raise ConfigError(f"eval {arguments.what}: --format {arguments.format}; expected it with tracking only")
+    if arguments.format == "sim":
+        from twin_tracking.evaluation.sim import evaluate_sim
+
+        return evaluate_sim(arguments.out)
+    from twin_tracking.evaluation.kitti import evaluate_kitti
+    from twin_tracking.evaluation.kitti_ablation import ablate
+
+    if not arguments.data.is_dir():
+        raise ConfigError(f"{arguments.data}: no such folder; expected the recordings to score on (--data)")
+    if arguments.ablation:
+        ablate(arguments.data, arguments.out)
+    else:
+        evaluate_kitti(arguments.data, arguments.out)
     print(f"written: {arguments.out}/metrics.json and the raw results")
     return 0
 
@@ -105,6 +128,11 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior", "sim"))
     score.add_argument("--data", type=Path, default=root() / "../shared/data", help="folder of the recordings")
     score.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for metrics.json and raw results")
+    score.add_argument(
+        "--format", choices=("scans", "kitti", "sim"), default="scans",
+        help="tracking: from LiDAR scans, from KITTI's detections, or in the simulated district (default: %(default)s)",
+    )  # fmt: skip
+    score.add_argument("--ablation", action="store_true", help="tracking, format kitti: each ingredient off in turn")
     score.set_defaults(func=_evaluate)
     bench.register(commands)
     test = commands.add_parser("test", help="every test; arguments go to pytest", add_help=False)

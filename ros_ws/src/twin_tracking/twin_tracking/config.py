@@ -70,6 +70,9 @@ class TrackerConfig(Config):
     detection_probability: float = setting(
         0.9, "", "probability that a visible object is detected within scan_period", low=0.05, high=0.999
     )
+    detection_memory: float = setting(
+        1000.0, "s", "time over which each track's own rate of detection is learned", low=0.1, high=1e6
+    )
     scan_period: float = setting(0.1, "s", "time to which detection_probability belongs", low=0.01, high=2.0)
     clutter_density: float = setting(1e-3, "1/m^2", "false detections per array and area", low=1e-7, high=1.0)
     birth_density: float = setting(1e-5, "1/m^2", "new objects per array and area", low=1e-9, high=1.0)

@@ -51,8 +51,11 @@ def boxes_from_lidar(
     )  # fmt: skip
 
 
-def project_boxes(calibration: Calibration, boxes: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """Return the image rectangle of (N, 7) boxes of the LiDAR frame, (N, 4) pixels; NaN where behind the camera."""
+def project_boxes(calibration: Calibration, boxes: np.ndarray, image_size: tuple[int, int] | None) -> np.ndarray:
+    """Return the image rectangle of (N, 7) boxes of the LiDAR frame, (N, 4) pixels; NaN where behind the camera.
+
+    It is cut at the image of ``image_size`` (width, height); None: it is not.
+    """
     signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     corners = signs[None] * boxes[:, None, 3:6]
     cos, sin = np.cos(boxes[:, 6])[:, None], np.sin(boxes[:, 6])[:, None]
@@ -66,6 +69,8 @@ def project_boxes(calibration: Calibration, boxes: np.ndarray, image_size: tuple
     seen = np.isfinite(u).any(axis=1)
     result = np.full((len(boxes), 4), np.nan)
     if seen.any():
-        u, v = np.clip(u[seen], 0, image_size[0] - 1), np.clip(v[seen], 0, image_size[1] - 1)
+        u, v = u[seen], v[seen]
+        if image_size is not None:
+            u, v = np.clip(u, 0, image_size[0] - 1), np.clip(v, 0, image_size[1] - 1)
         result[seen] = np.stack([np.nanmin(u, 1), np.nanmin(v, 1), np.nanmax(u, 1), np.nanmax(v, 1)], axis=1)
     return result

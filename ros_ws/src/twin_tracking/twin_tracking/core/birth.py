@@ -17,7 +17,7 @@ class Birth:
         """Take the priors."""
         self._model = model
         self._memory = attributes.memory_of(config)
-        self._visible = existence.birth(config)
+        self._visible, self._found = existence.birth(config), config.detection_probability
         self._yaw_variance = np.array(config.box_yaw_sigma) ** 2
 
     def tracks(self, detections: np.ndarray, chosen: np.ndarray, stamp_ns: int) -> np.ndarray:
@@ -29,6 +29,7 @@ class Birth:
         young["yaw_variance"] = variance
         self._model.birth(young, detections, chosen)
         young["yaw_variance"] = np.minimum(variance, heading.MAX_VARIANCE)
+        young["found"] = self._found
         young["visible"], young["score"], young["score_weight"] = self._visible, seen["existence"], 1.0
         measured_ns = stamp_ns + np.round(seen["time_offset"] * NANOSECONDS).astype(np.int64)
         young["first_ns"] = young["last_ns"] = measured_ns

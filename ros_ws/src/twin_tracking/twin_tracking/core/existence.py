@@ -14,6 +14,7 @@ from twin_tracking.config import TrackerConfig
 from twin_tracking.core.compiled import Records, kernel
 
 MAX_RATIO = 1e4
+LEAST_FOUND, MOST_FOUND = 0.1, 0.98
 
 
 class Rates(NamedTuple):
@@ -23,6 +24,7 @@ class Rates(NamedTuple):
     reveal_rate: float
     survival_time: float
     scan_period: float
+    detection_memory: float
     clutter_density: float
     score_memory: float
 
@@ -65,16 +67,21 @@ def update(
     """Weigh that each track was seen (``partner`` >= 0) or missed during ``dt`` seconds.
 
     ``density`` (N,) 1/m^2 of the measurement; ``found`` (N,) probability that a visible object is detected within
-    ``scan_period``. The score is the average of the detections' existence over ``score_memory``.
+    ``scan_period``. Each track's own ``found`` is learned over ``detection_memory``: what is far off or half hidden is
+    missed more often, and a miss says less of it. The score is the average of the detections' existence over
+    ``score_memory``.
     """
+    learned = 1.0 - np.exp(-dt / rates.detection_memory)
     for n in range(len(tracks)):
         track = tracks[n]
         if partner[n] >= 0:
+            track.found += learned * (MOST_FOUND - track.found)
             ratio = min(found[n] * density[n] / rates.clutter_density, MAX_RATIO)
             elapsed = max(stamp_ns - track.last_ns, 0) / 1e9
             track.score_weight = track.score_weight * np.exp(-elapsed / rates.score_memory) + 1.0
             track.score += (detections[partner[n]].existence - track.score) / track.score_weight
         else:
+            track.found += learned * track.visible * (LEAST_FOUND - track.found)
             ratio = (1.0 - found[n]) ** (dt / rates.scan_period)
         total = track.visible * ratio + track.hidden + (1.0 - track.visible - track.hidden)
         track.visible, track.hidden = track.visible * ratio / total, track.hidden / total

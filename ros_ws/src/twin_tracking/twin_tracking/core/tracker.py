@@ -152,7 +152,7 @@ class Tracker:
     ) -> None:
         """Correct the tracks that have a partner by their detections; the others were missed."""
         dt = (stamp_ns - before_ns) / NANOSECONDS
-        found = np.full(len(tracks), self.config.detection_probability)
+        found = tracks["found"].copy()
         density = self._model.update(tracks, detections, partner)
         heading.update(tracks, detections, partner, self._turning)
         existence.update(tracks, detections, partner, density, found, dt, stamp_ns, self._rates)
@@ -183,7 +183,11 @@ class Tracker:
         young["id"] = identity.pseudonyms(self._born, len(index), self.config.key)
         young["source"] = number * _SOURCES_PER_ARRAY + index
         self._born += len(index)
-        return np.concatenate([tracks, young])
+        both = np.empty(
+            len(tracks) + len(young), states.TRACK
+        )  # np.concatenate compares the fields first: 50 times slower
+        both[: len(tracks)], both[len(tracks) :] = tracks, young
+        return both
 
     def _prune(self, tracks: np.ndarray, stamp_ns: int, copy: bool = False) -> np.ndarray:
         """Confirm what is sure, end what is not, or was not measured for too long."""

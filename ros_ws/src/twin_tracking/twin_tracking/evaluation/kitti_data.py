@@ -1,0 +1,75 @@
+"""The files of the KITTI tracking benchmark that a tracker of given detections needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from twin_common.core.geodesy import Datum
+from twin_replay.core import kitti
+from twin_replay.core.kitti import Boxes, Calibration, KittiError
+
+DETECTIONS = "det_pointrcnn"
+
+
+@dataclass(frozen=True, slots=True)
+class KittiDetections:
+    """One sequence: ``boxes`` by class, ``map_from_lidar`` (F, 4, 4) or none, ``labels`` or none; ``frames`` F."""
+
+    name: str
+    frames: int
+    calibration: Calibration
+    boxes: dict[str, Boxes]
+    map_from_lidar: np.ndarray | None
+    labels: Boxes | None
+
+
+def sequence_names(data: Path, kinds: tuple[str, ...]) -> list[str]:
+    """Return the names of all sequences that have detections of any class.
+
+    Raises:
+        KittiError: there are none.
+
+    """
+    folder = data / DETECTIONS
+    names = sorted({path.stem for kind in kinds for path in (folder / kind).glob("*.txt")})
+    if not names:
+        raise KittiError(f"{folder}: no detections; expected files as {folder}/{kinds[0]}/0000.txt")
+    return names
+
+
+def read_sequence(data: Path, name: str, kinds: tuple[str, ...]) -> KittiDetections:
+    """Read one sequence; poses and labels are optional.
+
+    Raises:
+        KittiError: no calibration, or a file that is not in the benchmark's format.
+
+    """
+    boxes = {}
+    for kind in kinds:
+        path = data / DETECTIONS / kind / f"{name}.txt"
+        if path.is_file():
+            boxes[kind] = kitti.read_detections(path, kind)
+    calibration = kitti.read_calibration(data / "calib" / f"{name}.txt")
+    labels_path, oxts_path = data / "label_02" / f"{name}.txt", data / "oxts" / f"{name}.txt"
+    labels = kitti.read_labels(labels_path) if labels_path.is_file() else None
+    frames = 1 + max(int(found.frame.max(initial=-1)) for found in [*boxes.values(), *([labels] if labels else [])])
+    poses = None
+    if oxts_path.is_file():
+        poses = _map_from_lidar(kitti.read_oxts(oxts_path), calibration)
+        if len(poses) < frames:
+            raise KittiError(f"{oxts_path}: {len(poses)} lines; expected at least {frames}, one per frame")
+        frames = len(poses)
+    return KittiDetections(name, frames, calibration, boxes, poses, labels)
+
+
+def _map_from_lidar(oxts: kitti.Oxts, calibration: Calibration) -> np.ndarray:
+    """Return the poses of the LiDAR, (F, 4, 4): east, north, up from the first frame's place."""
+    place = Datum(oxts.latitude[0], oxts.longitude[0], oxts.altitude[0])
+    map_from_imu = np.tile(np.eye(4), (len(oxts), 1, 1))
+    map_from_imu[:, :3, 3] = place.to_map(oxts.latitude, oxts.longitude, oxts.altitude)
+    map_from_imu[:, :3, :3] = Rotation.from_euler("xyz", np.stack([oxts.roll, oxts.pitch, oxts.yaw], 1)).as_matrix()
+    return np.asarray(map_from_imu @ np.linalg.inv(calibration.lidar_from_imu))
