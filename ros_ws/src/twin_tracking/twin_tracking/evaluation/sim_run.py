@@ -17,7 +17,7 @@ from twin_tracking.config import TrackerConfig
 from twin_tracking.convert import detections_from_message
 from twin_tracking.core.tracker import Tracker
 from twin_tracking.evaluation.sim_peer import PeerTracker
-from twin_tracking.evaluation.sim_scenes import Course, Scene, gap_until
+from twin_tracking.evaluation.sim_scenes import Course, Scene, gap_until, walk_through_each_other
 from twin_tracking.evaluation.sim_sensing import (
     OBJECT,
     SensorModel,
@@ -90,6 +90,7 @@ class Observation:
             self._phase[name] = float((item.lidar.simulated or {}).get("phase", 0.0))
         self._near = {name: self._walls.near(place, self._reach) for name, place in self._fixed.items()}
         self.hidden = gap_until(course, scene.gap) if scene.gap else {}
+        self.left_out = walk_through_each_other(course, scene.apart)
 
     def truth(self, frame: int, times: float) -> np.ndarray:
         """Return who is to be tracked, ``times`` s after a frame."""
@@ -181,6 +182,7 @@ def _note(outcome: Outcome, observation: Observation, stamp_ns: int, seen: Count
     frame, rest = divmod(stamp_ns - course.start_ns, _PERIOD_NS)
     truth = observation.truth(int(frame), rest / 1e9)
     asked = np.array([seen[actor] >= scene.least for actor in truth["actor_id"].tolist()], bool)
+    asked &= ~np.isin(truth["actor_id"], list(observation.left_out))
     if scene.gap:
         asked &= np.isin(truth["actor_id"], list(observation.hidden))
     if scene.region:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
+
+from twin_common.core.object_class import ObjectClass
 
 POLES = ("pole_01", "pole_02", "pole_03", "pole_04")
 #: Crossing one of these lines, (axis, metres), hides an object for as long as the scene's gap.
@@ -31,6 +34,8 @@ class Scene:
         placed: sensors of the scene's own, x, y, z.
         region: x and y, low and high, in which objects are asked for.
         match: farthest distance of a match, m.
+        apart: persons that come nearer to each other than this walk through each other, as the simulation's walkers
+            may; they are not asked for.
 
     """
 
@@ -47,6 +52,7 @@ class Scene:
     placed: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     region: tuple[float, float, float, float] | None = None
     match: float = 1.0
+    apart: float = 0.3
 
 
 SCENES = (
@@ -62,7 +68,7 @@ SCENES = (
     Scene(
         "crowd of 3 persons per m2", tuple(ALLEY_POLES), scenario="crowd_crush", seconds=15.0, skip=5.0,
         overrides={"population.crowd_areas": {"alley": 3.0}, "flows.0.rate": 0}, placed=ALLEY_POLES,
-        region=(-43.0, -37.0, 44.0, 64.0), match=0.5,
+        region=(-43.0, -37.0, 44.0, 64.0), match=0.5, apart=0.0,
     ),
 )  # fmt: skip
 
@@ -109,6 +115,16 @@ def run_course(folder: Path, scene: Scene, seed: int) -> Course:
                 frames.append(frame.actors.copy())
                 vehicles = vehicles | frame.vehicles
     return Course(tuple(frames), start_ns, vehicles)
+
+
+def walk_through_each_other(course: Course, apart: float) -> set[int]:
+    """Return the persons who come nearer to another one than ``apart`` metres, by actor_id."""
+    found: set[int] = set()
+    for actors in course.frames if apart > 0 else ():
+        persons = actors[actors["classification"] == ObjectClass.PEDESTRIAN]
+        pairs = cKDTree(np.column_stack([persons["x"], persons["y"]])).query_pairs(apart, output_type="ndarray")
+        found.update(persons["actor_id"][pairs.ravel()].tolist())
+    return found
 
 
 def gap_until(course: Course, gap: float, lines: Sequence[tuple[int, float]] = GAP_LINES) -> dict[int, list[float]]:

@@ -20,6 +20,8 @@ OBJECT = cdr.record_dtype("twin_msgs/msg/DetectedObject")
 VEHICLES = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
 #: Places of the five points, as shares of half length, half width and of the height.
 _POINTS = np.array([[0, 0, 0.97], [0, 0, 0.75], [0, 0.7, 0.75], [0, -0.7, 0.75], [0, 0, 0.4]])
+#: An upright person: length and width of the trunk, height of the shoulders as a share, width of the head; m.
+_TRUNK, _SHOULDERS, _HEAD = (0.28, 0.45), 0.83, 0.2
 _TURN = 0.1
 
 
@@ -88,46 +90,69 @@ def visible_share(sensor: np.ndarray, actors: np.ndarray, walls: Walls, reach: f
     """Return how much of each actor (N,) ACTOR a sensor (3,) sees, (N,) shares; 0 beyond ``reach``."""
     share = np.zeros(len(actors))
     near = np.flatnonzero(np.hypot(actors["x"] - sensor[0], actors["y"] - sensor[1]) < reach)
-    bodies = actors[near]
-    cos, sin = np.cos(bodies["yaw"])[:, None], np.sin(bodies["yaw"])[:, None]
-    # Sideways is across the line of sight, so that the points are those of the silhouette.
-    bearing = np.arctan2(bodies["y"] - sensor[1], bodies["x"] - sensor[0])
-    turn = bearing - bodies["yaw"]
-    half = (np.abs(np.sin(turn)) * bodies["length"] + np.abs(np.cos(turn)) * bodies["width"]) / 2
-    points = np.empty((len(near), len(_POINTS), 3))
-    points[..., 0] = bodies["x"][:, None] - np.sin(bearing)[:, None] * half[:, None] * _POINTS[:, 1]
-    points[..., 1] = bodies["y"][:, None] + np.cos(bearing)[:, None] * half[:, None] * _POINTS[:, 1]
-    points[..., 2] = bodies["z"][:, None] + bodies["height"][:, None] * _POINTS[:, 2]
-    flat = points.reshape(-1, 3)
-    hidden = walls.hide(sensor, flat)
+    points = _silhouette(sensor, actors[near]).reshape(-1, 3)
+    hidden = walls.hide(sensor, points)
     seen = np.flatnonzero(~hidden)
     owner = np.repeat(np.arange(len(near)), len(_POINTS))[seen]
-    ray = flat[seen] - sensor
-    origin_x = cos[:, 0] * (sensor[0] - bodies["x"]) + sin[:, 0] * (sensor[1] - bodies["y"])
-    origin_y = cos[:, 0] * (sensor[1] - bodies["y"]) - sin[:, 0] * (sensor[0] - bodies["x"])
-    for start in range(0, len(seen), 2000):
-        part = slice(start, start + 2000)
-        blocked = _behind_bodies(ray[part], owner[part], sensor[2], (origin_x, origin_y), bodies)
-        hidden[seen[part][blocked]] = True
+    solids = _solids(actors[near])
+    for start in range(0, len(seen), 1000):
+        part = seen[start : start + 1000]
+        hidden[part[_behind(sensor, points[part] - sensor, owner[start : start + 1000], solids)]] = True
     share[near] = 1 - hidden.reshape(len(near), len(_POINTS)).mean(axis=1)
     return share
 
 
-def _behind_bodies(
-    ray: np.ndarray, owner: np.ndarray, height: float, origin: tuple[np.ndarray, np.ndarray], bodies: np.ndarray
-) -> np.ndarray:
-    """Return which rays (P, 3) to points of ``owner`` (P,) pass through another of the bodies (M,), (P,) bool."""
-    cos, sin = np.cos(bodies["yaw"]), np.sin(bodies["yaw"])
-    along = cos * ray[:, :1] + sin * ray[:, 1:2]
-    across = cos * ray[:, 1:2] - sin * ray[:, :1]
-    enter, leave = np.zeros(along.shape), np.ones(along.shape)
-    for step, start, half in ((along, origin[0], bodies["length"] / 2), (across, origin[1], bodies["width"] / 2)):
+def _silhouette(sensor: np.ndarray, bodies: np.ndarray) -> np.ndarray:
+    """Return five points of each body (N,) across the line of sight of a sensor, (N, 5, 3)."""
+    bearing = np.arctan2(bodies["y"] - sensor[1], bodies["x"] - sensor[0])
+    length, width = _extent(bodies)
+    turn = bearing - bodies["yaw"]
+    half = (np.abs(np.sin(turn)) * length + np.abs(np.cos(turn)) * width) / 2
+    points = np.empty((len(bodies), len(_POINTS), 3))
+    points[..., 0] = bodies["x"][:, None] - (np.sin(bearing) * half)[:, None] * _POINTS[:, 1]
+    points[..., 1] = bodies["y"][:, None] + (np.cos(bearing) * half)[:, None] * _POINTS[:, 1]
+    points[..., 2] = bodies["z"][:, None] + bodies["height"][:, None] * _POINTS[:, 2]
+    return points
+
+
+def _extent(bodies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return length and width (N,) of what hides others: of upright persons the trunk, not the stride."""
+    upright = (bodies["classification"] == ObjectClass.PEDESTRIAN) & (bodies["height"] > 1.0)
+    return np.where(upright, _TRUNK[0], bodies["length"]), np.where(upright, _TRUNK[1], bodies["width"])
+
+
+def _solids(bodies: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the boxes that hide what is behind them: bodies (N,), upright persons as trunk and head."""
+    length, width = _extent(bodies)
+    upright = np.flatnonzero((bodies["classification"] == ObjectClass.PEDESTRIAN) & (bodies["height"] > 1.0))
+    owner = np.concatenate([np.arange(len(bodies)), upright])
+    low = bodies["z"].astype(float)
+    top = low + bodies["height"]
+    trunk = top.copy()
+    trunk[upright] = low[upright] + _SHOULDERS * bodies["height"][upright]
+    head = np.full(len(upright), _HEAD)
+    return {
+        "owner": owner, "x": bodies["x"][owner], "y": bodies["y"][owner], "yaw": bodies["yaw"][owner].astype(float),
+        "length": np.concatenate([length, head]), "width": np.concatenate([width, head]),
+        "top": np.concatenate([trunk, top[upright]]),
+    }  # fmt: skip
+
+
+def _behind(sensor: np.ndarray, ray: np.ndarray, owner: np.ndarray, solids: dict[str, np.ndarray]) -> np.ndarray:
+    """Return which rays (P, 3) to points of ``owner`` (P,) pass through a solid of somebody else, (P,) bool."""
+    cos, sin = np.cos(solids["yaw"]), np.sin(solids["yaw"])
+    shift_x, shift_y = sensor[0] - solids["x"], sensor[1] - solids["y"]
+    enter, leave = np.zeros((len(ray), len(cos))), np.ones((len(ray), len(cos)))
+    for step, start, half in (
+        (cos * ray[:, :1] + sin * ray[:, 1:2], cos * shift_x + sin * shift_y, solids["length"] / 2),
+        (cos * ray[:, 1:2] - sin * ray[:, :1], cos * shift_y - sin * shift_x, solids["width"] / 2),
+    ):
         step = np.where(np.abs(step) < 1e-9, 1e-9, step)
         first, second = (-half - start) / step, (half - start) / step
         enter = np.maximum(enter, np.minimum(first, second))
         leave = np.minimum(leave, np.maximum(first, second))
-    lowest = np.where(ray[:, 2:] > 0, height + enter * ray[:, 2:], height + leave * ray[:, 2:])
-    hit = (enter < leave) & (lowest < bodies["z"] + bodies["height"]) & (np.arange(len(bodies)) != owner[:, None])
+    lowest = sensor[2] + np.where(ray[:, 2:] > 0, enter, leave) * ray[:, 2:]
+    hit = (enter < leave) & (lowest < solids["top"]) & (solids["owner"] != owner[:, None])
     return np.asarray(hit.any(axis=1))
 
 
