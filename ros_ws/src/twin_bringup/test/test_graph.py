@@ -47,7 +47,9 @@ def test_a_district_hears_the_poles_that_run_on_other_computers() -> None:
 def test_every_input_but_a_sensors_has_a_node_that_makes_it() -> None:
     graph = nodes(GraphOptions(provided=PACKETS))
     made = {t for n in graph.values() for port, t in n.remappings.items() if port.startswith("~/output/")}
-    optional = {"/tf", *(f"/{pole}/odometry" for pole in ("pole_01", "pole_02"))}  # of vehicles only
+    optional = {"/tf"}
+    for pole in ("pole_01", "pole_02"):  # of vehicles, and of platforms with a camera
+        optional |= {f"/{pole}/odometry", f"/{pole}/camera/objects", f"/{pole}/camera/camera_info"}
     for node in graph.values():
         taken = {t for port, t in node.remappings.items() if port.startswith("~/input/")}
         assert taken <= made | PACKETS | optional, node.full_name

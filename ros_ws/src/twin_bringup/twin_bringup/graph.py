@@ -42,6 +42,7 @@ PLATFORM_STAGES = {
     "lidar_detector": Stage("lidar_detector", "twin_detection.lidar_detector_node:LidarDetector"),
     "camera_detector": Stage("camera_detector", "twin_detection.camera_detector_node:CameraDetector"),
     "fusion": Stage("fusion", "twin_fusion.fusion_node:Fusion"),
+    "alignment": Stage("alignment", "twin_fusion.alignment_node:Alignment"),
     "platform_monitor": Stage("platform_monitor", "twin_incidents.platform_monitor_node:PlatformMonitor"),
 }
 DISTRICT_STAGES = (
@@ -169,7 +170,9 @@ def _platform_stages(
     chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
     chosen += sources["camera"]
     chosen += [(stages["camera_detector"], {})] if _has_images(platform, options) else []
-    return [*chosen, (stages["fusion"], {}), (stages["platform_monitor"], {})]
+    watched = platform.kind == "pole" and platform.lidar is not None
+    chosen += [(stages["fusion"], {}), *([(stages["alignment"], {})] if watched else [])]
+    return [*chosen, (stages["platform_monitor"], {})]
 
 
 def _has_images(platform: PlatformConfig, options: GraphOptions) -> bool:

@@ -20,7 +20,7 @@ class FusionConfig(Config):
     position_sigma: float = setting(0.03, "m", "error of the platform's position", low=0.0, high=5.0)
     yaw_sigma: float = setting(0.003, "rad", "error of the platform's heading", low=0.0, high=0.5)
     deskewed: bool = setting(
-        False, doc="detections of a moving platform are given where its sensor is at the stamp, not at their own times"
+        True, doc="detections of a moving platform are given where its sensor is at the stamp, not at their own times"
     )
     district: str = setting("", doc="district file, for where the road is; filled in by the graph")
     kerb: float = setting(0.15, "m", "how much higher than the road all other ground is", low=0.0, high=1.0)
@@ -84,3 +84,20 @@ class MergerConfig(PairingConfig):
     max_wait: float = setting(0.05, "s", "how long the first array of a slot waits for the others", low=0.0, high=1.0)
     silence: float = setting(1.0, "s", "a platform silent for longer is not waited for", low=0.1, high=30.0)
     max_lead: float = setting(0.5, "s", "a stamp this far in the future is refused", low=0.0, high=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentConfig(Config):
+    """Notices that the mount of a still LiDAR has moved."""
+
+    platform: str = setting("", doc="name of the platform; filled in by the graph")
+    settle: float = setting(20.0, "s", "time after the first scan at which what stands still is learned",
+                            low=0.0, high=3600.0)  # fmt: skip
+    period: float = setting(5.0, "s", "time between two checks", low=0.5, high=600.0)
+    patience: int = setting(3, doc="checks in a row that must find it moved", low=1, high=100)
+    max_turn_deg: float = setting(0.2, "deg", "turn that is reported", low=0.02, high=10.0)
+    max_shift: float = setting(0.05, "m", "shift that is reported", low=0.01, high=5.0)
+    min_share: float = setting(0.5, "", "less of the points on known surfaces than then: covered, or moved far",
+                               low=0.05, high=0.95)  # fmt: skip
+    points: int = setting(2000, doc="points of a scan that a check looks at", low=200, high=50000)
+    reach: float = setting(45.0, "m", "farther points are not looked at", low=5.0, high=200.0)

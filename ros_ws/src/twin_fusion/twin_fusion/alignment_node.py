@@ -1,0 +1,57 @@
+"""Watches whether the LiDAR of a pole still stands as it did."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_common import stamps
+from twin_common.component import Component, Context, Input
+from twin_common.pointcloud import Cloud
+from twin_fusion.config import AlignmentConfig
+from twin_fusion.core.drift import DriftCheck
+
+
+class Alignment(Component):
+    """Looks at a scan now and then; runs in the platform's process, so that clouds do not leave it."""
+
+    Config = AlignmentConfig
+    inputs = (Input("points", "lidar_points"),)
+
+    def __init__(self, config: AlignmentConfig, context: Context) -> None:
+        """Wait for scans."""
+        super().__init__(config, context)
+        self._check: DriftCheck | None = None
+        self._due_ns: int | None = None
+
+    def on_points(self, cloud: Cloud, _source: str) -> None:
+        """Learn what stands still from a scan, then compare one every ``period``."""
+        period_ns = stamps.from_seconds(self.config.period)
+        if self._due_ns is None or cloud.stamp_ns < self._due_ns - max(
+            stamps.from_seconds(self.config.settle), period_ns
+        ):
+            self._due_ns = cloud.stamp_ns + stamps.from_seconds(self.config.settle)
+        if cloud.stamp_ns < self._due_ns:
+            return
+        self._due_ns = cloud.stamp_ns + period_ns
+        points = cloud.xyz
+        self._look(points[np.isfinite(points).all(axis=1)])
+
+    def _look(self, points: np.ndarray) -> None:
+        if self._check is None:
+            try:
+                self._check = DriftCheck(self.config, points)
+            except ValueError as error:
+                self.context.report(f"alignment: {error}")
+            return
+        found = self._check.check(points)
+        self.context.measure("turn_deg", found.turn_deg)
+        self.context.measure("shift", found.shift)
+        self.context.measure("known_surfaces", found.share)
+        self.context.report(found.problem)
+
+
+def main() -> int:
+    """Run the node."""
+    from twin_common.ros_host import run_component  # only here: lockstep replay needs no middleware
+
+    return run_component(Alignment, "alignment")
