@@ -146,17 +146,19 @@ def test_a_silent_detector_is_reported_and_alerts_stay(make_district, kit, distr
     assert host.runtimes[0].measures["open_alerts"] == 1
 
 
-def run_monitor(district_file, platform, scans, objects, duration, start):
+def run_monitor(district_file, platform, scans, objects, duration, start, frames=()):
     """Return the statuses of a platform whose arrays come at the given seconds, objects 30 ms after their scan."""
     published = []
     parameters = {"platform": platform, "district": str(district_file)}
     spec = NodeSpec("twin_incidents.platform_monitor_node:PlatformMonitor", "monitor", f"/{platform}", parameters)
     host = LockstepHost([spec], lambda _topic, _kind, now, message: published.append(((now - start) / 1e9, message)))
-    none = np.zeros(0, record_dtype("twin_msgs/msg/DetectedObject"))
     events = [(time + 0.02, time, "scans") for time in scans] + [(time + 0.03, time, "objects") for time in objects]
+    events += [(time + 0.06, time, "frames") for time in frames]
     for at, time, port in sorted(events):
+        kind = "Image" if port == "frames" else "Detected"
+        none = np.zeros(0, record_dtype(f"twin_msgs/msg/{kind}Object"))
         message = ArrayMessage(start + stamps.from_seconds(time), "map", {"objects": none})
-        buffer = cdr.encode("twin_msgs/msg/DetectedObjectArray", message)
+        buffer = cdr.encode(f"twin_msgs/msg/{kind}ObjectArray", message)
         host.feed(f"/{platform}/monitor/input/{port}", start + stamps.from_seconds(at), buffer)
     host.advance(start + stamps.from_seconds(duration))
     return published, host
@@ -181,6 +183,16 @@ def test_monitor_notices_a_silent_lidar_and_its_return(district_file, kit):
     assert states[3][0] == PlatformStatus.STATE_OK
     assert states[5] == (PlatformStatus.STATE_DEGRADED, "LiDAR silent for more than 1.0 s")
     assert states[7] == (PlatformStatus.STATE_OK, "")
+
+
+def test_monitor_notices_a_silent_camera_once_it_has_had_one(district_file, kit):
+    scans = [0.1 * k for k in range(90)]
+    frames = [0.2 * k for k in range(45) if not 10 <= k < 30]
+    published, _ = run_monitor(district_file, "pole_01", scans, scans, 8.9, kit.START, frames)
+    told = {round(time): (message.state, message.message, message.camera_rate) for time, message in published}
+    assert told[2] == (PlatformStatus.STATE_OK, "", pytest.approx(5.0, abs=1.1))
+    assert told[4] == (PlatformStatus.STATE_DEGRADED, "camera silent for more than 1.0 s", 0.0)
+    assert told[8][0] == PlatformStatus.STATE_OK
 
 
 def test_a_platform_without_lidar_may_be_silent_and_late_objects_are_not(district_file, kit):

@@ -13,7 +13,9 @@ class PlatformMonitorConfig(Config):
 
     platform: str = setting(doc="name of the platform it reports on")
     district: str = setting(doc="path of the district's YAML")
-    max_silence: float = setting(1.0, "s", "LiDAR silence from which the platform is degraded", low=0.1, high=60.0)
+    max_silence: float = setting(
+        1.0, "s", "silence of a sensor from which the platform is degraded", low=0.1, high=60.0
+    )
     max_latency_ms: float = setting(
         500.0, "ms", "median latency of objects from which the platform is degraded", low=1.0, high=60000.0
     )

@@ -16,15 +16,16 @@ from twin_msgs.msg import PlatformStatus
 
 
 class PlatformMonitor(Component):
-    """Watches what the platform's LiDAR detector and fusion send; runs in their process, so that it costs nothing.
+    """Watches what the platform's detectors and fusion send; runs in their process, so that it costs nothing.
 
-    It counts the detector's arrays and not the raw clouds: there is one for every scan, and when a recording is
-    played they never have to cross between processes.
+    It counts the detectors' arrays and not the raw clouds and images: there is one for every scan and frame, and when a
+    recording is played they never have to cross between processes.
     """
 
     Config = PlatformMonitorConfig
     inputs = (
         Input("scans", "lidar_objects"),
+        Input("frames", "camera_objects"),
         Input("objects", "platform_objects"),
         Input("odometry", "odometry"),
     )
@@ -39,12 +40,16 @@ class PlatformMonitor(Component):
         self._datum = district.origin()
         pose = self._platform.pose
         self._position = np.array([pose.x, pose.y, pose.z])
-        self._scans, self._objects = Pulse(0), Pulse(0)
+        self._scans, self._objects, self._frames = Pulse(0), Pulse(0), Pulse(0)
         self._last_ns = 0
 
     def on_scans(self, message: ArrayMessage, source: str) -> None:
         """Count a scan."""
         self._scans.beat(self.context.now_ns(), message.stamp_ns)
+
+    def on_frames(self, message: ArrayMessage, source: str) -> None:
+        """Count a camera's frame."""
+        self._frames.beat(self.context.now_ns(), message.stamp_ns)
 
     def on_objects(self, message: ArrayMessage, source: str) -> None:
         """Count an array of objects and note how old it is."""
@@ -58,18 +63,19 @@ class PlatformMonitor(Component):
     def on_timer_status(self, now_ns: int) -> None:
         """Publish the platform's state."""
         if not 0 < self._last_ns < now_ns:  # the first time, or time was set back
-            self._scans, self._objects = Pulse(now_ns), Pulse(now_ns)
+            self._scans, self._objects, self._frames = Pulse(now_ns), Pulse(now_ns), Pulse(now_ns)
             self._last_ns = now_ns
         elapsed = (now_ns - self._last_ns) / stamps.NANOSECONDS
         self._last_ns = now_ns
-        silence = self._scans.silence(now_ns)
+        silent = self._silent(now_ns)
         lidar_rate, _ = self._scans.read(elapsed)
+        camera_rate, _ = self._frames.read(elapsed)
         object_rate, latency_ms = self._objects.read(elapsed)
-        problem = self._problem(silence, latency_ms)
+        problem = self._problem(silent, latency_ms)
         self.context.report(problem or None)
         latitude, longitude, altitude = (float(value) for value in self._datum.to_wgs84(*self._position))
         message = PlatformStatus(
-            platform=self.config.platform, lidar_rate=lidar_rate, object_rate=object_rate,
+            platform=self.config.platform, lidar_rate=lidar_rate, camera_rate=camera_rate, object_rate=object_rate,
             pipeline_latency_ms=latency_ms, latitude=latitude, longitude=longitude, altitude=altitude, message=problem,
             state=PlatformStatus.STATE_DEGRADED if problem else PlatformStatus.STATE_OK,
         )  # fmt: skip
@@ -77,10 +83,17 @@ class PlatformMonitor(Component):
         message.header.frame_id = f"{self.config.platform}/base_link"
         self.context.publish("status", message)
 
-    def _problem(self, silence: float, latency_ms: float) -> str:
+    def _silent(self, now_ns: int) -> list[str]:
+        """Return which sensors are silent; a camera counts from its first frame on, as not every run has images."""
+        limit = self.config.max_silence
+        lidar = self._platform.lidar is not None and self._scans.silence(now_ns) > limit
+        camera = self._frames.last_ns is not None and self._frames.silence(now_ns) > limit
+        return [name for name, silent in (("LiDAR", lidar), ("camera", camera)) if silent]
+
+    def _problem(self, silent: list[str], latency_ms: float) -> str:
         """Return what is wrong, in one line; "" where nothing is."""
-        if self._platform.lidar is not None and silence > self.config.max_silence:
-            return f"LiDAR silent for more than {self.config.max_silence:.1f} s"
+        if silent:
+            return f"{' and '.join(silent)} silent for more than {self.config.max_silence:.1f} s"
         if latency_ms > self.config.max_latency_ms:
             return f"objects are more than {self.config.max_latency_ms:.0f} ms late"
         return ""
