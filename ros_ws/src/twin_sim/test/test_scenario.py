@@ -16,7 +16,6 @@ from twin_sim.scenario import (
     WeatherConfig,
     load_scenario,
     scenario_files,
-    summary,
     visibility_in_rain,
 )  # fmt: skip
 from twin_sim.simulation import Simulation
@@ -56,8 +55,7 @@ def test_every_scenario_is_valid_and_varies(path: Path) -> None:
     scenario = load_scenario(path)
     variations = list(scenario.variations())
     assert len(variations) >= 40 and len({str(item) for item in variations}) == len(variations)
-    name, kind, description = summary(path)
-    assert (name, kind) == (path.stem, scenario.config.kind) and len(description) > 20
+    assert scenario.name == path.stem and len(scenario.config.description) > 20
     if scenario.config.kind == "gray_rhino":
         assert scenario.config.precursors and scenario.config.events
     if scenario.config.kind == "black_swan":

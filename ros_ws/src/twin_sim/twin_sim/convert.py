@@ -6,7 +6,7 @@ import numpy as np
 
 from twin_common.cdr import ArrayMessage, record_dtype
 from twin_sim.core.crowding import CELL, density_cells
-from twin_sim.core.frame import ACTOR, SIGNAL, Event, EventKind, Frame
+from twin_sim.core.frame import ACTOR, SIGNAL, Event, Frame
 
 MAP = "map"
 EVENT_TYPE = "twin_msgs/msg/SimEvent"
@@ -49,18 +49,6 @@ def events_to_records(events: tuple[Event, ...]) -> np.ndarray:
         ids = event.actors[:_IDS]
         record["actor_ids"][: len(ids)] = ids
     return records
-
-
-def events_of(message: ArrayMessage) -> tuple[Event, ...]:
-    """Return the events of a message."""
-    return tuple(
-        Event(
-            int(row["event_id"]), EventKind(int(row["kind"])), int(row["start_ns"]), int(row["end_ns"]),
-            float(row["x"]), float(row["y"]), float(row["z"]), tuple(int(i) for i in row["actor_ids"] if i),
-            int(row["severity"]), float(row["casualties"]), int(row["leads_to"]),
-        )
-        for row in message["events"]
-    )  # fmt: skip
 
 
 def density_to_message(frame: Frame) -> ArrayMessage:

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from twin_common.config import Config, ConfigError, from_mapping, load_yaml, setting
 from twin_sim.core.acts import (
     ActorConfig,
@@ -268,14 +266,3 @@ def scenario_files(folder: Path) -> list[Path]:
     if not found:
         raise ConfigError(f"{folder}: no scenarios; expected *.yaml files")
     return found
-
-
-def summary(path: Path) -> tuple[str, str, str]:
-    """Return name, kind and description of a scenario without checking it; for lists."""
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except yaml.YAMLError:
-        raw = None
-    if not isinstance(raw, Mapping):
-        return path.stem, "", "not readable"
-    return path.stem, str(raw.get("kind", "routine")), " ".join(str(raw.get("description", "")).split())

@@ -6,9 +6,8 @@ import numpy as np
 from scipy.ndimage import find_objects
 from scipy.spatial.transform import Rotation
 
-from twin_common.core.object_class import ObjectClass
+from twin_sim.core.bodies import loose
 from twin_sim.core.camera import Picture
-from twin_sim.core.frame import Activity, Shape
 
 #: One actor in a picture. ``visible`` and ``full``: u0, v0, u1, v1, pixels, where (0, 0) is the middle of the upper
 #: left pixel: what is seen, and the whole body as if nothing hid it, which may reach beyond the picture. ``centre``
@@ -17,7 +16,6 @@ SEEN = np.dtype(
     [("index", "<i4"), ("actor_id", "<u8"), ("classification", "u1"), ("pixels", "<u4"), ("visible", "<f4", 4),
      ("full", "<f4", 4), ("centre", "<f4", 3), ("size", "<f4", 3), ("rotation", "<f4", (3, 3))]
 )  # fmt: skip
-_THINGS = (Shape.PANEL, Shape.RUBBLE, Shape.SIGN, Shape.LOAD, Shape.HEAP)
 
 
 def pixels(picture: Picture, actors: int) -> np.ndarray:
@@ -64,18 +62,12 @@ def boxes(map_from_camera: np.ndarray, actors: np.ndarray) -> tuple[np.ndarray, 
         return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3, 3))
     angles = np.column_stack([actors["roll"], actors["pitch"], actors["yaw"]])
     turned = Rotation.from_euler("xyz", angles).as_matrix()
-    up = np.where(_loose(actors)[:, None], (0.0, 0.0, 1.0), turned[:, :, 2])
+    up = np.where(loose(actors)[:, None], (0.0, 0.0, 1.0), turned[:, :, 2])
     middle = np.column_stack([actors["x"], actors["y"], actors["z"]]) + up * actors["height"][:, None] / 2
     camera_from_map = np.linalg.inv(map_from_camera)
     centres = middle @ camera_from_map[:3, :3].T + camera_from_map[:3, 3]
     sizes = np.column_stack([actors["length"], actors["width"], actors["height"]])
     return centres, sizes, camera_from_map[:3, :3] @ turned
-
-
-def _loose(actors: np.ndarray) -> np.ndarray:
-    """Return which actors turn about the middle of their box, as core/bodies.py places them."""
-    things = np.isin(actors["shape"], _THINGS) | (actors["classification"] == ObjectClass.DEBRIS)
-    return np.asarray(things | (actors["activity"] == Activity.FLYING))
 
 
 def corners(found: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from twin_sim.core.frame import SIGNAL, Activity, EventKind, SignalState
 from twin_sim.core.lane_ways import LaneIndex
 from twin_sim.core.network_zones import Network
 from twin_sim.core.performer import RUN, Performer
+from twin_sim.core.sightings import Sighting
 from twin_sim.core.signals import USERS_VEHICLES, SignalHead
 from twin_sim.core.stage import Stage
 from twin_sim.core.zone_index import ZoneIndex
@@ -22,19 +23,6 @@ QUEUE = 40.0
 BRAWL, PURSUIT = 2.5, 30.0
 #: Time for which a vehicle that has run a red light is on the junction, seconds.
 ON_JUNCTION = 3.0
-
-
-@dataclass(slots=True)
-class Sighting:
-    """Something that happens: begin and end (None while it lasts), seconds, place, metres, and actors."""
-
-    kind: EventKind
-    begun: float
-    ended: float | None
-    x: float
-    y: float
-    z: float
-    actors: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,23 +12,11 @@ from twin_sim.core.acts import FacadeConfig, LoadConfig, SignConfig
 from twin_sim.core.ballistics import Pieces
 from twin_sim.core.frame import Activity, EventKind, Shape, no_actors
 from twin_sim.core.impacts import GRAVITY
+from twin_sim.core.sightings import Sighting
 from twin_sim.world import CraneConfig, PanelConfig
 
 Ground = Callable[[float, float], float]
 PANEL_ID, LOAD_ID, RUBBLE_ID = 2_000_000, 2_100_000, 2_200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that a thing does: kind, begin and end (None while it lasts), seconds, place and actors."""
-
-    kind: EventKind
-    begun: float
-    ended: float | None
-    x: float
-    y: float
-    z: float
-    actors: tuple[int, ...]
 
 
 class Hazard(Protocol):
@@ -44,7 +31,7 @@ class Hazard(Protocol):
     def falling(self, now: float) -> np.ndarray:
         """Return those of its parts that are in the air, (N,) ACTOR."""
 
-    def facts(self) -> list[Fact]:
+    def facts(self) -> list[Sighting]:
         """Return what it has done so far, in a fixed order."""
 
 
@@ -195,7 +182,7 @@ class FacadeFall:
         row["appearance"] = self._rng_appearance
         return row
 
-    def facts(self) -> list[Fact]:
+    def facts(self) -> list[Sighting]:
         """Return the bulge, the small falls and the collapse."""
         config = self._config
         x, y, z = self._foot_place
@@ -203,11 +190,12 @@ class FacadeFall:
         if config.bulges_from is not None and self._bulge > 0.02:
             visible = config.bulges_from + (config.falls - config.bulges_from) * (0.02 / config.bulge) ** (1 / 1.5)
             ended = config.falls if self._now >= config.falls else None
-            found.append(Fact(EventKind.BULGE, visible, ended, self._panel.x, self._panel.y, self._panel.z, (panel,)))
+            place = self._panel.x, self._panel.y, self._panel.z
+            found.append(Sighting(EventKind.BULGE, visible, ended, *place, (panel,)))
         for i in range(config.small_falls):
             if self._released[i]:
                 ended = self._down[i] if np.isfinite(self._down[i]) else None
-                found.append(Fact(EventKind.SMALL_FALL, self._times[i], ended, x, y, z, (self._first + i, panel)))
+                found.append(Sighting(EventKind.SMALL_FALL, self._times[i], ended, x, y, z, (self._first + i, panel)))
         if self._now >= config.falls:
             late = slice(config.small_falls, None)
             rest = not self._pieces.moving[late].any() and self._released[late].all()
@@ -216,7 +204,7 @@ class FacadeFall:
                 panel,
                 *(self._first + i for i in range(config.small_falls, min(config.small_falls + 6, len(self._times)))),
             )
-            found.append(Fact(EventKind.FACADE_COLLAPSE, config.falls, ended, x, y, z, ids))
+            found.append(Sighting(EventKind.FACADE_COLLAPSE, config.falls, ended, x, y, z, ids))
         return found
 
 
@@ -301,7 +289,7 @@ class SingleFall:
         """Return the thing while it is in the air, (0 or 1,) ACTOR."""
         return self.rows(now) if self._piece is not None and self._piece.flying[0] else no_actors()
 
-    def facts(self) -> list[Fact]:
+    def facts(self) -> list[Sighting]:
         """Return the sway and the fall."""
         found, ids = [], (int(self._rest["actor_id"][0]),)
         x, y, z = (float(self._rest[name][0]) for name in "xyz")
@@ -310,10 +298,10 @@ class SingleFall:
             visible = self._sways_from + span * (0.15 ** (1 / 1.5))
             if self._now >= visible:
                 ended = self._falls if self._now >= self._falls else None
-                found.append(Fact(EventKind.SWAY, visible, ended, x, y, z, ids))
+                found.append(Sighting(EventKind.SWAY, visible, ended, x, y, z, ids))
         if self._piece is not None:
             ended = self._down if self._down is not None and not self._piece.moving[0] else None
-            found.append(Fact(self._kind, self._falls, ended, x, y, self._ground, ids))
+            found.append(Sighting(self._kind, self._falls, ended, x, y, self._ground, ids))
         return found
 
 

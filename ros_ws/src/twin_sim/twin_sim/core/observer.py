@@ -10,10 +10,11 @@ import numpy as np
 from twin_common.core.object_class import ObjectClass
 from twin_sim.core.conflicts import Conflicts
 from twin_sim.core.crowding import AreaDensity
-from twin_sim.core.detectors import Detectors, Sighting
+from twin_sim.core.detectors import Detectors
 from twin_sim.core.frame import Event, EventKind
 from twin_sim.core.hazards import RUBBLE_ID
 from twin_sim.core.script import SCRIPTED_ID, Script
+from twin_sim.core.sightings import Sighting
 from twin_sim.core.stage import Stage
 
 #: Events that nobody has announced in the scenario have ids from here on.
@@ -159,7 +160,7 @@ class Observer:
             Sighting(EventKind.NEAR_COLLISION, conflict.begun, conflict.last, conflict.x, conflict.y, 0.0, pair)
             for pair, conflict in self._conflicts.found
         ]
-        found += [Sighting(*(getattr(fact, name) for name in Sighting.__slots__)) for fact in script.facts()]
+        found += script.facts()
         for crowd in self._crowds.values():
             found += crowd.history
         return [*found, *self._lost.values()]

@@ -12,10 +12,11 @@ from twin_sim.core.acts import ScriptConfig
 from twin_sim.core.contacts import SHOCK, SHOCK_BRAKING, Contact, Contacts, Meetings, advance_slide, meetings, stranger
 from twin_sim.core.falls import look_for_fall
 from twin_sim.core.frame import Light, no_actors
-from twin_sim.core.hazards import FacadeFall, Fact, Hazard, load_drop, panel_row, sign_fall
+from twin_sim.core.hazards import FacadeFall, Hazard, load_drop, panel_row, sign_fall
 from twin_sim.core.heeding import heed
 from twin_sim.core.impacts import Box, touch
 from twin_sim.core.performer import Performer, adopted, look_of
+from twin_sim.core.sightings import Sighting
 from twin_sim.core.stage import Stage, condition_holds
 from twin_sim.core.steps import advance_step, begin_step, drive_way, way_of
 from twin_sim.core.ways import clamp
@@ -108,7 +109,7 @@ class Script:
         """All contacts so far."""
         return self._contacts.found
 
-    def facts(self) -> list[Fact]:
+    def facts(self) -> list[Sighting]:
         """Return what falling things have done so far, in a fixed order."""
         return [fact for hazard in self.hazards for fact in hazard.facts()]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from twin_common.config import ConfigError
+from twin_common.core.geometry import wrap
 from twin_replay.core import kitti
 
 MARGIN = 0.10  # m around a box, at its sides
@@ -89,7 +90,7 @@ def towards(scan: np.ndarray, box: np.ndarray, margin: float = 0.0) -> np.ndarra
     """Return which shots of a scan (N, 3: azimuth, elevation, range) go towards a box, (N,) bool."""
     edge = spherical(corners(box, FOOT))
     middle = np.arctan2(box[1], box[0])
-    turn, azimuth = (_wrapped(angles[:, 0] - middle) for angles in (edge, scan))
+    turn, azimuth = (wrap(angles[:, 0] - middle) for angles in (edge, scan))
     level = (scan[:, 1] > edge[:, 1].min() - margin) & (scan[:, 1] < edge[:, 1].max() + margin)
     return np.asarray(level & (azimuth > turn.min() - margin) & (azimuth < turn.max() + margin))
 
@@ -100,10 +101,6 @@ def hidden(scan: np.ndarray, box: np.ndarray) -> float:
     nearest = spherical(corners(box, FOOT))[:, 2].min()
     before = (here[:, 2] < nearest - NEARER) & (here[:, 2] > 2.5)
     return float(before.mean()) if len(here) else 1.0
-
-
-def _wrapped(angle: np.ndarray) -> np.ndarray:
-    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
 def scenes(data: Path, step: int = 1) -> list[Scene]:
