@@ -13,7 +13,7 @@ from pathlib import Path
 from twin_bringup import bench, demo
 from twin_bringup.descriptions import DESCRIPTIONS, description, options_from_text
 from twin_bringup.jobs import run_folder
-from twin_bringup.paths import root
+from twin_bringup.paths import find, root
 from twin_bringup.runner import Runner, run_until_signal
 from twin_common.config import ConfigError, table
 
@@ -51,6 +51,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from twin_replay.evaluation import evaluate_tracking
     from twin_sim.evaluation import evaluate_sim
 
+    if arguments.what == "detection" and (arguments.format == "sim" or arguments.data is None):
+        return _evaluate_simulated_detection(arguments)
+    arguments.data = arguments.data or root() / "../shared/data"
     if arguments.format != "scans":
         return _evaluate_tracking(arguments)
     score = {
@@ -62,6 +65,16 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     score(arguments.data, arguments.out)
     print(f"written: {arguments.out}/metrics.json and the raw results")
+    return 0
+
+
+def _evaluate_simulated_detection(arguments: argparse.Namespace) -> int:
+    """Score the detectors on simulated scenes that nobody trained on."""
+    from twin_detection.evaluation.run import SCENARIOS, evaluate_simulated
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    evaluate_simulated(find(SCENARIOS, "the scenarios"), arguments.out, long=arguments.long)
+    print(f"written: {arguments.out}/metrics.json and plots")
     return 0
 
 
@@ -126,13 +139,17 @@ def build_parser() -> argparse.ArgumentParser:
     models_cli.register(commands)
     score = commands.add_parser("eval", help="score against recordings with known truth")
     score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior", "sim"))
-    score.add_argument("--data", type=Path, default=root() / "../shared/data", help="folder of the recordings")
+    score.add_argument(
+        "--data", type=Path,
+        help="folder of the recordings (default: ../shared/data; detection: none, on simulated scenes)",
+    )  # fmt: skip
     score.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for metrics.json and raw results")
     score.add_argument(
         "--format", choices=("scans", "kitti", "sim"), default="scans",
         help="tracking: from LiDAR scans, from KITTI's detections, or in the simulated district (default: %(default)s)",
     )  # fmt: skip
     score.add_argument("--ablation", action="store_true", help="tracking, format kitti: each ingredient off in turn")
+    score.add_argument("--long", action="store_true", help="detection: also an hour with somebody who lies still")
     score.set_defaults(func=_evaluate)
     bench.register(commands)
     test = commands.add_parser("test", help="every test; arguments go to pytest", add_help=False)
