@@ -117,6 +117,21 @@ class TrackerConfig(Config):
     acceleration_memory: float = setting(0.5, "s", "time over which the speed's change is averaged", low=0.05, high=5.0)
     platform_memory: float = setting(1.0, "s", "how long a platform counts as seeing a track", low=0.1, high=30.0)
 
+    handover_reach: float = setting(
+        10.0, "s", "how long after its last measurement a lost object may come back under its id; 0: never",
+        low=0.0, high=60.0,
+    )  # fmt: skip
+    handover_group_reach: float = setting(
+        30.0, "s", "the same for one that was lost beside another one, while that one is followed", low=0.0, high=600.0
+    )
+    handover_young: float = setting(1.0, "s", "how long a new track may be taken for a lost one", low=0.1, high=10.0)
+    handover_settle: float = setting(3.0, "s", "how long that can be undone", low=0.0, high=30.0)
+    handover_least: float = setting(0.4, "", "least probability of a handover", low=0.05, high=0.999)
+    return_rate: float = setting(0.3, "1/s", "how often lost objects come back", low=1e-3, high=10.0)
+    stranger_density: float = setting(
+        3e-4, "1/(m^2 s)", "objects that appear and have not been seen before", low=1e-8, high=1.0
+    )
+
     max_late: float = setting(0.5, "s", "older arrays are counted as late and dropped", low=0.0, high=5.0)
     reset_backwards: float = setting(
         3.0, "s", "an older stamp means that time has been set back: start anew", low=0.1, high=1e6

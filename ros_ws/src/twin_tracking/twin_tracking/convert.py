@@ -27,6 +27,7 @@ def detections_from_message(message: cdr.ArrayMessage) -> Detections:
         point_count=objects["point_count"].astype(np.int64),
         posture=np.minimum(objects["posture"], 3),
         platforms=objects["platforms"].astype(np.uint64),
+        colour=objects["colour"] / 255.0,
     )
 
 

@@ -15,6 +15,7 @@ UNCOUNTED_WEIGHT = 0.3
 HEIGHT_DENSITY = 0.05  # random walk of z, m^2/s
 LEAST_HEIGHT_NOISE = 0.05**2  # m^2
 CLASS_SMOOTHING = 0.1
+COLOUR_MEMORY = 20.0  # measurements
 CLASS_COUNT, UNKNOWN = classes.COUNT, int(classes.UNKNOWN)
 
 
@@ -58,6 +59,16 @@ def _weigh_class(track: Records, measured: np.ndarray, kept: float) -> None:
 
 
 @kernel
+def _mix_colour(track: Records, measured: np.ndarray) -> None:
+    """Average the colour shares, the latest ones a little more; all zero: not seen."""
+    total = measured.sum()
+    if total > 0:
+        track.colour_weight = min(track.colour_weight + 1.0, COLOUR_MEMORY)
+        for c in range(len(track.colour)):
+            track.colour[c] += (measured[c] / total - track.colour[c]) / track.colour_weight
+
+
+@kernel
 def birth(tracks: Records, detections: Records, chosen: np.ndarray, memory: Memory) -> None:
     """Set the attributes of new tracks from the ``chosen`` (N,) detections."""
     for n in range(len(tracks)):
@@ -71,6 +82,7 @@ def birth(tracks: Records, detections: Records, chosen: np.ndarray, memory: Memo
         track.posture_votes[:] = 0.0
         if seen.posture > 0:
             track.posture_votes[seen.posture] = 1.0
+        _mix_colour(track, seen.colour)
         track.platforms[:] = 0
         track.platforms[0] = seen.platforms
 
@@ -110,5 +122,6 @@ def update(tracks: Records, detections: Records, partner: np.ndarray, stamp_ns: 
             track.posture_votes[p] *= kept
         if seen.posture > 0:
             track.posture_votes[seen.posture] += 1.0
+        _mix_colour(track, seen.colour)
         track.platforms[0] |= seen.platforms
         track.last_ns = max(track.last_ns, stamp_ns + np.int64(np.round(seen.time_offset * 1e9)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
 from twin_tracking.core.compiled import Records, kernel
+from twin_tracking.core.state import COLOURS
 
 #: One detection: the fields of ``Detections``; ``noise``: covariance of the measured x, y that the filters use.
 DETECTION = np.dtype(
@@ -27,6 +28,7 @@ DETECTION = np.dtype(
         ("point_count", np.int64),
         ("posture", np.int64),
         ("platforms", np.uint64),
+        ("colour", np.float64, (COLOURS,)),
         ("noise", np.float64, (2, 2)),
     ]
 )
@@ -39,7 +41,8 @@ class Detections:
     ``position`` (N, 3) box centre; ``covariance`` (N, 3, 3) of it, all zero where not known; ``size`` (N, 3) length,
     width, height; ``yaw``, ``yaw_variance`` (N,); ``velocity`` (N, 2), NaN where not measured;
     ``class_probability`` (N, 10); ``existence`` (N,); ``time_offset`` (N,) seconds after the stamp;
-    ``point_count`` (N,); ``posture`` (N,) 0 to 3; ``platforms`` (N,) uint64 bit sets.
+    ``point_count`` (N,); ``posture`` (N,) 0 to 3; ``platforms`` (N,) uint64 bit sets; ``colour`` (N, 8) shares, all
+    zero where not known.
     """
 
     position: np.ndarray
@@ -54,15 +57,18 @@ class Detections:
     point_count: np.ndarray
     posture: np.ndarray
     platforms: np.ndarray
+    colour: np.ndarray = field(default_factory=lambda: np.zeros((0, COLOURS)))
 
     def __post_init__(self) -> None:
-        """Check shapes.
+        """Check shapes; colours that are not given are not known.
 
         Raises:
             ValueError: an array has another shape than ``position`` asks for.
 
         """
         count = len(self.position)
+        if not len(self.colour) and count:
+            object.__setattr__(self, "colour", np.zeros((count, COLOURS)))
         for name, shape in _SHAPES.items():
             found = getattr(self, name).shape
             if found != (count, *shape):
@@ -83,7 +89,7 @@ class Detections:
         return records
 
 
-_SHAPES: dict[str, tuple[int, ...]] = {field.name: DETECTION[field.name].shape for field in fields(Detections)}
+_SHAPES: dict[str, tuple[int, ...]] = {item.name: DETECTION[item.name].shape for item in fields(Detections)}
 
 
 class Limits(NamedTuple):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_tracking.core.absent import Absent
 from twin_tracking.core.state import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One processed array (records), and the tracks (records) before it, at the time ``before_ns``."""
+    """One processed array (records), and the tracks (records) and the absent before it, at the time ``before_ns``."""
 
     stamp_ns: int
     number: int
@@ -20,6 +21,7 @@ class Moment:
     detections: np.ndarray
     before: np.ndarray
     before_ns: int
+    absent: Absent
 
 
 class History:

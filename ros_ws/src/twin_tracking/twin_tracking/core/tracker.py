@@ -9,12 +9,15 @@ import numpy as np
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import attributes, existence, heading, identity
 from twin_tracking.core import state as states
+from twin_tracking.core.absent import nobody
 from twin_tracking.core.association import Associator, assign
 from twin_tracking.core.birth import Birth
 from twin_tracking.core.detections import Detections, digest, limits_of, prepare
+from twin_tracking.core.handover import Handover, Reidentification
 from twin_tracking.core.history import History, Moment
 from twin_tracking.core.motion import MotionModel
 from twin_tracking.core.overlap import inside_boxes
+from twin_tracking.core.resemblance import Region
 from twin_tracking.core.state import NANOSECONDS
 from twin_tracking.core.tracks import Tracks, tracks_of
 
@@ -24,8 +27,8 @@ _SOURCES_PER_ARRAY = 1 << 20
 class Tracker:
     """Follows all objects of a district. ``events`` counts what was refused or put in order."""
 
-    def __init__(self, config: TrackerConfig) -> None:
-        """Start without tracks."""
+    def __init__(self, config: TrackerConfig, region: Region | None = None) -> None:
+        """Start without tracks; ``region``: where objects can be, for handover through gaps."""
         self.config = config
         self.events: Counter[str] = Counter()
         self._model = MotionModel(config)
@@ -36,6 +39,8 @@ class Tracker:
         self._turning = heading.turning_of(config)
         self._rates = existence.rates_of(config)
         self._memory = attributes.memory_of(config)
+        self._handover = Handover(config, self._model, region)
+        self._absent = nobody()
         self._state = states.empty()
         self._stamp_ns: int | None = None
         self._born = 0
@@ -67,9 +72,13 @@ class Tracker:
         """Return all tracks at the newest stamp so far."""
         return tracks_of(self._state, self._stamp_ns or 0, self.config)
 
+    def reidentified(self) -> list[Reidentification]:
+        """Return the latest decisions about who has come back, oldest first."""
+        return list(self._handover.log)
+
     def reset(self) -> None:
         """Forget all tracks; ids are not used again."""
-        self._state = states.empty()
+        self._state, self._absent = states.empty(), nobody()
         self._stamp_ns = None
         self._history.clear()
 
@@ -85,7 +94,7 @@ class Tracker:
         """Go back before a late array, process it, and replay what came after; who was born since keeps the id."""
         published = self._state
         later = self._history.rewind(stamp_ns)
-        self._state, self._stamp_ns = later[0].before, later[0].before_ns
+        self._state, self._absent, self._stamp_ns = later[0].before, later[0].absent, later[0].before_ns
         known = self._state["id"]
         self._advance(detections, stamp_ns, fingerprint, self._number())
         for moment in later:
@@ -100,12 +109,14 @@ class Tracker:
     def _advance(self, detections: np.ndarray, stamp_ns: int, fingerprint: bytes, number: int) -> None:
         """Process one array that is not older than the tracks."""
         before_ns = stamp_ns if self._stamp_ns is None else self._stamp_ns
-        self._history.add(Moment(stamp_ns, number, fingerprint, detections, self._state, before_ns))
-        tracks = self._predict(self._state, before_ns, stamp_ns)
+        self._history.add(Moment(stamp_ns, number, fingerprint, detections, self._state, before_ns, self._absent))
+        before, dt = self._state, (stamp_ns - before_ns) / NANOSECONDS
+        tracks = self._predict(before, before_ns, stamp_ns)
         partner = self._associate(tracks, detections)
         self._update(tracks, detections, partner, before_ns, stamp_ns, number)
         tracks = self._spawn(tracks, detections, partner, stamp_ns, number)
-        self._state = self._prune(tracks, stamp_ns)
+        tracks = self._prune(tracks, stamp_ns)
+        self._absent, self._state = self._handover.follow(self._absent, before, tracks, dt, stamp_ns)
         self._stamp_ns = stamp_ns
 
     def _predict(self, tracks: np.ndarray, before_ns: int, stamp_ns: int) -> np.ndarray:

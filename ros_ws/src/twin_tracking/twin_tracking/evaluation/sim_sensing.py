@@ -22,6 +22,8 @@ VEHICLES = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
 _POINTS = np.array([[0, 0, 0.97], [0, 0, 0.75], [0, 0.7, 0.75], [0, -0.7, 0.75], [0, 0, 0.4]])
 #: An upright person: length and width of the trunk, height of the shoulders as a share, width of the head; m.
 _TRUNK, _SHOULDERS, _HEAD = (0.28, 0.45), 0.83, 0.2
+#: How common black, grey, white, red, yellow, green, blue and other colours are.
+_COMMON = (0.35, 0.2, 0.15, 0.06, 0.04, 0.04, 0.12, 0.04)
 _TURN = 0.1
 
 
@@ -229,10 +231,18 @@ def _classes(label: np.ndarray, model: SensorModel, rng: np.random.Generator) ->
 
 
 def colours(appearance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return colour shares (N, 8) uint8: an actor's own, which its appearance decides, seen with noise."""
-    seed = appearance.astype(np.uint64)[:, None] * np.uint64(2654435761) + np.arange(8, dtype=np.uint64) * np.uint64(40503)
-    own = ((seed >> np.uint64(7)) % np.uint64(1000)).astype(float) / 1000.0
-    own = np.exp(3.0 * own) * np.exp(rng.normal(0, 0.3, own.shape))
+    """Return colour shares (N, 8) uint8: a main and a second colour, which the appearance decides, seen with noise.
+
+    Most clothes and cars are black, grey or white, so that many look alike.
+    """
+    seed = appearance.astype(np.uint64)
+    main, second, share = (((seed // np.uint64(step)) % np.uint64(997)).astype(float) / 997 for step in (1, 997, 991))
+    limits = np.cumsum(_COMMON)
+    own = np.full((len(appearance), 8), 0.03)
+    row = np.arange(len(appearance))
+    own[row, np.minimum(np.searchsorted(limits, main), 7)] += 0.45 + 0.2 * share
+    own[row, np.minimum(np.searchsorted(limits, second), 7)] += 0.3 - 0.2 * share
+    own = own * np.exp(rng.normal(0, 0.4, own.shape))
     return np.asarray(np.round(255 * own / own.sum(axis=1, keepdims=True)).astype(np.uint8)).reshape(-1, 8)
 
 
