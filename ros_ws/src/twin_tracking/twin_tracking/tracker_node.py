@@ -10,6 +10,7 @@ from twin_common.component import Component, Context, Input, Output
 from twin_tracking.config import TrackerConfig
 from twin_tracking.convert import detections_from_message, tracks_to_message
 from twin_tracking.core.tracker import Tracker as TrackerCore
+from twin_tracking.warm_up import warm_up
 
 
 class Tracker(Component):
@@ -22,6 +23,7 @@ class Tracker(Component):
     def __init__(self, config: TrackerConfig, context: Context) -> None:
         """Start without tracks."""
         super().__init__(config, context)
+        context.log.info(f"the tracker's loops are compiled: {warm_up():.1f} s")
         self._tracker = TrackerCore(config)
         self._counted: Counter[str] = Counter()
         self._published_ns: int | None = None
