@@ -21,6 +21,8 @@ from twin_sim.simulation import Simulation
 
 BEFORE, AFTER = 4.0, 6.0  # seconds of the animation about the event
 WITHOUT_EVENT = 12.0  # seconds after the start that stand for a scenario without events
+UNDER_WAY = 8  # frames after its begin at which an event is shown, or when it is known, if that is later
+IN_VIEW = 60.0  # metres at which a pole's camera still shows what happens
 CLOSE_UP = 70.0  # side of the square about the event, metres
 GIF_STEP = 2  # frames from one picture of the animation to the next
 GIF_PIXELS = 440
@@ -28,7 +30,7 @@ GIF_PIXELS = 440
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The frames about a scenario's first event, when it is (index in ``frames``) and where."""
+    """The frames about a scenario's first event, when it is under way (index in ``frames``) and where."""
 
     frames: list[Frame]
     moment: int
@@ -37,7 +39,7 @@ class Stretch:
 
     @property
     def at(self) -> Frame:
-        """The frame of the event."""
+        """The frame in which the event is shown."""
         return self.frames[self.moment]
 
 
@@ -77,8 +79,10 @@ def run_to_event(scenario: Scenario, seed: int | None = None) -> Stretch:
     x, y = _place(scenario, frames)
     stamps = np.array([frame.stamp_ns for frame in frames])
     index = int(np.abs(stamps - (scenario.start_ns + moment * 1e9)).argmin())
-    begin = max(index - round(10 * BEFORE), 0)
-    return Stretch(frames[begin : index + round(10 * AFTER) + 1], index - begin, x, y)
+    begin, end = max(index - round(10 * BEFORE), 0), index + round(10 * AFTER) + 1
+    known = (i for i in range(index, len(frames)) if any(not event.leads_to for event in frames[i].events))
+    shown = min(max(index + UNDER_WAY, next(known, index)), len(frames[:end]) - 1)
+    return Stretch(frames[begin:end], shown - begin, x, y)
 
 
 def _place(scenario: Scenario, frames: list[Frame]) -> tuple[float, float]:
@@ -94,7 +98,7 @@ def _overview(scenario: Scenario, stretch: Stretch, out: Path) -> Path:
     """Write the whole district and a close-up of the event, side by side, at the moment of the event."""
     from PIL import Image
 
-    frame = stretch.frames[min(stretch.moment + 5, len(stretch.frames) - 1)]
+    frame = stretch.at
     left = Ground(scenario.world, whole(scenario.world, 1280)).with_frame(frame, _caption(scenario, frame))
     area = Area(stretch.x, stretch.y, CLOSE_UP, left.height)
     right = Ground(scenario.world, area).with_frame(frame, "", legend=False)
@@ -166,9 +170,10 @@ def _chosen(scenario: Scenario, stretch: Stretch) -> list[PlatformConfig]:
 
 
 def _in_sight(platform: PlatformConfig, place: np.ndarray) -> bool:
-    """Return whether a pole's camera looks towards a place (3,), metres, map frame."""
+    """Return whether a pole's camera looks towards a place (3,), metres, map frame, and is near enough."""
     camera = camera_of(platform)
-    if camera is None or platform.camera is None:
+    far = np.hypot(platform.pose.x - place[0], platform.pose.y - place[1])
+    if camera is None or platform.camera is None or far > IN_VIEW:
         return False
     camera_from_map = inverse(platform.pose.matrix() @ platform.camera.mount.matrix())
     pixel = camera.image.project((camera_from_map[:3, :3] @ place + camera_from_map[:3, 3])[None])[0]

@@ -76,7 +76,7 @@ def tiled_scene(mesh: Mesh, world: World | None = None) -> TiledScene:
     centres = mesh.vertices[mesh.triangles].mean(axis=1)
     labels = np.column_stack([mesh.materials, np.zeros(len(centres), int), np.full(len(centres), -1)])
     if world is not None and len(centres):
-        labels[:, 1] = _seeds(world, centres, mesh.materials)
+        labels[:, 1] = _seeds(world, mesh.vertices[mesh.triangles][..., :2], mesh.materials)
     cells = np.floor(centres[:, :2] / TILE).astype(int)
     thickness = _thickness(mesh.vertices[mesh.triangles])
     order = np.lexsort((-thickness, cells[:, 1], cells[:, 0]))
@@ -113,17 +113,21 @@ def _labelled(positions: np.ndarray, triangles: np.ndarray, labels: np.ndarray) 
     return vertices, indices.reshape(-1, 3).astype(np.uint32)
 
 
-def _seeds(world: World, centres: np.ndarray, materials: np.ndarray) -> np.ndarray:
-    """Return seed and kind of each triangle (T,): houses by their outline, parked cars and trees by their place."""
+def _seeds(world: World, spans: np.ndarray, materials: np.ndarray) -> np.ndarray:
+    """Return seed and kind of each triangle (T,): houses by their outline, parked cars and trees by their place.
+
+    ``spans``: corners of the triangles from above, (T, 3, 2), metres.
+    """
+    centres = spans.mean(axis=1)
     seeds = np.zeros(len(centres), int)
     raised = surfaces()[materials, 3] != STYLE_GROUND
     houses = [shapely.Polygon(zone.polygon).buffer(0.9) for zone in world.district.zones if zone.kind == "building"]
     if houses:
-        house_of_pair, point_of_pair = shapely.STRtree(shapely.points(centres[:, :2])).query(houses, "intersects")
+        house_of_pair, point_of_pair = shapely.STRtree(shapely.points(centres)).query(houses, "intersects")
         inside = raised[point_of_pair]
         seeds[point_of_pair[inside]] = (house_of_pair[inside] + 1) | BUILDING << 24
-    signs = np.isin(materials, _SIGNS)  # each shop's sign has its own colour
-    cells = np.round(centres[signs, :2] / 4.5).astype(int)
+    signs = np.isin(materials, _SIGNS)  # each shop's sign has its own colour: both halves of a face, the same middle
+    cells = np.round((spans[signs].min(axis=1) + spans[signs].max(axis=1)) / 2 / 4.5).astype(int)
     seeds[signs] = (np.abs(cells[:, 0] * 7919 + cells[:, 1] * 104729) & _SEED_MASK) | BUILDING << 24
     config = world.config
     free = raised & (seeds == 0)
@@ -132,7 +136,7 @@ def _seeds(world: World, centres: np.ndarray, materials: np.ndarray) -> np.ndarr
     for places in (things, parked):
         if places:
             table = np.array(places)
-            distance, nearest = cKDTree(table[:, :2]).query(centres[:, :2])
+            distance, nearest = cKDTree(table[:, :2]).query(centres)
             near = free & (distance < table[nearest, 3])
             seeds[near] = table[nearest[near], 2].astype(int) & _SEED_MASK
     return seeds
