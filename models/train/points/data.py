@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from extras import with_extras
+from extras import LEAVES_ID, with_extras
 from samples import Samples, concatenated, labelled
 
 from twin_detection.config import LidarDetectorConfig
@@ -45,7 +45,7 @@ def _network(points: np.ndarray, scalars: np.ndarray) -> np.ndarray:
 
 
 def make_samples(
-    folder: Path, seeds: range, scans: int, *, lidars: int = 15, scenarios: tuple[str, ...] = SCENARIOS
+    folder: Path, seeds: range, scans: int, *, lidars: int = 12, scenarios: tuple[str, ...] = SCENARIOS
 ) -> Samples:
     """Return samples of at least ``scans`` scans, one run of a scenario for each seed.
 
@@ -133,8 +133,9 @@ def _clusters(
     config: LidarDetectorConfig,
 ) -> list[Samples]:
     """Return the clusters of one scan, and the parts of those that hold several actors."""
-    xyz, ring, offset = arrays_from_cloud(cloud)  # type: ignore[arg-type]
+    xyz, ring, offset = arrays_from_cloud(cloud)
     distance = np.linalg.norm(xyz, axis=1)
+    owners = np.where(np.isin(owners, np.flatnonzero(frame.actors["actor_id"] >= LEAVES_ID)), -1, owners)
     usable = np.flatnonzero((distance > config.min_range) & (distance < config.max_range))
     points, rings = xyz[usable], ring[usable]
     if not len(points) or int(rings.max()) >= len(still.grid.phase):  # type: ignore[union-attr]
@@ -148,7 +149,7 @@ def _clusters(
     whole = labelled(still.features(segments, clusters), clusters, segments, own, when, frame, level)
     mixed = np.flatnonzero(whole.label == SEVERAL)
     parts = splitting.split(segments.points[:, :2], segments.height, clusters, mixed)
-    parts = parts.select(parts.counts >= config.min_points)
+    parts = parts.select(parts.counts >= config.fewest_points)
     if not len(parts):
         return [whole]
     return [whole, labelled(still.features(segments, parts), parts, segments, own, when, frame, level)]

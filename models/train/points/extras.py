@@ -9,12 +9,13 @@ from twin_sim.core.fleet import KINDS, VehicleKind
 from twin_sim.core.frame import ACTOR, Activity, Frame, Shape, no_actors
 from twin_sim.core.zone_index import ZoneIndex
 
-FIRST_ID = 5_000_000
-REACH = 55.0  # m from the sensor
+FIRST_ID, LEAVES_ID = 5_000_000, 6_000_000
+REACH, REACH_OF_LOW = 55.0, 32.0  # m from the sensor; of what is low, and seen from nearby only
 #: What is placed, with its share.
 SETS = {
     "person": 0.24, "lying": 0.15, "sitting": 0.04, "pair": 0.08, "crowd": 0.05, "bicycle": 0.10, "motorcycle": 0.09,
     "scooter": 0.11, "car": 0.05, "large": 0.05, "beside": 0.04, "animal": 0.05, "thing": 0.09,
+    "leaves": 0.06,
 }  # fmt: skip
 _UPRIGHT = (Activity.WALKING, Activity.STANDING, Activity.WAITING, Activity.RUNNING, Activity.FIGHTING)
 _LYING_HEIGHT = 0.35
@@ -33,14 +34,16 @@ def with_extras(
             continue
         group["x"] += at[0]
         group["y"] += at[1]
-        group["z"] = zones.ground(*at)
-        group["actor_id"] = FIRST_ID + sum(map(len, rows)) + np.arange(len(group))
+        group["z"] += zones.ground(*at)
+        leaves = group["activity"][0] == Activity.FLYING
+        group["actor_id"] = (LEAVES_ID if leaves else FIRST_ID) + sum(map(len, rows)) + np.arange(len(group))
         rows.append(group)
         taken = np.vstack([taken, np.column_stack([group["x"], group["y"], group["length"] / 2 + 0.3])])
     added = np.concatenate(rows) if rows else no_actors()
 
     def joined(one: Frame) -> Frame:
-        return Frame(one.stamp_ns, np.concatenate([one.actors, added]), one.signals)
+        actors = np.concatenate([one.actors, added])
+        return Frame(one.stamp_ns, actors[np.argsort(actors["actor_id"], kind="stable")], one.signals)
 
     return joined(frame), joined(previous)
 
@@ -50,9 +53,10 @@ def _free_place(
 ) -> tuple[float, float] | None:
     """Return where a group fits, None after some tries; near and far are as frequent as one another."""
     half = float(np.max(np.hypot(group["x"], group["y"]) + group["length"] / 2))
+    reach = REACH_OF_LOW if float(group["height"].max()) < 0.8 else REACH
     vehicle = bool(np.isin(group["classification"], (1, 2, 3)).any())
     for _ in range(20):
-        away, angle = rng.uniform(4.0 + half, REACH), rng.uniform(0, 2 * np.pi)
+        away, angle = rng.uniform(4.0 + half, reach), rng.uniform(0, 2 * np.pi)
         x, y = centre[0] + away * np.cos(angle), centre[1] + away * np.sin(angle)
         kinds = zones.kinds(x, y)
         if "building" in kinds or not kinds or (vehicle and not kinds & {"carriageway", "crosswalk"}):
@@ -84,6 +88,8 @@ def _group(name: str, rng: np.random.Generator) -> np.ndarray:
         return _animal(rng)
     if name == "thing":
         return _thing(rng)
+    if name == "leaves":
+        return _leaves(rng)
     return _two_wheeler(rng, name)
 
 
@@ -173,3 +179,14 @@ def _thing(rng: np.random.Generator) -> np.ndarray:
         row = _row(rng, ObjectClass.UNKNOWN, tuple(base * rng.uniform(0.8, 1.25, 3)))
     row["shape"], row["activity"] = shape, Activity.NONE
     return row
+
+
+def _leaves(rng: np.random.Generator) -> np.ndarray:
+    """Return twigs of a bush or of the edge of a crown, which the wind has moved before the background."""
+    count, reach = int(rng.integers(6, 40)), float(rng.uniform(0.3, 1.6))
+    twigs = np.concatenate([_row(rng, ObjectClass.DEBRIS, tuple(rng.uniform(0.06, 0.25, 3))) for _ in range(count)])
+    twigs["x"], twigs["y"] = rng.normal(0, reach / 2, (2, count))
+    lowest = float(rng.uniform(0.0, 2.5))
+    twigs["z"] = lowest + np.abs(rng.normal(0, reach / 2, count))
+    twigs["shape"], twigs["activity"] = Shape.RUBBLE, Activity.FLYING
+    return twigs

@@ -21,7 +21,7 @@ class PointNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("spread", spread)
-        self.each = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU(), nn.Linear(wide, wide))
+        self.each = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU())
         self.all = nn.Sequential(
             nn.Linear(2 * wide + len(SCALARS), deep), nn.ReLU(), nn.Linear(deep, deep), nn.ReLU(),
             nn.Linear(deep, deep // 2), nn.ReLU(), nn.Linear(deep // 2, COLUMNS),

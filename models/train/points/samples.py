@@ -23,9 +23,12 @@ POSTURE = {Activity.LYING: 2, Activity.SITTING: 1}
 
 @dataclass(slots=True)
 class Samples:
-    """``points`` (N, S, 3), ``scalars`` (N, F); ``label`` (N,) of CLASSES; ``posture`` (N,), -1: none; ``box``
-    (N, 6): place along and across the view, metres, length, width, height, and heading from the view; ``boxed``
-    (N,) bool: whether there is a box."""  # fmt: skip
+    """Clusters, each a row.
+
+    ``points``: (N, S, 3); ``scalars``: (N, F); ``label``: (N,) of CLASSES; ``posture``: (N,), -1: none; ``box``: (N, 6)
+    place along and across the view, metres, length, width, height, and heading from the view; ``boxed``: (N,) bool,
+    whether there is a box.
+    """
 
     points: np.ndarray
     scalars: np.ndarray

@@ -29,7 +29,7 @@ from twin_common.node_spec import ProcessSpec
 
 #: Benchmarks of single packages: ``<package>.bench:run()`` returns {what: median milliseconds}.
 PACKAGES = {
-    "messages": "twin_common", "drivers": "twin_drivers", "detection": "twin_detection", "tracking": "twin_tracking",
+    "messages": "twin_common", "drivers": "twin_drivers", "perception": "twin_detection", "tracking": "twin_tracking",
     "behavior": "twin_behavior", "prediction": "twin_prediction",
     "incidents": "twin_incidents", "state": "twin_state", "replay": "twin_replay",
     "scene": "twin_viz", "sim": "twin_sim",

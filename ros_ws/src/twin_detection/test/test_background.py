@@ -1,42 +1,20 @@
 """A still LiDAR: what is learned, what stands out, what is never absorbed."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from still_scenes import HOUSE, PARKED, POLE, car, detector, learned, step
 
+from twin_common.config import ConfigError
+from twin_detection.background_store import BackgroundKeeper, background_path, load_background, save_background
 from twin_detection.config import LidarDetectorConfig
-from twin_detection.core.background import Background
+from twin_detection.core.background import Background, BackgroundSettings
+from twin_detection.core.beam_grid import grid_of
 from twin_detection.core.classes import CAR, PEDESTRIAN
-from twin_detection.core.detections import Detections
-from twin_detection.core.detector import LidarDetector
-from twin_detection.synthetic import PERIOD_NS, Box, Lidar, scan
-
-POLE = Lidar(height=5.0)
-HOUSE = Box(0.0, 14.0, 30.0, 2.0, 8.0)
-PARKED = Box(-8.0, -6.0, 4.4, 1.8, 1.5)
-
-
-def car(x: float, y: float = 6.0, yaw: float = 0.0) -> Box:
-    return Box(x, y, 4.4, 1.8, 1.5, yaw)
-
-
-def detector(**settings: float) -> LidarDetector:
-    return LidarDetector(LidarDetectorConfig(mode="still", sensor_height=POLE.height, **settings))  # type: ignore[arg-type]
-
-
-def step(
-    made: LidarDetector, boxes: list[Box], index: int, rng: np.random.Generator, later_ns: int = 0
-) -> tuple[Detections, np.ndarray]:
-    points = scan(POLE, boxes, rng).points
-    xyz = np.stack([points["x"], points["y"], points["z"]], axis=1)
-    return made.step(xyz, points["ring"], points["time_offset_ns"] * 1e-9, index * PERIOD_NS + later_ns)
-
-
-def learned(boxes: list[Box], rng: np.random.Generator) -> LidarDetector:
-    made = detector()
-    for index in range(12):
-        step(made, boxes, index, rng)
-    assert not made.learning
-    return made
+from twin_detection.core.isolated import supported
+from twin_detection.synthetic import Box
 
 
 def test_nothing_is_reported_while_learning_and_nothing_of_the_background_after() -> None:
@@ -105,32 +83,175 @@ def test_two_people_abreast_are_two_and_a_bus_is_one() -> None:
     assert found.size[0, 0] > 10.0
 
 
-def test_slow_change_is_followed_and_foreground_leaves_the_model_alone() -> None:
-    model = Background(azimuth_bins=360, margin=0.3, memory=5.0, uncover_after=0.3, absorb_after=100.0)
-    xyz, ring = np.array([[10.0, 0.1, 0.0]]), np.zeros(1, int)
-    cell = model.cells(xyz, ring)
-    model.learn(cell, np.array([10.0]))
+SHAPE = (3, 40)
+CELL = np.array([60])
+
+
+def wall(distance: float = 10.0, **settings: float) -> Background:
+    """Return the background of a wall."""
+    model = Background(SHAPE, BackgroundSettings(**settings))  # type: ignore[arg-type]
+    for _ in range(10):
+        model.learn(np.full(SHAPE, distance, np.float32))
     model.finish_learning()
-    for index in range(200):  # drifts by 1 m in 20 s, within 20 s more than the margin
-        distance = np.array([10.0 + 0.005 * index])
-        foreground = model.foreground(cell, distance)
-        assert not foreground[0]
-        model.update(cell, distance, foreground, 0.1)
-    before = model.range.reshape(-1)[cell][0]
-    near = np.array([5.0])
-    for _ in range(900):
-        foreground = model.foreground(cell, near)
-        assert foreground[0]
-        model.update(cell, near, foreground, 0.1)
-    assert model.range.reshape(-1)[cell][0] == before
-    for _ in range(200):
-        model.update(cell, near, model.foreground(cell, near), 0.1)
-    assert not model.foreground(cell, near)[0]
+    return model
+
+
+def watch(
+    model: Background, distance: float, seconds: float, road_user: float | None = None, every: float = 0.1
+) -> bool:
+    """Let one direction return from a distance for some time; return whether it is foreground in the end."""
+    for _ in range(round(seconds / every)):
+        front = model.foreground(CELL, np.array([distance]))
+        image = np.full(SHAPE, 10.0, np.float32)
+        image.reshape(-1)[CELL] = distance
+        shown = np.zeros(SHAPE, bool)
+        shown.reshape(-1)[CELL] = front
+        model.update(image, shown, every)
+        if road_user is not None:
+            model.judge(CELL[front], np.full(front.sum(), road_user, np.float32), every)
+    return bool(model.foreground(CELL, np.array([distance]))[0])
+
+
+def test_slow_change_is_followed() -> None:
+    model = wall(memory=5.0)
+    for index in range(200):  # drifts by 1 m in 20 s, more than the margin
+        assert not watch(model, 10.0 + 0.005 * index, 0.1)
+
+
+def test_a_road_user_is_never_absorbed_and_a_thing_is() -> None:
+    model = wall(absorb_after=60.0)
+    assert watch(model, 5.0, 3600.0, road_user=0.9, every=1.0)
+    assert watch(model, 6.0, 55.0, road_user=0.0, every=1.0)
+    assert not watch(model, 6.0, 70.0, road_user=0.0, every=1.0)
+
+
+def test_a_road_user_that_is_recognised_in_one_scan_of_five_is_not_absorbed() -> None:
+    model = wall(absorb_after=60.0)
+    for number in range(400):
+        assert watch(model, 5.0, 1.0, road_user=0.8 * (number % 5 == 0), every=1.0)
+
+
+def test_somebody_who_comes_where_a_thing_was_absorbed_and_taken_away_is_seen() -> None:
+    model = wall(absorb_after=60.0)
+    assert not watch(model, 6.0, 120.0, road_user=0.0, every=1.0)
+    watch(model, 10.0, 4.0)
+    assert watch(model, 6.0, 0.1)
+
+
+def test_what_has_left_uncovers_what_is_behind_at_once() -> None:
+    model = wall(distance=6.0)
+    image = np.full(SHAPE, 10.0, np.float32)
+    for _ in range(5):
+        model.update(image, np.zeros(SHAPE, bool), 0.1)
+    assert model.foreground(CELL, np.array([6.0]))[0]
+
+
+def test_leaves_that_flicker_are_background_and_what_stands_between_them_and_the_wall_is_not() -> None:
+    rng = np.random.default_rng(0)
+    model = Background(SHAPE, BackgroundSettings())
+    for _ in range(30):
+        leaves = rng.random(SHAPE) < 0.5
+        model.learn(np.where(leaves, rng.uniform(5.0, 6.0, SHAPE), 10.0).astype(np.float32))
+    model.finish_learning()
+    assert not model.foreground(CELL, np.array([5.5]))[0]
+    assert not model.foreground(CELL, np.array([10.0]))[0]
+    assert model.foreground(CELL, np.array([8.0]))[0]
+    assert model.foreground(CELL, np.array([3.0]))[0]
+
+
+def test_who_passed_during_the_warm_up_is_no_background() -> None:
+    model = Background(SHAPE, BackgroundSettings())
+    for index in range(10):
+        model.learn(np.full(SHAPE, 5.0 if index in (4, 5) else 10.0, np.float32))
+    model.finish_learning()
+    assert model.foreground(CELL, np.array([5.0]))[0]
+
+
+def test_drops_are_alone_and_surfaces_are_not() -> None:
+    rng = np.random.default_rng(1)
+    shape = (64, 1024)
+    drops = rng.choice(shape[0] * shape[1], 2600, replace=False)
+    body = (np.arange(20, 40)[:, None] * 1024 + np.arange(100, 106)[None]).reshape(-1)
+    cell = np.union1d(drops, body)
+    surface = np.isin(cell, body)
+    distance = np.where(surface, 9.0 + rng.normal(0, 0.02, len(cell)), rng.uniform(2.5, 10.0, len(cell)))
+    kept = supported(cell, distance, shape)
+    assert kept[surface].all()
+    assert kept[~surface].mean() < 0.002
 
 
 def test_a_laser_that_was_never_learned_is_refused() -> None:
-    model = Background(azimuth_bins=360, margin=0.3, memory=5.0, uncover_after=0.3, absorb_after=100.0)
-    xyz = np.array([[10.0, 0.1, 0.0]])
-    model.learn(model.cells(xyz, np.zeros(1, int)), np.array([10.0]))
+    xyz = np.array([[10.0, 0.1, 0.0], [10.0, 0.2, 0.0]])
+    grid = grid_of(xyz, np.zeros(2, int))
     with pytest.raises(ValueError, match="ring: 7; the background was learned with 1 rings"):
-        model.cells(xyz, np.array([7]))
+        grid.cells(xyz, np.array([0, 7]))
+
+
+@pytest.mark.parametrize("columns", [512, 1024, 2048])
+def test_the_grid_has_the_columns_of_the_sensor_and_one_return_in_each(columns: int) -> None:
+    rng = np.random.default_rng(2)
+    azimuth = np.arange(columns) / columns * 2 * np.pi - np.pi
+    ring = np.repeat(np.arange(8), columns)
+    angle = np.tile(azimuth, 8) + np.radians([0.3, -0.7, 1.1, 0.0, 0.2, 3.1, -3.0, 0.05])[ring]
+    kept = rng.random(len(ring)) < 0.8
+    xyz = np.column_stack([10 * np.cos(angle), 10 * np.sin(angle), np.zeros(len(angle))])[kept].astype(np.float32)
+    grid = grid_of(xyz, ring[kept])
+    assert grid.columns == columns
+    cells = grid.cells(xyz, ring[kept])
+    assert len(np.unique(cells)) == len(cells)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> tuple[Path, LidarDetectorConfig]:
+    """Return a stored background of a parked car and a house, and its configuration."""
+    made = learned([HOUSE, PARKED], np.random.default_rng(7)).still
+    assert made is not None and made.grid is not None and made.background is not None
+    config = replace(made.config, platform="pole_01", state_folder=str(tmp_path))
+    path = background_path(str(tmp_path), "pole_01")
+    save_background(path, made.grid, made.background, made.beams.gaps, config)
+    return path, config
+
+
+def test_a_stored_background_is_used_at_once(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    _, config = stored
+    made, rng = detector(), np.random.default_rng(8)
+    assert BackgroundKeeper(config).restore(made.still) is None
+    found, _ = step(made, [HOUSE, PARKED, car(5.0)], 0, rng)
+    assert not made.learning and len(found) == 1
+    assert np.hypot(found.centre[0, 0] - 5.0, found.centre[0, 1] - 6.0) < 0.4
+
+
+def test_a_background_of_another_place_is_learned_anew(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    _, config = stored
+    made, rng = detector(), np.random.default_rng(9)
+    BackgroundKeeper(config).restore(made.still)
+    elsewhere = [Box(0.0, y, 60.0, 0.5, 6.0) for y in (-7.0, 6.0)]
+    found, _ = step(made, elsewhere, 0, rng)
+    assert made.learning and len(found) == 0
+    assert made.still is not None and "learned anew" in str(made.still.problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("text", "not a stored background"),
+        ("cut", "not a stored background"),
+        ("platform", "background of platform 'pole_01'; expected 'pole_02'"),
+        ("mount", "background of sensor_height 5.0; expected 4.0"),
+    ],
+)
+def test_a_wrong_or_damaged_file_is_refused_in_one_line(
+    stored: tuple[Path, LidarDetectorConfig], name: str, expected: str
+) -> None:
+    path, config = stored
+    if name == "text":
+        path.write_text("no background")
+    elif name == "cut":
+        path.write_bytes(path.read_bytes()[:400])
+    elif name == "platform":
+        config = replace(config, platform="pole_02")
+    else:
+        config = replace(config, sensor_height=4.0)
+    with pytest.raises(ConfigError, match=expected) as caught:
+        load_background(path, config)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)

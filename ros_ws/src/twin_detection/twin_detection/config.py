@@ -32,6 +32,7 @@ class LidarDetectorConfig(Config):
     min_points: int = setting(6, doc="fewer points make no object", low=2, high=1000)
     min_existence: float = setting(0.45, doc="less probable objects are not reported", low=0.0, high=1.0)
 
+    fewest_points: int = setting(4, doc="still: fewer points of foreground make no object", low=2, high=1000)
     lowest: float = setting(0.1, "m", "still: lower foreground is ground", low=0.02, high=1.0)
     split_above: float = setting(0.5, doc="still: clusters that hold several objects with more probability are parted",
                                  low=0.0, high=1.0)  # fmt: skip

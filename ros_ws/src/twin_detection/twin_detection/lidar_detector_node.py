@@ -10,9 +10,11 @@ import numpy as np
 from twin_common.component import Component, Context, Input, Output
 from twin_common.pointcloud import Cloud
 from twin_detection import convert
+from twin_detection.background_store import BackgroundKeeper
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, STILL, LidarDetectorConfig
 from twin_detection.core.detector import LidarDetector as Detector
+from twin_detection.core.scan_check import scan_problem
 from twin_detection.core.sweep_motion import OwnMotion
 from twin_detection.points_model import open_point_network
 
@@ -27,9 +29,11 @@ class LidarDetector(Component):
     def __init__(self, config: LidarDetectorConfig, context: Context) -> None:
         """Make the detector."""
         super().__init__(config, context)
-        network = open_point_network() if config.mode == STILL else (None, None)
+        network, calibration = open_point_network() if config.mode == STILL else (None, None)
         learned = config.mode != STILL and config.method == LEARNED
-        self._detector = Detector(config, *network, bev=open_bev_detector(config) if learned else None)
+        self._detector = Detector(config, network, calibration, bev=open_bev_detector(config) if learned else None)
+        self._keeper = BackgroundKeeper(config)
+        self._notice = self._keeper.restore(self._detector.still)
         self._last_ns: int | None = None
         self._motion: OwnMotion | None = None
 
@@ -48,12 +52,25 @@ class LidarDetector(Component):
         frame_id = cloud.frame_id or self._frame()
         xyz, ring, time_offset = convert.arrays_from_cloud(cloud)
         detections, members = self._detector.step(xyz, ring, time_offset, cloud.stamp_ns, self._motion)
-        self.context.report(None if len(xyz) else "points: empty scans")
+        self.context.report(self._problem(xyz, cloud.stamp_ns))
         self.context.measure("learning", float(self._detector.learning))
         self.context.measure("objects", float(len(detections)))
         self.context.publish("objects", convert.message_from_detections(detections, cloud.stamp_ns, frame_id))
         if self.context.wanted("foreground"):
             self._publish_foreground(cloud, frame_id, members)
+
+    def _problem(self, xyz: np.ndarray, stamp_ns: int) -> str | None:
+        """Return in one line what is wrong with the scan, or with the stored background until there is a new one."""
+        still = self._detector.still
+        stored = self._keeper.keep(still, stamp_ns)
+        if still is None:
+            return scan_problem(xyz)
+        self._notice = still.problem or (self._notice if still.learning else None)
+        return scan_problem(xyz) or still.odd_scan or stored or self._notice
+
+    def close(self) -> None:
+        """Store the background."""
+        self._keeper.keep(self._detector.still, self._last_ns or 0, now=True)
 
     def _publish_foreground(self, cloud: Cloud, frame_id: str, members: np.ndarray) -> None:
         points: Any = cloud.points.reshape(-1)[members]

@@ -62,7 +62,7 @@ def _blank(shape: tuple[int, int]) -> _State:
     return _State(
         far=filled(-1.0), spread=filled(_SPREAD), low=filled(np.inf), high=filled(-np.inf), band_unseen=filled(0.0),
         thing=filled(0, bool), flips=filled(0.0), before=filled(0, bool), beyond_time=filled(0.0),
-        beyond_range=filled(NOTHING), front_time=filled(0.0), front_range=filled(0.0), road_user=filled(0.0),
+        beyond_range=filled(float(NOTHING)), front_time=filled(0.0), front_range=filled(0.0), road_user=filled(0.0),
     )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ class Background:
         return float(fits.mean())
 
     def _tolerance(self) -> np.ndarray:
-        return np.maximum(np.float32(self.settings.margin), 3 * self.state.spread)
+        return np.asarray(np.maximum(np.float32(self.settings.margin), 3 * self.state.spread))
 
     def _follow(self, where: np.ndarray, image: np.ndarray, rate: np.ndarray | float) -> None:
         """Move the surface and its spread towards the returns of some directions."""

@@ -9,11 +9,12 @@ import numpy as np
 from twin_detection.core.boxes import fit_rectangles
 from twin_detection.core.clusters import Clusters
 
-SAMPLES = 64
+SAMPLES = 32
 SCALARS = (
     "log_range", "log_count", "log_beam_gap", "log_laser_gap", "elevation", "extent_along", "extent_across", "bottom",
     "top", "mean_height", "spread_height", "spread_along", "spread_across", "tilt", "rectangle_longer",
-    "rectangle_shorter", "rectangle_cos2", "rectangle_sin2", "rectangle_along", "rectangle_across", "solidity", "lasers",
+    "rectangle_shorter", "rectangle_cos2", "rectangle_sin2", "rectangle_along", "rectangle_across", "solidity",
+    "lasers",
 )  # fmt: skip
 
 

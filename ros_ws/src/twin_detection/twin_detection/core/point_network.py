@@ -49,6 +49,15 @@ class Estimates:
     def __len__(self) -> int:
         return len(self.yaw)
 
+    def select(self, rows: np.ndarray) -> Estimates:
+        """Return some of them, by mask or by index."""
+        return Estimates(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def joined(self, other: Estimates) -> Estimates:
+        """Return these, then others."""
+        names = self.__dataclass_fields__
+        return Estimates(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
+
     @property
     def existence(self) -> np.ndarray:
         """Probability that a cluster is an object, or several, (C,)."""
@@ -95,7 +104,7 @@ def heading_variance(sure: np.ndarray) -> np.ndarray:
 
 
 def _covariance(factor: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
-    """Return the covariances of places in the level frame, (C, 2, 2), of log a, log b, c: the factor [[a, 0], [c, b]]."""
+    """Return the covariances of places in the level frame, (C, 2, 2), of factors [[a, 0], [c, b]]: log a, log b, c."""
     along, across = np.exp(np.clip(factor[:, 0], _LOWEST, _HIGHEST)), np.exp(np.clip(factor[:, 1], _LOWEST, _HIGHEST))
     lower = np.zeros((len(factor), 2, 2))
     lower[:, 0, 0], lower[:, 1, 0], lower[:, 1, 1] = along, np.clip(factor[:, 2], -3.0, 3.0), across

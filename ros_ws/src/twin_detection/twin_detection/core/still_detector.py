@@ -18,6 +18,7 @@ from twin_detection.core.existence import parts_of_vehicles
 from twin_detection.core.ground import Ground
 from twin_detection.core.isolated import supported
 from twin_detection.core.point_network import SEVERAL, Calibration, Estimates, Network
+from twin_detection.core.scan_check import repeated_directions
 from twin_detection.core.shape import trim_overhang
 
 #: Only lorries and buses have returns above this height, metres.
@@ -35,8 +36,11 @@ _MOST_CLUSTERS = 400
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Foreground that stands on the ground, parted: ``points`` (N, 3) level frame; ``height``, ``ring`` (N,);
-    ``index``: (N,) which of the given returns; ``clusters`` of these points."""  # fmt: skip
+    """Foreground that stands on the ground, parted.
+
+    ``points``: (N, 3) level frame, metres; ``height``, ``ring``: (N,); ``index``: (N,) which of the given returns;
+    ``clusters``: of these points.
+    """
 
     points: np.ndarray
     height: np.ndarray
@@ -62,6 +66,7 @@ class StillDetector:
     network: Network
     calibration: Calibration = field(default_factory=Calibration)
     problem: str | None = field(init=False, default=None)
+    odd_scan: str | None = field(init=False, default=None)
     background: Background | None = field(init=False, default=None)
     grid: BeamGrid | None = field(init=False, default=None)
     beams: Beams = field(init=False)
@@ -102,6 +107,7 @@ class StillDetector:
 
         """
         none = none_detected(), np.zeros(0, np.int64)
+        self.odd_scan = None
         duration = self._duration(stamp_ns)
         if not len(points):
             return none
@@ -113,7 +119,7 @@ class StillDetector:
         cell, front = self.front(points, ring, distance)
         self._follow(points, distance, cell, front, duration)
         segments = self.segments(points, ring, front)
-        estimates, features, clusters = self._judged(segments)
+        estimates, clusters = self._judged(segments)
         self._note(segments, clusters, estimates, cell, front, duration)
         detections = self._detections(estimates, clusters, segments, time_offset)
         keep = self._kept(detections)
@@ -174,7 +180,9 @@ class StillDetector:
         assert self.background is not None
         shown = np.zeros(self.background.shape, bool)
         shown.reshape(-1)[cell[front]] = True
-        self.background.update(self.background.image(cell, distance), shown, duration)
+        image = self.background.image(cell, distance)
+        self.odd_scan = repeated_directions(len(cell), int(np.count_nonzero(image)))
+        self.background.update(image, shown, duration)
         self._scans += 1
         if self._scans % _GROUND_SCANS == 0:
             kept = np.ones(len(points), bool)
@@ -194,17 +202,17 @@ class StillDetector:
         standing = np.flatnonzero((height > config.lowest) & (height < config.max_height))
         level, height, rings = level[standing], height[standing], ring[front[standing]]
         clusters = cluster_still(
-            level, rings, height > _TALL, config.cell_size, config.max_range, self.beams.step, config.min_points
+            level, rings, height > _TALL, config.cell_size, config.max_range, self.beams.step, config.fewest_points
         )
         clusters = trim_overhang(height, clusters, config.max_height)
-        clusters = clusters.select(clusters.counts >= config.min_points)
+        clusters = clusters.select(clusters.counts >= config.fewest_points)
         return Segments(level, height, rings, front[standing], clusters)
 
     def features(self, segments: Segments, clusters: Clusters) -> ClusterFeatures:
         """Return what the network is told of clusters."""
         return features_of(segments.points, segments.height, segments.ring, clusters, self.beams)
 
-    def _judged(self, segments: Segments) -> tuple[Estimates, ClusterFeatures, Clusters]:
+    def _judged(self, segments: Segments) -> tuple[Estimates, Clusters]:
         """Return what the network says of all clusters, after parting those that hold several objects."""
         clusters = segments.clusters
         features = self.features(segments, clusters)
@@ -212,12 +220,11 @@ class StillDetector:
         large = np.hypot(features.scalars[:, 5], features.scalars[:, 6]) > _MAX_EXTENT
         mixed = large | (found.probability[:, SEVERAL] > self.config.split_above)
         if not mixed.any():
-            return found, features, clusters
+            return found, clusters
         parts = splitting.split(segments.points[:, :2], segments.height, clusters, np.flatnonzero(mixed))
-        parts = parts.select(parts.counts >= self.config.min_points)
-        clusters = splitting.joined(clusters.select(~mixed), parts)
-        features = self.features(segments, clusters)
-        return point_network.estimate(self.network, features, self.calibration), features, clusters
+        parts = parts.select(parts.counts >= self.config.fewest_points)
+        of_parts = point_network.estimate(self.network, self.features(segments, parts), self.calibration)
+        return found.select(~mixed).joined(of_parts), splitting.joined(clusters.select(~mixed), parts)
 
     def _note(
         self, segments: Segments, clusters: Clusters, estimates: Estimates, cell: np.ndarray, front: np.ndarray,

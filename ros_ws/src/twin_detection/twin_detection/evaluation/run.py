@@ -72,7 +72,7 @@ def evaluate_simulated(folder: Path, out: Path, *, long: bool = False, vehicles:
         if long:
             from twin_detection.evaluation.long import long_runs
 
-            metrics["long"] = long_runs(folder, out)
+            metrics["long"] = long_runs(folder)
     finally:
         scenes.close()
     (out / "metrics.json").write_text(json.dumps(tables.rounded(metrics), indent=1) + "\n")

@@ -99,8 +99,11 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Scenes:
-    """Runs scenes. ``folder``: of the scenarios; ``images``: whether cameras take pictures; ``every``: n-th frame that
-    is scored."""  # fmt: skip
+    """Runs scenes.
+
+    ``folder``: of the scenarios; ``images``: whether cameras take pictures; ``every``: n-th frame that is scored;
+    ``current``: what the sensors of the scene that runs share.
+    """
 
     folder: Path
     images: bool = False

@@ -85,8 +85,8 @@ class Rows:
     """Detections and objects of many frames as columns, for one source.
 
     Detections (D,): ``score``, ``label``, ``found`` (index in the objects, -1: none of its class, -2: one that was not
-    asked for), ``distance``, ``scene``, ``position_error``, ``nees``, ``heading_error``, ``size_error`` (D, 3), ``place``
-    (whether an object of any class is there), ``posture``.
+    asked for), ``distance``, ``scene``, ``position_error``, ``nees``, ``heading_error``, ``size_error`` (D, 3),
+    ``place`` (whether an object of any class is there), ``existence``, ``posture``.
     Objects (T,): ``truth_label``, ``truth_distance``, ``truth_scene``, ``truth_asked``, ``truth_points``,
     ``truth_lying``.
     """

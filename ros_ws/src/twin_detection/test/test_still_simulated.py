@@ -1,0 +1,62 @@
+"""A pole of the simulated district: who lies there is never lost, and rain, fog and leaves are nobody."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from still_scenes import learned, step
+
+from twin_detection.evaluation.long import WEATHERS, Watch, lying_still, people, watch
+from twin_detection.evaluation.virtual import Theatre, theatre_of
+from twin_detection.synthetic import Box
+from twin_sim.core.frame import Activity, no_actors
+from twin_sim.scenario import load_scenario
+from twin_sim.world import World
+
+SCENARIO = Path(__file__).parents[4] / "config/scenarios/normal_day.yaml"
+
+
+@pytest.fixture(scope="module")
+def district() -> tuple[Theatre, World]:
+    """Return what all poles share."""
+    world = load_scenario(SCENARIO).world
+    return theatre_of(world), world
+
+
+def test_who_lies_still_is_found_when_things_would_have_been_absorbed_long_ago(
+    district: tuple[Theatre, World],
+) -> None:
+    pole = watch(*district, WEATHERS["dry"])
+    assert pole.detector.still is not None
+    minutes = 3 * pole.detector.still.config.absorb_after / 60
+    shares = lying_still(pole, minutes, every=5.0)  # a scan counts for a second at most
+    for away in (8.0, 15.0, 25.0):
+        assert shares[away]["found"] >= 0.99, f"{away} m"
+
+
+def test_a_person_who_lies_is_told_to_lie_and_one_who_stands_is_not(district: tuple[Theatre, World]) -> None:
+    pole = watch(*district, WEATHERS["dry"])
+    for activity, posture in ((Activity.LYING, 3), (Activity.STANDING, 1)):
+        found = pole.found(people(pole, (10.0, 18.0), activity), 1.0 + posture)
+        assert sorted(found.posture) == [posture, posture]
+
+
+@pytest.mark.parametrize("weather", ["rain, 8 mm/h", "rain, 30 mm/h", "fog, 90 m"])
+def test_an_empty_street_has_no_objects_in_bad_weather(district: tuple[Theatre, World], weather: str) -> None:
+    pole: Watch = watch(*district, WEATHERS[weather])
+    assert sum(len(pole.found(no_actors(), 0.1 * number)) for number in range(100)) == 0
+
+
+def test_leaves_in_the_wind_are_no_objects() -> None:
+    rng = np.random.default_rng(3)
+    trunk = Box(9.0, 2.0, 0.3, 0.3, 2.0)
+
+    def crown() -> list[Box]:
+        twigs = rng.uniform((7.6, 0.6, 2.2), (10.4, 3.4, 3.8), (40, 3))
+        return [trunk, *(Box(x, y, 0.15, 0.15, z) for x, y, z in twigs)]
+
+    made, reported = learned(crown(), rng), []
+    for index in range(12, 160):
+        found, _ = step(made, crown(), index, rng)
+        reported.append(len(found))
+    assert np.mean(reported[-50:]) < 0.05

@@ -1,0 +1,138 @@
+"""Keeps the background of a still LiDAR in a file, from one run of its node to the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twin_common.config import ConfigError
+from twin_detection.config import STILL, LidarDetectorConfig
+from twin_detection.core.background import NOTHING, Background, BackgroundSettings
+from twin_detection.core.beam_grid import BeamGrid
+from twin_detection.core.still_detector import StillDetector
+
+VERSION = 1
+#: Images that are stored; the others are of the present minute.
+IMAGES = ("far", "spread", "low", "high", "thing", "flips")
+
+
+def background_path(folder: str, platform: str) -> Path:
+    """Return the file of a platform's background."""
+    return Path(folder) / f"{platform or 'lidar'}.background.npz"
+
+
+def save_background(
+    path: Path, grid: BeamGrid, background: Background, gaps: np.ndarray, config: LidarDetectorConfig
+) -> None:
+    """Write a background, whole or not at all.
+
+    Raises:
+        ConfigError: the file cannot be written.
+
+    """
+    about = json.dumps({"version": VERSION, **_mount(config), "columns": grid.columns, "lasers": len(grid.phase)})
+    images = {name: getattr(background.state, name) for name in IMAGES}
+    part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(part, about=np.array(about), phase=grid.phase, gaps=gaps, **images)
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a file that can be written") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, Background, np.ndarray]:
+    """Return the grid, the background and the angles between lasers, as they were stored.
+
+    Raises:
+        ConfigError: the file is damaged, or of another platform, mount or version.
+
+    """
+    try:
+        with np.load(path) as stored:
+            values = {name: stored[name] for name in ("about", "phase", "gaps", *IMAGES)}
+        about = json.loads(str(values["about"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"{path}: not a stored background ({reason}); expected one of this node's") from None
+    if not isinstance(about, dict) or about.get("version") != VERSION:
+        raise ConfigError(f"{path}: a background of another version; expected version {VERSION}")
+    for name, expected in _mount(config).items():
+        if about.get(name) != expected:
+            raise ConfigError(f"{path}: background of {name} {about.get(name)!r}; expected {expected!r}")
+    grid = BeamGrid(int(about.get("columns", 0)), values["phase"].astype(np.float32))
+    _check_images(path, grid, values)
+    settings = BackgroundSettings(
+        config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
+    )
+    background = Background(grid.shape, settings)
+    for name in IMAGES:
+        setattr(background.state, name, values[name])
+    return grid, background, values["gaps"].astype(np.float64)
+
+
+def _mount(config: LidarDetectorConfig) -> dict[str, Any]:
+    """Return what a background belongs to."""
+    names = ("platform", "sensor_height", "roll_deg", "pitch_deg")
+    return {name: getattr(config, name) for name in names}
+
+
+def _check_images(path: Path, grid: BeamGrid, values: dict[str, np.ndarray]) -> None:
+    for name in IMAGES:
+        if values[name].shape != grid.shape:
+            raise ConfigError(f"{path}: {name}: {values[name].shape}; expected {grid.shape}")
+    if len(values["gaps"]) != len(grid.phase) or not np.isfinite(values["phase"]).all():
+        raise ConfigError(f"{path}: gaps, phase: damaged; expected numbers for {len(grid.phase)} lasers")
+    far, spread = values["far"], values["spread"]
+    if not (np.isfinite(far).all() and np.isfinite(spread).all() and (far > 0).all() and (far <= NOTHING).all()):
+        raise ConfigError(f"{path}: far, spread: damaged; expected ranges of 0 to {NOTHING:g} m")
+
+
+class BackgroundKeeper:
+    """Restores the background of a detector from a file at the start, and stores it from time to time.
+
+    Args:
+        config: of the detector; without ``state_folder`` nothing is kept.
+
+    """
+
+    def __init__(self, config: LidarDetectorConfig) -> None:
+        """Look at nothing yet."""
+        self._config = config
+        kept = bool(config.state_folder) and config.mode == STILL
+        self._path = background_path(config.state_folder, config.platform) if kept else None
+        self._stored_ns: int | None = None
+
+    def restore(self, detector: StillDetector | None) -> str | None:
+        """Give a detector the stored background; return what is wrong with it in one line, or None."""
+        if self._path is None or detector is None or not self._path.exists():
+            return None
+        try:
+            detector.adopt(*load_background(self._path, self._config))
+        except ConfigError as error:
+            return f"{error}; learned anew"
+        return None
+
+    def keep(self, detector: StillDetector | None, stamp_ns: int, *, now: bool = False) -> str | None:
+        """Store the background where it is time, or ``now``; return what went wrong in one line, or None."""
+        if self._path is None or detector is None or detector.learning or detector.background is None:
+            return None
+        if self._stored_ns is None or stamp_ns < self._stored_ns:
+            self._stored_ns = stamp_ns
+        if not now and (stamp_ns - self._stored_ns) / 1e9 < self._config.store_every:
+            return None
+        self._stored_ns = stamp_ns
+        assert detector.grid is not None
+        try:
+            save_background(self._path, detector.grid, detector.background, detector.beams.gaps, self._config)
+        except ConfigError as error:
+            return str(error)
+        return None
