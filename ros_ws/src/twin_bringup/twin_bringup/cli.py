@@ -118,6 +118,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     from twin_detection import models_cli
+    from twin_fusion import calibration_cli
     from twin_replay import cli as replay_cli
     from twin_sim import cli as sim_cli
     from twin_viz import cli as viz_cli
@@ -137,6 +138,7 @@ def build_parser() -> argparse.ArgumentParser:
     replay_cli.register(commands)
     sim_cli.register(commands)
     models_cli.register(commands)
+    calibration_cli.register(commands)
     score = commands.add_parser("eval", help="score against recordings with known truth")
     score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior", "sim"))
     score.add_argument(

@@ -101,3 +101,23 @@ class AlignmentConfig(Config):
                                low=0.05, high=0.95)  # fmt: skip
     points: int = setting(2000, doc="points of a scan that a check looks at", low=200, high=50000)
     reach: float = setting(45.0, "m", "farther points are not looked at", low=5.0, high=200.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationLimits(Config):
+    """When the result of a calibration is refused."""
+
+    max_turn_deg: float = setting(6.0, "deg", "correction that is believed", low=0.1, high=45.0)
+    max_shift: float = setting(2.0, "m", "correction that is believed", low=0.01, high=20.0)
+    max_turn_sigma_deg: float = setting(0.2, "deg", "standard deviation of the turn, each axis", low=0.001, high=10.0)
+    max_shift_sigma: float = setting(0.08, "m", "standard deviation of the shift, each axis", low=0.001, high=5.0)
+    max_ground_rms: float = setting(0.04, "m", "residual on the ground", low=0.001, high=1.0)
+    max_wall_rms: float = setting(0.12, "m", "residual on walls", low=0.001, high=1.0)
+    max_cloud_rms: float = setting(0.07, "m", "residual between two clouds", low=0.001, high=1.0)
+    max_box_rms_px: float = setting(6.0, "px", "residual of the edges of boxes", low=0.1, high=50.0)
+    max_board_rms_px: float = setting(1.0, "px", "residual of the corners of a chessboard", low=0.01, high=20.0)
+    min_walls: int = setting(100, doc="points on walls", low=10, high=100000)
+    min_ground: int = setting(1000, doc="points on the ground", low=10, high=100000)
+    min_share: float = setting(0.6, "", "share of the points near the ground's height that fit it", low=0.0, high=1.0)
+    min_pairs: int = setting(100, doc="pairs of LiDAR and camera objects", low=30, high=100000)
+    min_pictures: int = setting(8, doc="pictures of a chessboard", low=3, high=1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -9,8 +11,9 @@ from twin_fusion.core.registration import Matches
 
 _NEIGHBOURS = 12
 _FLAT = 0.15  # largest ratio of the two smaller extents of a neighbourhood that counts as a surface
-_WIDEST = 0.9  # metres, of a neighbourhood
+_WIDEST = 1.5  # metres, of a neighbourhood
 _SIGMA = 0.04  # metres
+_SAME = 0.8  # cosine between two normals of one side of a surface
 _REACH = 0.8  # metres between a point and the one whose surface it lies on
 
 
@@ -21,13 +24,16 @@ class CloudMap:
         points: (N, 3), map frame, metres.
         cell: at most one point is kept in a cube of this edge, metres.
         most: surfaces are looked for at so many of the points at most, evenly chosen.
+        seen_from: (3,) where the sensor stood: normals point to it. None: either way.
 
     Raises:
         ValueError: there are too few points to have surfaces.
 
     """
 
-    def __init__(self, points: np.ndarray, cell: float = 0.2, most: int = 20_000) -> None:
+    def __init__(
+        self, points: np.ndarray, cell: float = 0.2, most: int = 20_000, seen_from: np.ndarray | None = None
+    ) -> None:
         """Find the surface about each point by the spread of its neighbours."""
         points = thinned(points.astype(float), cell)
         if len(points) < 4 * _NEIGHBOURS:
@@ -38,7 +44,10 @@ class CloudMap:
         off = near - near.mean(axis=1, keepdims=True)
         extents, axes = np.linalg.eigh(np.einsum("nki,nkj->nij", off, off))
         flat = (extents[:, 0] < _FLAT**2 * extents[:, 1]) & (distance[:, -1] < _WIDEST) & (extents[:, 1] > 0)
-        self.points, self._normals = chosen[flat], axes[flat, :, 0]
+        self.points, self.normals = chosen[flat], axes[flat, :, 0]
+        if seen_from is not None:
+            away = np.einsum("ni,ni->n", self.points - seen_from, self.normals) > 0
+            self.normals[away] *= -1
         self._tree = cKDTree(self.points)
 
     def __len__(self) -> int:
@@ -48,11 +57,28 @@ class CloudMap:
         """Return the surfaces within ``gate`` metres of points (N, 3), map frame."""
         apart, index = self._tree.query(points, distance_upper_bound=max(gate, _REACH))
         rows = np.flatnonzero(np.isfinite(apart))
-        normal = self._normals[index[rows]]
+        normal = self.normals[index[rows]]
         distance = np.einsum("ni,ni->n", points[rows] - self.points[index[rows]], normal)
         close = np.abs(distance) < gate
         count = int(np.count_nonzero(close))
         return Matches(rows[close], distance[close], normal[close], np.full(count, _SIGMA), np.zeros(count, int))
+
+
+@dataclass(frozen=True, slots=True)
+class SameSide:
+    """Surfaces of a cloud, for points that lie on the same side of them: two sensors may see a thing from both sides.
+
+    ``normals``: (N, 3) of the points that are matched, in order, towards their sensor, map frame.
+    """
+
+    known: CloudMap
+    normals: np.ndarray
+
+    def match(self, points: np.ndarray, gate: float) -> Matches:
+        """Return the surfaces within ``gate`` metres of points (N, 3), map frame, that face the same way."""
+        found = self.known.match(points, gate)
+        same = np.einsum("ni,ni->n", self.normals[found.index], found.normal) > _SAME
+        return Matches(*(getattr(found, name)[same] for name in Matches.__slots__))
 
 
 def thinned(points: np.ndarray, cell: float) -> np.ndarray:

@@ -101,4 +101,5 @@ class DriftCheck:
     def _sample(self, points: np.ndarray) -> np.ndarray:
         """Return evenly spread points of a scan, the same for the same scan."""
         spread = thinned(self._usable(points), _CELL)
-        return spread[np.linspace(0, max(len(spread) - 1, 0), min(self._settings.points, len(spread))).astype(int)]
+        count = min(self._settings.points, len(spread))
+        return np.asarray(spread[np.linspace(0, max(len(spread) - 1, 0), count).astype(int)])

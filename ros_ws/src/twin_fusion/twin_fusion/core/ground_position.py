@@ -82,11 +82,11 @@ def locate(
         empty = np.zeros(0)
         return Placed(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros((0, 3)), empty, empty, np.zeros(0, bool))
     edges = boxes.astype(float) - 0.5  # to pixel centres
-    open_edges = _open_edges(boxes, cut)
-    start = _start(edges, open_edges, rows, lens, map_from_camera, ground)
-    owner, turn, hidden = _hypotheses(rows, open_edges)
+    loose = open_edges(boxes, cut)
+    start = _start(edges, loose, rows, lens, map_from_camera, ground)
+    owner, turn, hidden = _hypotheses(rows, loose)
     state = _states(start[owner], turn, rows[owner], map_from_camera)
-    opened = open_edges[owner]
+    opened = loose[owner]
     opened[:, 3] |= hidden
     problem = _Problem.of(edges[owner], opened, rows[owner], state, lens, map_from_camera, ground, settings)
     fitted, information, cost = _fit(problem, state)
@@ -94,7 +94,7 @@ def locate(
     return _summary(fitted, information, cost, owner, len(boxes), map_from_camera)
 
 
-def _open_edges(boxes: np.ndarray, cut: np.ndarray) -> np.ndarray:
+def open_edges(boxes: np.ndarray, cut: np.ndarray) -> np.ndarray:
     """Return which edges (N, 4) are not the body's own: cut off by the image, or hidden by what is nearer.
 
     What stands nearer ends lower in the image.

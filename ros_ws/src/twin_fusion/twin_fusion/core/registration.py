@@ -55,7 +55,7 @@ class Registration:
     @property
     def sigma(self) -> np.ndarray:
         """Standard deviations (6,): turn, rad, and shift, m."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     def rms(self, kind: int | None = None) -> float:
         """Return the root mean square of the residuals of a kind of surface, of all where None, metres."""
@@ -96,15 +96,15 @@ def register(points: np.ndarray, pose: np.ndarray, surfaces: Surfaces, gates: Se
         ridge = 1e-9 * np.trace(information) * np.eye(6)
         step = -np.linalg.solve(information + ridge, rows.T @ (weight * matches.distance))
         step = np.clip(step, -0.2, 0.2) if gate < 0.5 else np.clip(step, -1.0, 1.0)
-        pose = _moved(pose, step)
+        pose = moved(pose, step)
     final = surfaces.match(geometry.apply(pose, points), gates[-1])
     covariance = _CORRELATED * np.linalg.pinv(information, rcond=1e-12, hermitian=True)
     return Registration(pose, covariance, final.distance, final.kind)
 
 
-def _moved(pose: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Return a pose (4, 4) turned about its own place and shifted, (6,) in the axes of the map."""
-    moved = pose.copy()
-    moved[:3, :3] = Rotation.from_rotvec(step[:3]).as_matrix() @ pose[:3, :3]
-    moved[:3, 3] = pose[:3, 3] + step[3:]
-    return moved
+def moved(pose: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return a pose (4, 4) turned about its own place and shifted, (6,) rad and m, in the axes of its parent."""
+    after = pose.copy()
+    after[:3, :3] = Rotation.from_rotvec(step[:3]).as_matrix() @ pose[:3, :3]
+    after[:3, 3] = pose[:3, 3] + step[3:]
+    return after

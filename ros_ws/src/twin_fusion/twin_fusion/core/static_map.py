@@ -35,7 +35,9 @@ class Walls:
 
 def walls_of(buildings: Sequence[tuple[np.ndarray, float]]) -> Walls:
     """Return the walls of buildings: corners (N, 2) and height each, map frame; height 0: not known."""
-    starts, ends, tops = [np.zeros((0, 2))], [np.zeros((0, 2))], [np.zeros(0)]
+    starts: list[np.ndarray] = [np.zeros((0, 2))]
+    ends: list[np.ndarray] = [np.zeros((0, 2))]
+    tops: list[np.ndarray] = [np.zeros(0)]
     for corners, height in buildings:
         after = np.roll(corners, -1, axis=0)
         area = np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])
@@ -80,6 +82,19 @@ class StaticMap:
         """Return the walls and the ground within ``gate`` metres of points (N, 3)."""
         wall, ground = self._match_walls(points, gate), self._match_ground(points, gate)
         return Matches(*(np.concatenate([getattr(wall, name), getattr(ground, name)]) for name in Matches.__slots__))
+
+    def share_of_ground(self, points: np.ndarray) -> float:
+        """Return which share of the points (N, 3) near the ground's height are road or pavement as they should be."""
+        within = _GROUND_GATE[0]
+        off = points[:, 2] - self._height
+        near = np.linalg.norm(points[:, :2] - self._place, axis=1) < self._reach
+        low = points[near & (off > -within) & (off < self._kerb + within)]
+        beside, _ = self._beside(low[:, :2])
+        low, beside = low[beside < _EDGE_REACH], beside[beside < _EDGE_REACH]
+        expected = self._height + np.where(beside > 0, self._kerb, 0.0)
+        clear = np.abs(beside) > _EDGE_WIDTH[0]
+        fits = np.abs(low[:, 2] - expected) < 0.3 * self._kerb + 0.01
+        return float(np.count_nonzero(fits & clear) / max(np.count_nonzero(clear), 1))
 
     def _match_walls(self, points: np.ndarray, gate: float) -> Matches:
         above = np.flatnonzero(points[:, 2] > self._height + _LOW)
@@ -143,7 +158,7 @@ def _distance_to_segments(points: np.ndarray, start: np.ndarray, end: np.ndarray
     span = end - start
     x, y = points[:, 0, None] - start[:, 0], points[:, 1, None] - start[:, 1]
     run = np.clip((x * span[:, 0] + y * span[:, 1]) / np.maximum(np.sum(span**2, axis=1), 1e-9), 0, 1)
-    return np.hypot(x - run * span[:, 0], y - run * span[:, 1])
+    return np.asarray(np.hypot(x - run * span[:, 0], y - run * span[:, 1]))
 
 
 def _no_matches() -> Matches:
