@@ -20,8 +20,8 @@ from twin_detection.points_model import open_point_network
 from twin_sim.platform_sensors import Stage
 
 
-def in_map(found: Detections, map_from_lidar: np.ndarray) -> Detections:
-    """Return detections of the sensor frame in the map frame."""
+def in_map(found: Detections, map_from_lidar: np.ndarray, late: float = 0.0) -> Detections:
+    """Return detections of the sensor frame in the map frame; ``late``: of the scan after the view, seconds."""
     if not len(found):
         return found
     turn = map_from_lidar[:3, :3]
@@ -29,8 +29,13 @@ def in_map(found: Detections, map_from_lidar: np.ndarray) -> Detections:
         centre=apply(map_from_lidar, found.centre), size=found.size, yaw=found.yaw + yaw_of(map_from_lidar),
         covariance=turn @ found.covariance @ turn.T, yaw_variance=found.yaw_variance,
         class_probability=found.class_probability, existence=found.existence, point_count=found.point_count,
-        time_offset=found.time_offset, posture=found.posture,
+        time_offset=found.time_offset + late, posture=found.posture,
     )  # fmt: skip
+
+
+def late(view: View) -> float:
+    """Return how long after the view's frame its scan ends, seconds: LiDARs do not turn in step."""
+    return (view.cloud.stamp_ns - view.frame.stamp_ns) / 1e9
 
 
 def config_of(platform: PlatformConfig, method: str = RULES) -> LidarDetectorConfig:
@@ -81,7 +86,7 @@ class PoleLidar:
         if detector is None:
             return none_detected()
         found, _ = detector.step(*arrays_from_cloud(view.cloud), view.cloud.stamp_ns)
-        return in_map(found, view.map_from_lidar)
+        return in_map(found, view.map_from_lidar, late(view))
 
 
 def new_detector(platform: PlatformConfig, method: str = RULES) -> LidarDetector:
@@ -118,4 +123,4 @@ class VehicleLidar:
         if detector is None:
             return none_detected()
         found, _ = detector.step(*arrays_from_cloud(view.cloud), view.cloud.stamp_ns)
-        return in_map(found, view.map_from_lidar)
+        return in_map(found, view.map_from_lidar, late(view))
