@@ -144,7 +144,8 @@ def peer_boxes(xyz: np.ndarray) -> list[object]:
     _, plane = cloud.segment_plane(0.25, ransac_n=3, num_iterations=100)
     cloud = cloud.select_by_index(plane, invert=True)
     label = np.asarray(cloud.cluster_dbscan(0.6, 8))
-    groups = [cloud.select_by_index(np.flatnonzero(label == number).tolist()) for number in range(label.max(initial=-1) + 1)]
+    count = int(label.max(initial=-1)) + 1
+    groups = [cloud.select_by_index(np.flatnonzero(label == number).tolist()) for number in range(count)]
     return [group.get_oriented_bounding_box(robust=True) for group in groups if len(group.points) > 3]
 
 

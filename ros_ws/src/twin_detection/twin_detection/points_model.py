@@ -26,10 +26,7 @@ def open_point_network(file: Path | str | None = None) -> tuple[Network, Calibra
     if not all(isinstance(value, (int, float)) for value in extra.values()):
         raise ConfigError(f"model {NAME}: extra: expected numbers {', '.join(sorted(known))}")
 
-    twice = session.get_inputs()[0].shape[1] == 64
-
     def network(points: np.ndarray, scalars: np.ndarray) -> np.ndarray:
-        points = np.repeat(points, 2, axis=1) if twice else points
         return np.asarray(session.run(None, {"points": points, "scalars": scalars})[0])
 
     return network, Calibration(**extra)
