@@ -36,7 +36,9 @@ def giou(first: Tensor, second: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def assigned(boxes: Tensor, logits: Tensor, object_logit: Tensor, grid: Tensor, truth: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+def assigned(
+    boxes: Tensor, logits: Tensor, object_logit: Tensor, grid: Tensor, truth: Tensor, kinds: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the outputs that stand for objects (P,), the objects (P,), and their overlaps (P,)."""
     middle = (grid[:, :2] + 0.5) * grid[:, 2:]
     inside = ((middle[None] > truth[:, None, :2]) & (middle[None] < truth[:, None, 2:])).all(dim=2)
@@ -62,7 +64,7 @@ def assigned(boxes: Tensor, logits: Tensor, object_logit: Tensor, grid: Tensor, 
     return chosen[outputs], objects, share[objects, outputs]
 
 
-def loss(raw: Tensor, grid: Tensor, targets: list[tuple[Tensor, Tensor, Tensor, Tensor]], classes: int) -> dict[str, Tensor]:  # fmt: skip
+def loss(raw: Tensor, grid: Tensor, targets: list[tuple[Tensor, ...]], classes: int) -> dict[str, Tensor]:
     """Return the parts of the loss of a batch.
 
     Args:

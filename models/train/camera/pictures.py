@@ -32,7 +32,7 @@ class Pictures:
         labels, owners = stored["labels"], stored["picture"]
         self.paths = [folder / f"{i:05d}.jpg" for i in range(int(owners.max()) + 1)]
         bounds = np.searchsorted(owners, np.arange(len(self.paths) + 1))
-        self.labels = [labels[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self.labels = np.split(labels, bounds[1:-1])
 
     def __len__(self) -> int:
         """Return how many pictures there are."""

@@ -64,7 +64,7 @@ def learn(pictures: Pictures, seed: int, steps: int, kept: Path) -> CameraNet:
         with torch.autocast("cpu", torch.bfloat16):
             levels = net.features(images)
         raw = torch.cat([level.float().flatten(2) for level in levels], dim=2).transpose(1, 2)
-        parts = loss(raw, grid, targets, len(CAMERA_CLASSES))  # type: ignore[arg-type]
+        parts = loss(raw, grid, targets, len(CAMERA_CLASSES))
         for group in optimiser.param_groups:
             group["lr"] = RATE * rate(step, steps)
         optimiser.zero_grad()

@@ -68,7 +68,7 @@ def test_dark_heads_hidden_heads_and_heads_that_face_away_are_not_read() -> None
     far, outside = (80.0, 0.0, 5.0, np.pi, 1), (20.0, 30.0, 4.6, np.pi, 1)
     every = heads(dark, away, behind, far, outside)
     assert in_sight(every, CAMERA, (360, 640), 50.0).tolist() == [0]
-    assert len(read(drawn(heads(dark), [0]), every, CAMERA).index) == 0
+    assert not (read(drawn(heads(dark), [0]), every, CAMERA).confidence > 0.1).any()
 
 
 def test_a_red_wall_behind_a_green_head_does_not_make_it_red() -> None:
@@ -93,6 +93,7 @@ def test_a_lens_bends_where_heads_are_looked_for() -> None:
 
 @pytest.mark.parametrize("name", ["normal_day", "normal_night"])
 def test_simulated_signals_are_read_right(name: str) -> None:
+    from twin_detection.evaluation.camera_pictures import as_sent
     from twin_sim.core.camera import CameraRenderer
     from twin_sim.scenario import load_scenario
     from twin_sim.scenery_cache import cached_scenery
@@ -113,7 +114,7 @@ def test_simulated_signals_are_read_right(name: str) -> None:
             camera = Camera(config.image.matrix(), config.image.coefficients(), pose)
             for frame in frames:
                 rgb = renderer.render(view, pose, frame, scenario.weather).rgb
-                reading = read(np.ascontiguousarray(rgb[..., ::-1]), known, camera)
+                reading = read(as_sent(rgb), known, camera)
                 sure = reading.confidence >= 0.3
                 truth = {int(row["signal_id"]): int(row["state"]) for row in frame.signals}
                 ids = known.signal_id[reading.index[sure]]

@@ -40,7 +40,7 @@ class Anonymiser:
 
     def faces(self, image: np.ndarray) -> np.ndarray:
         """Return faces (N, 5), x0 y0 x1 y1 in pixels and score, in an image (H, W, 3) uint8 BGR."""
-        size = anonymise.input_size(*image.shape[:2], self._side)
+        size = anonymise.input_size(image.shape[0], image.shape[1], self._side)
         blob = anonymise.face_input(image, size)
         heat, scale, offset = self._session.run(list(_OUTPUTS), {self._session.get_inputs()[0].name: blob})
         return anonymise.decoded_faces(heat[0, 0], scale[0], offset[0], image.shape[:2], self._threshold)

@@ -117,5 +117,5 @@ def pose_at(odometry: Any, stamp_ns: int) -> np.ndarray:
     way = np.array([twist.linear.x, twist.linear.y, twist.linear.z]) * ahead
     matrix = np.eye(4)
     matrix[:3, :3] = (turn * Rotation.from_rotvec(np.nan_to_num(rates) * ahead)).as_matrix()
-    matrix[:3, 3] = (pose.position.x, pose.position.y, pose.position.z) + turn.apply(np.nan_to_num(way))
+    matrix[:3, 3] = np.array([pose.position.x, pose.position.y, pose.position.z]) + turn.apply(np.nan_to_num(way))
     return matrix

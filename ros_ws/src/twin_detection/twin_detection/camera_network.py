@@ -62,7 +62,7 @@ class CameraNetwork:
         raw = self._session.run(None, {self._input.name: blob})[0][0]
         found = decoded(raw, self.height, self.width, len(self._classes), min_score)
         box = np.clip(found.box / scale, 0, np.tile((image.shape[1], image.shape[0]), 2))
-        visible = (box[:, 2:] > box[:, :2] + 1.0).all(axis=1)
+        visible = np.flatnonzero((box[:, 2:] > box[:, :2] + 1.0).all(axis=1))
         return kept(Boxes(box, found.object_score, found.scores, found.extra)[visible], self._overlap)
 
     def find(self, image: np.ndarray, min_existence: float = 0.3) -> ImageObjects:

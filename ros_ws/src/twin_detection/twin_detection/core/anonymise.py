@@ -87,7 +87,7 @@ def covered_zones(faces: np.ndarray, objects: ImageObjects) -> np.ndarray:
 
 
 def covered(image: np.ndarray, zones: np.ndarray) -> np.ndarray:
-    """Return an image (H, W, 3) uint8 with zones (N, 4), pixels, replaced by a few flat blocks of their mean colours."""
+    """Return an image (H, W, 3) uint8 in which zones (N, 4), pixels, are a few flat blocks of their mean colours."""
     out = image.copy()
     height, width = image.shape[:2]
     low = np.clip(np.floor(zones[:, :2]), 0, (width, height)).astype(int)

@@ -51,6 +51,6 @@ def _in_bytes(share: np.ndarray) -> np.ndarray:
     """Return shares in 1/255 that sum to 255: the largest remainders are rounded up."""
     exact = share * 255
     whole = np.floor(exact)
-    left = int(round(255 - whole.sum()))
+    left = round(255 - float(whole.sum()))
     whole[np.argsort(whole - exact, kind="stable")[:left]] += 1
-    return whole.astype(np.uint8)
+    return np.asarray(whole, np.uint8)

@@ -75,7 +75,7 @@ def anchors(height: int, width: int) -> np.ndarray:
     for stride in STRIDES:
         rows, columns = np.mgrid[: height // stride, : width // stride]
         parts.append(np.stack([columns, rows, np.full_like(rows, stride)], axis=2).reshape(-1, 3))
-    return np.concatenate(parts).astype(float)
+    return np.asarray(np.concatenate(parts), float)
 
 
 def decoded(raw: np.ndarray, height: int, width: int, classes: int, min_score: float) -> Boxes:

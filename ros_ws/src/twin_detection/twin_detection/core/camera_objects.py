@@ -58,12 +58,12 @@ class ImageObjects:
     @property
     def label(self) -> np.ndarray:
         """Most probable class, (N,) uint8."""
-        return self.class_probability.argmax(axis=1).astype(np.uint8)
+        return np.asarray(self.class_probability.argmax(axis=1), np.uint8)
 
     @property
     def posture(self) -> np.ndarray:
         """Most probable posture, (N,) uint8."""
-        return self.posture_probability.argmax(axis=1).astype(np.uint8)
+        return np.asarray(self.posture_probability.argmax(axis=1), np.uint8)
 
 
 def our_classes(names: Sequence[str]) -> np.ndarray:

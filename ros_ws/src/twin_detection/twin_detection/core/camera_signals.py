@@ -19,8 +19,8 @@ RADIUS = 0.11  # of a lamp, metres
 FACING = 0.35  # cosine between where a head faces and the camera, at least
 #: Hues (OpenCV, 0 to 179) of each state: from, to; red goes through 0.
 HUES = {RED: (168, 12), YELLOW: (13, 36), GREEN: (48, 100)}
-_VIVID, _BRIGHT = 70, 80  # least saturation and value of a lamp that is lit
-FULL = 0.30  # share of a lamp's area, weighted with saturation and value, that is as sure as can be
+_VIVID, _BRIGHT = 30, 60  # least saturation and value of a lamp that is lit: JPEG washes out colours of a few pixels
+FULL = 0.10  # share of a lamp's area, weighted with saturation and value, that is as sure as can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,14 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera's intrinsics and pose: ``matrix`` (3, 3) pixels, ``distortion`` (K,) of plumb_bob or none, and
-    ``map_from_camera`` (4, 4), optical frame.
-    """  # fmt: skip
+    """A camera.
+
+    Args:
+        matrix: (3, 3), pixels.
+        distortion: (K,), of plumb_bob or rational_polynomial.
+        map_from_camera: (4, 4), of its optical frame.
+
+    """
 
     matrix: np.ndarray
     distortion: np.ndarray
@@ -129,7 +134,8 @@ def _evidence(
     high = np.minimum(np.ceil(spots.max(axis=0) + reach) + 1, image.shape[1::-1]).astype(int)
     if (high - low < 2).any():
         return {}
-    hue, saturation, value = np.moveaxis(cv2.cvtColor(image[low[1] : high[1], low[0] : high[0]], cv2.COLOR_BGR2HSV), 2, 0)
+    patch = cv2.cvtColor(image[low[1] : high[1], low[0] : high[0]], cv2.COLOR_BGR2HSV)
+    hue, saturation, value = np.moveaxis(patch, 2, 0)
     strength = saturation.astype(float) * value / 255.0**2 * ((saturation >= _VIVID) & (value >= _BRIGHT))
     rows, columns = np.mgrid[low[1] : high[1], low[0] : high[0]]
     found = {}
