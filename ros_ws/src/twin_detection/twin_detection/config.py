@@ -17,7 +17,7 @@ class LidarDetectorConfig(Config):
     platform: str = setting("", doc="name of the platform; part of the frames' names")
     mode: str = setting(STILL, doc="still: compare with a learned background; moving: remove the ground",
                         choices=(STILL, MOVING))  # fmt: skip
-    method: str = setting(RULES, doc="moving: a network judges the scan from above, or rules judge clusters",
+    method: str = setting(LEARNED, doc="moving: a network judges the scan from above, or rules judge clusters",
                           choices=(LEARNED, RULES))  # fmt: skip
     sensor_height: float = setting(5.0, "m", "height of the sensor above the ground below it", low=0.1, high=50.0)
     roll_deg: float = setting(0.0, "deg", "roll of the sensor in a level frame", low=-90.0, high=90.0)
