@@ -51,6 +51,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from twin_replay.evaluation import evaluate_tracking
     from twin_sim.evaluation import evaluate_sim
 
+    if arguments.format == "camera":
+        return _evaluate_camera(arguments)
     if arguments.what == "detection" and (arguments.format == "sim" or arguments.data is None):
         return _evaluate_simulated_detection(arguments)
     arguments.data = arguments.data or root() / "../shared/data"
@@ -65,6 +67,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     score(arguments.data, arguments.out)
     print(f"written: {arguments.out}/metrics.json and the raw results")
+    return 0
+
+
+def _evaluate_camera(arguments: argparse.Namespace) -> int:
+    """Score the camera's detector on rendered pictures that nobody trained on."""
+    from twin_bringup.simulation import scenario_folder
+    from twin_detection.evaluation.camera_run import evaluate_camera
+
+    if arguments.what != "detection":
+        raise ConfigError(f"eval {arguments.what}: --format camera; expected it with detection only")
+    evaluate_camera(scenario_folder(), arguments.out)
+    print(f"written: {arguments.out}/metrics.json, plots and examples")
     return 0
 
 
@@ -147,8 +161,9 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     score.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for metrics.json and raw results")
     score.add_argument(
-        "--format", choices=("scans", "kitti", "sim"), default="scans",
-        help="tracking: from LiDAR scans, from KITTI's detections, or in the simulated district (default: %(default)s)",
+        "--format", choices=("scans", "kitti", "sim", "camera"), default="scans",
+        help="tracking: from LiDAR scans, from KITTI's detections, or in the simulated district; detection: camera "
+        "alone, in pictures (default: %(default)s)",
     )  # fmt: skip
     score.add_argument("--ablation", action="store_true", help="tracking, format kitti: each ingredient off in turn")
     score.add_argument("--long", action="store_true", help="detection: also an hour with somebody who lies still")
