@@ -55,16 +55,27 @@ def _put(partial: Path, target: Path) -> None:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, where this thread may say so."""
+    """Let SIGTERM too raise KeyboardInterrupt, where this thread may say so; other errors that follow from it as well.
+
+    A compiled module whose import is interrupted raises ImportError.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    asked = threading.Event()
 
     def interrupt(_number: int, _frame: Any) -> None:
+        asked.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in numbers]
     try:
         yield
+    except Exception:
+        if asked.is_set():
+            raise KeyboardInterrupt from None
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

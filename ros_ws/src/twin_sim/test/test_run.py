@@ -154,6 +154,19 @@ def test_an_interrupted_run_leaves_a_readable_bag_and_truth(number: signal.Signa
     assert 0 <= frames - reader.topics["/sim/actors"].count <= 1  # the interrupt may come between the two
 
 
+def test_an_interrupt_before_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
+    arguments = ("run", "normal_day", "--platforms", "pole_02", "--skip", "100", "--out", str(tmp_path / "bag"))
+    process = subprocess.Popen(
+        command(*arguments), cwd=ROOT, env={**os.environ, "TWIN_ROOT": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    said += process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "Traceback" not in said, said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
