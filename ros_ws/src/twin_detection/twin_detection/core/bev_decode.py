@@ -141,13 +141,12 @@ def decode(
 def _kept(boxes: BevBoxes) -> np.ndarray:
     """Return which boxes are no second answer for a better one of the same group, (D,) bool: centres in a box."""
     group, kept = boxes.group, np.ones(len(boxes), bool)
-    cos, sin = np.cos(boxes.yaw), np.sin(boxes.yaw)
+    cos, sin = np.cos(boxes.yaw)[:, None], np.sin(boxes.yaw)[:, None]
     half = 0.5 * np.maximum(boxes.size[:, :2], 0.5)
-    for i in range(len(boxes)):
-        if not kept[i]:
-            continue
-        dx, dy = (boxes.centre[i + 1 :] - boxes.centre[i]).T
-        along, across = np.abs(dx * cos[i] + dy * sin[i]), np.abs(dy * cos[i] - dx * sin[i])
-        same = (along < half[i, 0]) & (across < half[i, 1]) & (group[i + 1 :] == group[i])
-        kept[i + 1 :] &= ~same
+    dx, dy = (boxes.centre[None] - boxes.centre[:, None]).transpose(2, 0, 1)
+    inside = (np.abs(dx * cos + dy * sin) < half[:, :1]) & (np.abs(dy * cos - dx * sin) < half[:, 1:])
+    inside &= np.triu(group[:, None] == group[None], 1)
+    for better in np.flatnonzero(inside.any(axis=1)):
+        if kept[better]:
+            kept &= ~inside[better]
     return kept
