@@ -10,8 +10,11 @@ from twin_common.config import ConfigError
 from twin_common.core.object_class import ObjectClass
 from twin_common.district import DatumConfig, DistrictConfig, PlatformConfig, PoseConfig, ZoneConfig
 from twin_sim.birdseye import CLASSES, SMOOTH, Area, Ground, outline, whole
+from twin_sim.core.camera_scene import tiled_scene
 from twin_sim.core.frame import SIGNAL, Activity, Event, EventKind, Frame, SignalState, no_actors
-from twin_sim.preview import preview
+from twin_sim.core.meshes import box
+from twin_sim.preview import preview, run_to_event
+from twin_sim.scenario import load_scenario
 from twin_sim.world import World, WorldConfig
 
 SCENARIOS = Path(__file__).resolve().parents[4] / "config" / "scenarios"
@@ -78,6 +81,24 @@ def test_frame_shows_zones_actors_signals_and_events(world):
     ring = at(image, area, -14.0 + 2.5, -14.0)
     assert ring[0] > ring[1] + 80
     assert not np.array_equal(np.asarray(image), np.asarray(ground.with_frame(Frame(10**18, no_actors(), signals[:0]))))
+
+
+def test_both_halves_of_a_shop_sign_have_one_colour(world):
+    for x, width in ((-9.0, 5.0), (0.2, 4.0), (11.0, 6.0)):
+        scene = tiled_scene(box(width, 0.16, 0.9, "sign_face").placed(x=x, yaw=0.3), world)
+        corners = scene.vertices["position"][scene.triangles]
+        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        faces = areas > areas.max() - 1e-3  # front and back
+        seeds = scene.vertices["labels"][scene.triangles[faces, 0], 1]
+        assert len(seeds) == 4 and (seeds > 0).all() and len(np.unique(seeds)) == 1
+
+
+def test_a_preview_shows_an_event_that_is_under_way():
+    stretch = run_to_event(
+        load_scenario(SCENARIOS / "wrong_way.yaml", ("population.density=0.1", "population.warmup=0"))
+    )
+    (event,) = [event for event in stretch.at.events if event.kind == EventKind.WRONG_WAY]
+    assert 0.8 <= (stretch.at.stamp_ns - event.start_ns) / 1e9 <= 2.0
 
 
 def test_preview_of_the_demo(tmp_path):
