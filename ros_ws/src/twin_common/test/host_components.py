@@ -1,11 +1,13 @@
 """Small components for the hosts' tests; imported by name, also from other processes."""
 
+import array
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sensor_msgs.msg import CompressedImage
 
-from twin_common import cdr
+from twin_common import cdr, stamps
 from twin_common.component import Component, Input, Output, Service, Timer
 from twin_common.config import Config, setting
 
@@ -64,3 +66,26 @@ class Sink(Component):
 
     def close(self) -> None:
         self.closed = True
+
+
+class Lens(Component):
+    """Publishes an image that shows people, ten times a second."""
+
+    outputs = (Output("image", "camera_image"),)
+    timers = (Timer("emit", 0.1),)
+
+    def on_timer_emit(self, now_ns: int) -> None:
+        if self.context.wanted("image"):
+            message = CompressedImage(format="jpeg", data=array.array("B", b"people"))
+            stamps.fill_time(message.header.stamp, now_ns)
+            self.context.publish("image", message)
+
+
+class Eye(Component):
+    """Publishes an anonymous image for each that shows people."""
+
+    inputs = (Input("image", "camera_image"),)
+    outputs = (Output("view", "camera_view"),)
+
+    def on_image(self, message: CompressedImage, _source: str) -> None:
+        self.context.publish("view", CompressedImage(header=message.header, format=bytes(message.data).decode()))

@@ -15,8 +15,11 @@ import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CompressedImage
 
+from twin_common import registry
 from twin_common.node_spec import NodeSpec, ProcessSpec, as_mapping
+from twin_common.ros_host import qos_profile
 from twin_msgs.msg import DetectedObjectArray
 from twin_msgs.srv import AcknowledgeAlert
 
@@ -111,6 +114,37 @@ def test_messages_reach_an_ordinary_subscriber(split: bool, listener: tuple, tmp
     finally:
         codes = [end(process) for process in processes]
     assert codes == [0] * len(processes)
+
+
+IMAGE, SHOWN = "/pole_01/camera/image/compressed", "/pole_01/camera/view/compressed"
+LENS = NodeSpec("host_components:Lens", "lens", "/pole_01", {}, {"~/output/image": IMAGE})
+EYE = NodeSpec("host_components:Eye", "eye", "/pole_01", {}, {"~/input/image": IMAGE, "~/output/view": SHOWN})
+
+
+def test_what_shows_people_stays_in_the_process_of_its_platform(listener: tuple, tmp_path: Path) -> None:
+    node, executor = listener
+    shown: list[CompressedImage] = []
+    leaked: list[CompressedImage] = []
+    node.create_subscription(CompressedImage, SHOWN, shown.append, qos_profile(registry.topic("camera_view").qos))
+    node.create_subscription(CompressedImage, IMAGE, leaked.append, qos_profile(registry.topic("camera_image").qos))
+    process = start(ProcessSpec("pole_01", (LENS, EYE)), tmp_path)
+    try:
+        assert spin_until(executor, lambda: len(shown) >= 5)
+        assert shown[-1].format == "people" and not leaked
+        assert len(node.get_publishers_info_by_topic(SHOWN)) == 1 and not node.get_publishers_info_by_topic(IMAGE)
+    finally:
+        assert end(process) == 0
+
+
+def test_a_camera_in_a_process_of_its_own_publishes(listener: tuple, tmp_path: Path) -> None:
+    node, executor = listener
+    images: list[CompressedImage] = []
+    node.create_subscription(CompressedImage, IMAGE, images.append, qos_profile(registry.topic("camera_image").qos))
+    process = start(ProcessSpec("lens", (LENS,)), tmp_path)
+    try:
+        assert spin_until(executor, lambda: len(images) >= 3)
+    finally:
+        assert end(process) == 0
 
 
 def test_sigterm_ends_a_process_with_code_0(domain: int, tmp_path: Path) -> None:

@@ -164,3 +164,16 @@ def test_an_existing_folder_gives_one_line_and_exit_code_2(tmp_path, capsys):
     assert main([str(tmp_path / "bag")]) == 2
     assert capsys.readouterr().err == f"{tmp_path}/bag: exists already; expected the name of a new bag\n"
     assert BagReader(tmp_path / "bag").count == 41
+
+
+def test_images_that_show_people_are_refused_whatever_is_asked_for(node, tmp_path):
+    name = "/pole_01/camera/image/compressed"
+    image, other = publisher(node, name), publisher(node, "/pole_01/imu")
+    with running("recorder_node", tmp_path / "bag", "--all") as recorder:
+        matched(other)
+        time.sleep(0.5)
+        assert image.get_subscription_count() == 0
+        recorder.send_signal(signal.SIGINT)
+        code, text = finish(recorder)
+    assert code == 0 and f"{name}: not recorded: it shows people" in text
+    assert name not in BagReader(tmp_path / "bag").topics
