@@ -23,8 +23,8 @@ from twin_sim.world import World
 POLE = "pole_01"
 SECOND_NS = 1_000_000_000
 FOUND_WITHIN = 1.0  # m: a person who lies is 1.7 m long
-#: Where people lie: along the sidewalk from the pole, metres.
-LYING_AT = (8.0, 15.0, 25.0, 35.0)
+#: Where people lie: so many metres from the pole, on the crossing, in a direction in which nothing hides them, radians.
+LYING_AT, TOWARDS = (10.0, 15.0, 20.0, 25.0), np.radians(220.0)
 WEATHERS = {
     "dry": Weather(), "rain, 8 mm/h": Weather(rain=8.0, visibility=visibility_in_rain(8.0)),
     "rain, 30 mm/h": Weather(rain=30.0, visibility=visibility_in_rain(30.0)), "fog, 90 m": Weather(visibility=90.0),
@@ -61,12 +61,12 @@ def watch(theatre: Theatre, world: World, weather: Weather, seed: int = 10_000) 
 
 
 def people(pole: Watch, away: tuple[float, ...], activity: Activity) -> np.ndarray:
-    """Return people on the sidewalk at distances from a pole, (N,) ACTOR."""
+    """Return people on the crossing at distances from a pole, (N,) ACTOR."""
     place = pole.lidar.place
     rows = np.zeros(len(away), ACTOR)
     rows["actor_id"] = 7_000_000 + np.arange(len(away))
     lies = activity == Activity.LYING
-    rows["x"], rows["y"], rows["z"] = place.x - np.array(away), place.y + 1.6, place.ground
+    rows["x"], rows["y"] = place.x + np.array(away) * np.cos(TOWARDS), place.y + np.array(away) * np.sin(TOWARDS)
     rows["length"], rows["width"], rows["height"] = (1.68, 0.7, 0.35) if lies else (0.72, 0.55, 1.68)
     rows["stature"], rows["yaw"] = 1.68, np.linspace(0.3, 2.6, len(away))
     rows["classification"], rows["activity"] = ObjectClass.PEDESTRIAN, activity
