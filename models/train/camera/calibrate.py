@@ -33,10 +33,8 @@ def fitted(score: np.ndarray, hit: np.ndarray) -> tuple[float, float]:
     return float(found.x[0]), float(found.x[1])
 
 
-def main() -> int:
-    """Render, detect, fit, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.parse_args()
+def calibrate() -> None:
+    """Render, detect, fit, write slope and offset into the manifest."""
     network = CameraNetwork(MODEL)
     scores, hits = [], []
     for scene in staged(scenario_folder(), PICTURES, SEED, SCENARIO):
@@ -48,6 +46,12 @@ def main() -> int:
     slope, offset = fitted(np.concatenate(scores), np.concatenate(hits))
     stamp(MODEL, calibration={"slope": round(slope, 4), "offset": round(offset, 4)})
     print(f"{MODEL}: {sum(map(len, scores))} detections, slope {slope:.3f}, offset {offset:.3f}")
+
+
+def main() -> int:
+    """Calibrate."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    calibrate()
     return 0
 
 

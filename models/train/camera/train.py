@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from calibrate import calibrate
 from losses import loss
 from network import CameraNet, anchors
 from pictures import SIDE, Example, Pictures
 
 from twin_common.core.object_class import CLASS_NAMES
 from twin_detection.camera_scenes import CAMERA_CLASSES
+from twin_detection.models import models_folder, stamp
 
 POSTURES = ("upright", "sitting", "lying")
 STEPS, BATCH, RATE, WARM_UP = 2000, 16, 3e-3, 80
@@ -113,6 +115,9 @@ def main() -> int:
     export(net, given.out)
     given.out.with_suffix(".part.pt").unlink(missing_ok=True)
     print(f"written: {given.out}, classes {', '.join(CLASS_NAMES[kind] for kind in CAMERA_CLASSES)}")
+    if given.out.resolve() == (models_folder() / "camera.onnx").resolve():
+        stamp("camera")
+        calibrate()
     return 0
 
 
