@@ -22,7 +22,10 @@ class BoxConfig(Config):
         0.0, "", "growth of the error along the line of sight with range", low=0.0, high=0.1
     )
     shown_coast: float = setting(0.55, "s", "time after its last box for which a track is told", low=0.0, high=10.0)
-    shown_existence: float = setting(0.2, "", "existence from which it is told without a box", low=0.0, high=1.0)
+    shown_existence: float = setting(
+        0.5, "", "probability that an object is still there from which it is told without a box", low=0.0, high=1.0
+    )
+    least_existence: float = setting(0.0, "", "existence from which a track is told at all", low=0.0, high=1.0)
     inside_image: float = setting(0.95, "", "share of its width in the image from which it is", low=0.0, high=1.0)
 
 
@@ -37,17 +40,43 @@ def _tracker(label: ObjectClass, **values: float) -> TrackerConfig:
     return TrackerConfig(**every)
 
 
-#: Common to all classes: boxes of low scores begin tracks as well, their existence decides how much they count.
-_ALL = {"low_existence": 0.0, "high_existence": 0.05, "max_late": 0.0}
+#: Common to all classes. Boxes of low scores begin tracks as well, and their existence decides how much they count; ids
+#: are told at once and for good, so none is handed over later; the detector misses what is far or half hidden often, so
+#: each track's own rate of detection is learned; its boxes are of whole objects, so the size needs no lean.
+_ALL: dict[str, float] = {
+    "low_existence": 0.0, "max_late": 0.0, "handover_reach": 0.0, "handover_group_reach": 0.0,
+    "size_memory": 5.0, "size_expectile": 0.5,
+}  # fmt: skip
 
 KITTI: dict[str, tuple[BoxConfig, TrackerConfig]] = {
-    "Car": (BoxConfig(), _tracker(ObjectClass.CAR, **_ALL)),
+    "Car": (
+        BoxConfig(
+            object_class=int(ObjectClass.CAR), score_middle=2.1, score_slope=0.8, along_sigma=0.3, across_sigma=0.2,
+            shown_coast=0.55, shown_existence=0.5, least_existence=0.005,
+        ),
+        _tracker(
+            ObjectClass.CAR, **_ALL, high_existence=0.08, detection_probability=0.8, detection_memory=1.0,
+            hide_rate=0.1, max_coast_tentative=1.0, min_gate=2.0, max_gate=4.0,
+        ),
+    ),
     "Pedestrian": (
-        BoxConfig(object_class=int(ObjectClass.PEDESTRIAN), score_middle=3.1, score_slope=1.4),
-        _tracker(ObjectClass.PEDESTRIAN, **_ALL),
+        BoxConfig(
+            object_class=int(ObjectClass.PEDESTRIAN), score_middle=3.1, score_slope=1.4, along_sigma=0.1,
+            across_sigma=0.1, sigma_per_metre=0.002, shown_coast=2.05, shown_existence=0.6,
+        ),
+        _tracker(
+            ObjectClass.PEDESTRIAN, **_ALL, high_existence=0.05, detection_probability=0.85, detection_memory=0.6,
+            hide_rate=0.2, reveal_rate=2.0, birth_density=1e-4, min_gate=0.5, max_gate=4.0,
+        ),
     ),
     "Cyclist": (
-        BoxConfig(object_class=int(ObjectClass.BICYCLE), score_middle=4.0, score_slope=1.0),
-        _tracker(ObjectClass.BICYCLE, **_ALL),
+        BoxConfig(
+            object_class=int(ObjectClass.BICYCLE), score_middle=4.0, score_slope=1.0, along_sigma=0.15,
+            across_sigma=0.15, sigma_per_metre=0.008, shown_coast=1.05, shown_existence=0.7,
+        ),
+        _tracker(
+            ObjectClass.BICYCLE, **_ALL, high_existence=0.02, detection_probability=0.85, detection_memory=0.6,
+            hide_rate=0.1, reveal_rate=2.0, acceleration_density=0.9, min_gate=0.5, max_gate=4.0,
+        ),
     ),
-}
+}  # fmt: skip

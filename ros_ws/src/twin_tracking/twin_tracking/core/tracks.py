@@ -18,7 +18,8 @@ class Tracks:
 
     ``ids`` uint64; ``position`` (N, 3) m; ``velocity`` (N, 2) m/s; ``covariance`` (N, 4, 4) of (x, y, velocity);
     ``yaw``, ``yaw_variance``, ``yaw_rate``, ``yaw_rate_variance``, ``acceleration`` (N,); ``size`` (N, 3) length,
-    width, height; ``existence`` (N,); ``class_probability`` (N, 10); ``state`` (N,) TENTATIVE, CONFIRMED or COASTING;
+    width, height; ``existence`` (N,), of which ``score`` (N,) is what the detections say of the object and the rest
+    whether it is still there; ``class_probability`` (N, 10); ``state`` (N,) TENTATIVE, CONFIRMED or COASTING;
     ``posture`` (N,) 0 to 3; ``first_ns``, ``last_ns`` (N,); ``platforms`` (N,) uint64 bit sets.
     """
 
@@ -34,6 +35,7 @@ class Tracks:
     acceleration: np.ndarray
     size: np.ndarray
     existence: np.ndarray
+    score: np.ndarray
     class_probability: np.ndarray
     state: np.ndarray
     posture: np.ndarray
@@ -65,6 +67,7 @@ def tracks_of(state: np.ndarray, stamp_ns: int, config: TrackerConfig) -> Tracks
         acceleration=state["acceleration"],
         size=state["size"],
         existence=existence(state),
+        score=state["score"],
         class_probability=state["class_probability"],
         state=label.astype(np.uint8),
         posture=state["posture_votes"].argmax(axis=1).astype(np.uint8),

@@ -22,7 +22,7 @@ Change = Callable[[Setting], Setting]
 _NEVER, _AT_ONCE = 1e-3, 10.0
 
 
-def _boxes(**values: float) -> Change:
+def _boxes(**values: Any) -> Change:
     return lambda setting: (replace(setting[0], **values), setting[1])
 
 
@@ -45,8 +45,11 @@ VARIANTS: dict[str, Change] = {
     "no size filter (last box)": _tracker(size_memory=1.0, size_expectile=0.5),
     "no heading filter (last box)": _tracker(heading_density=(10.0,) * 10, box_yaw_sigma=(0.01,) * 10),
     "detection rate the same for all tracks": _tracker(detection_memory=1e6),
-    "no wide gate for near boxes": _tracker(min_gate=0.0),
-    "boxes equally exact at any range": _same_noise_all_round,
+    "gate by covariance alone": _tracker(min_gate=0.0),
+    "the same error along the line of sight and across": _same_noise_all_round,
+    "ids handed over through gaps": _tracker(handover_reach=10.0, handover_group_reach=30.0),
+    "scores count from one box to the next (no average)": _tracker(score_memory=0.05),
+    "nothing is ever hidden: every miss speaks against the object": _tracker(hide_rate=1e-3),
     "nothing told without a box": _boxes(shown_coast=0.0),
     "told without a box at the image's edge too": _boxes(inside_image=0.0),
 }

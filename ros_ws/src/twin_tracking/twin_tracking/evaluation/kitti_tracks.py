@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,9 @@ def track_boxes(sequence: KittiDetections, kind: str, box_config: BoxConfig, con
     seen, frames = sequence.boxes[kind], _frames(sequence, kind)
     adapter, parts = _Adapter(sequence, kind, box_config, config), []
     started = time.process_time()
+    in_lidar = seen.in_lidar(sequence.calibration)
     for frame, rows in enumerate(frames):
-        parts.append(adapter.step(seen.select(rows), frame))
+        parts.append(adapter.step(in_lidar[rows], seen.score[rows], frame))
     seconds = time.process_time() - started
     return Told(_rows(sequence, kind, parts, box_config.inside_image), seconds)
 
@@ -45,10 +47,10 @@ def track_with_peer(sequence: KittiDetections, kind: str) -> Told:
     seen, frames = sequence.boxes[kind], _frames(sequence, kind)
     peer, parts = Peer(kind), []
     started = time.process_time()
+    in_lidar = seen.in_lidar(sequence.calibration)
     for frame, rows in enumerate(frames):
-        chosen = seen.select(rows)
         pose = _pose(sequence, frame)
-        boxes, numbers, score = peer.step(moved(pose, chosen.in_lidar(sequence.calibration)), chosen.score)
+        boxes, numbers, score = peer.step(moved(pose, in_lidar[rows]), seen.score[rows])
         parts.append(
             (np.full(len(boxes), frame), numbers, moved(_inverse(pose), boxes), score, np.ones(len(boxes), bool))
         )
@@ -63,18 +65,21 @@ class _Adapter:
         self._sequence, self._boxes, self._tracker = sequence, boxes, Tracker(config)
         self._label = np.eye(classes.COUNT)[boxes.object_class]
 
-    def step(self, seen: Boxes, frame: int) -> tuple[np.ndarray, ...]:
-        """Take one frame's boxes; return frame, id, box in the LiDAR frame, score and whether measured, of tracks."""
+    def step(self, in_lidar: np.ndarray, score: np.ndarray, frame: int) -> tuple[np.ndarray, ...]:
+        """Take one frame's boxes (M, 7) of the LiDAR frame with their scores (M,).
+
+        Returns frame, id, box in the LiDAR frame, score and whether it was measured, of the tracks that are told.
+        """
         pose = _pose(self._sequence, frame)
-        in_lidar = seen.in_lidar(self._sequence.calibration)
-        tracks = self._tracker.step(self._detections(in_lidar, seen.score, pose), frame_stamp_ns(frame))
+        tracks = self._tracker.step(self._detections(in_lidar, score, pose), frame_stamp_ns(frame))
         unseen = (tracks.stamp_ns - tracks.last_ns) / 1e9
-        likely = (unseen < self._boxes.shown_coast) & (tracks.existence > self._boxes.shown_existence)
-        shown = np.flatnonzero((unseen == 0) | likely)
+        still_there = tracks.existence / np.maximum(tracks.score, 1e-9)
+        likely = (unseen < self._boxes.shown_coast) & (still_there > self._boxes.shown_existence)
+        measured = (unseen == 0) & (tracks.existence >= self._boxes.least_existence)
+        shown = np.flatnonzero(measured | ((unseen > 0) & likely))
         boxes = moved(_inverse(pose), _boxes_of(tracks, shown))
-        existence = np.clip(tracks.existence[shown], 1e-6, 1 - 1e-6)
-        log_odds = np.log(existence / (1 - existence))
-        return np.full(len(shown), frame), tracks.ids[shown], boxes, log_odds, unseen[shown] == 0
+        score = _log_odds(np.where(unseen == 0, tracks.existence, tracks.score)[shown])
+        return np.full(len(shown), frame), tracks.ids[shown], boxes, score, unseen[shown] == 0
 
     def _detections(self, in_lidar: np.ndarray, score: np.ndarray, pose: np.ndarray) -> Detections:
         """Return boxes (M, 7) of the LiDAR frame as detections in the map, with calibrated existence and covariance."""
@@ -107,6 +112,11 @@ def moved(b_from_a: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return np.column_stack([centre, boxes[:, 3:6], np.arctan2(y, x)])
 
 
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    probability = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(probability / (1 - probability)))
+
+
 def _boxes_of(tracks: Tracks, shown: np.ndarray) -> np.ndarray:
     return np.column_stack([tracks.position[shown], tracks.size[shown], tracks.yaw[shown]])
 
@@ -129,7 +139,7 @@ def _frames(sequence: KittiDetections, kind: str) -> list[np.ndarray]:
     return np.split(order, np.searchsorted(frame[order], np.arange(1, sequence.frames)))
 
 
-def _rows(sequence: KittiDetections, kind: str, parts: list[tuple[np.ndarray, ...]], inside_image: float) -> Boxes:
+def _rows(sequence: KittiDetections, kind: str, parts: Sequence[tuple[np.ndarray, ...]], inside_image: float) -> Boxes:
     """Return rows of the benchmark of all that lies in the image; what is not measured must lie well in it."""
     frame, track_id, boxes, score, measured = (np.concatenate(column) for column in zip(*parts, strict=True))
     number = np.unique(track_id, return_inverse=True)[1] + 1
