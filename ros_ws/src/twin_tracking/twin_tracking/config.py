@@ -19,7 +19,11 @@ class TrackerConfig(Config):
     """Parameters of the tracker node."""
 
     frame: str = setting("map", "", "frame the objects must be in; others are refused")
-    key: int = setting(0, "", "key of the pseudonyms: another key gives other track ids", low=0, high=2**53 - 1)
+    key: int = setting(
+        0, "", "secret of the pseudonyms; each UTC day has a key of its own made from it", low=0, high=2**53 - 1
+    )
+    platforms: tuple[str, ...] = setting((), doc="all platforms of the district, in order; filled in by the graph")
+    district: str = setting("", doc="path of the district's YAML; filled in by the graph; empty: no map, no poles")
 
     acceleration_density: PerClass = setting(
         (2.0, 3.0, 1.5, 1.5, 4.0, 1.5, 1.5, 0.6, 2.0, 0.5), "m^2/s^3",
@@ -117,6 +121,16 @@ class TrackerConfig(Config):
     acceleration_memory: float = setting(0.5, "s", "time over which the speed's change is averaged", low=0.05, high=5.0)
     platform_memory: float = setting(1.0, "s", "how long a platform counts as seeing a track", low=0.1, high=30.0)
 
+    person_range: float = setting(
+        40.0, "m", "how far a pole sees persons; within 80 % of it one that is not hidden must be seen",
+        low=5.0, high=300.0,
+    )  # fmt: skip
+    vehicle_range: float = setting(60.0, "m", "how far a pole sees vehicles", low=5.0, high=300.0)
+    max_clock_offset: float = setting(
+        0.2, "s", "largest correction of a platform's clock; 0: clocks are believed", low=0.0, high=1.0
+    )
+    clock_sigma: float = setting(0.03, "s", "how far a platform's clock may be off", low=1e-4, high=1.0)
+    clock_memory: float = setting(60.0, "s", "time over which clock offsets are forgotten", low=1.0, high=1e5)
     handover_reach: float = setting(
         10.0, "s", "how long after its last measurement a lost object may come back under its id; 0: never",
         low=0.0, high=60.0,
@@ -145,7 +159,7 @@ class TrackerConfig(Config):
         Config.__post_init__(self)
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, tuple) and len(value) != CLASS_COUNT:
+            if field.type == "PerClass" and len(value) != CLASS_COUNT:
                 raise ConfigError(
                     f"TrackerConfig.{field.name}: {len(value)} values; expected {CLASS_COUNT}, one per class"
                 )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 
 from twin_common.cdr import ArrayMessage
 from twin_common.component import Component, Context, Input, Output
+from twin_common.district import load_district
 from twin_tracking.config import TrackerConfig
 from twin_tracking.convert import detections_from_message, tracks_to_message
+from twin_tracking.core.region import ZoneRegion
 from twin_tracking.core.tracker import Tracker as TrackerCore
+from twin_tracking.core.visibility import Visibility
+from twin_tracking.surroundings import region_of, visibility_of
 from twin_tracking.warm_up import warm_up
 
 
@@ -24,7 +29,8 @@ class Tracker(Component):
         """Start without tracks."""
         super().__init__(config, context)
         context.log.info(f"the tracker's loops are compiled: {warm_up():.1f} s")
-        self._tracker = TrackerCore(config)
+        self._tracker = TrackerCore(config, *self._surroundings())
+        self._told = 0
         self._counted: Counter[str] = Counter()
         self._published_ns: int | None = None
 
@@ -48,9 +54,30 @@ class Tracker(Component):
         if self._published_ns is not None and tracks.stamp_ns <= self._published_ns:
             return
         self._published_ns = tracks.stamp_ns
+        self._tell_handovers()
         self.context.measure("tracks", float(len(tracks)))
         self.context.measure("confirmed", float((tracks.state > 0).sum()))
+        for name, offset in zip(self.config.platforms, self._tracker.clocks.offset, strict=False):
+            if offset:
+                self.context.measure(f"clock_ahead_ms.{name}", 1e3 * float(offset))
         self.context.publish("tracks", tracks_to_message(tracks, message.frame_id))
+
+    def _surroundings(self) -> tuple[ZoneRegion | None, Visibility | None]:
+        """Return where objects can be and what the poles can see, where the district is known."""
+        if not self.config.district:
+            return None, None
+        district = load_district(Path(self.config.district))
+        return region_of(district), visibility_of(district, self.config.platforms, self.config)
+
+    def _tell_handovers(self) -> None:
+        """Log and count who has come back, and who was found not to have."""
+        for decision in self._tracker.reidentified(self._told):
+            self._told += 1
+            self.context.count("reidentification_undone" if decision.undone else "reidentified")
+            self.context.log.info(
+                f"track {decision.own} {'is not' if decision.undone else 'is'} the lost {decision.track_id}, "
+                f"probability {decision.probability:.2f}"
+            )
 
 
 def main() -> int:

@@ -17,9 +17,10 @@ from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes, resemblance
 from twin_tracking.core.absent import Absent
 from twin_tracking.core.motion import MotionModel
+from twin_tracking.core.region import ZoneRegion
 from twin_tracking.core.state import NANOSECONDS
 
-_KEEP = np.log(3.0)
+_KEEP = np.log(20.0)
 _LEAST = -30.0
 _HOST_DISTANCE = 1.2  # m
 _REMEMBERED = 1000
@@ -37,13 +38,14 @@ class Reidentification:
 
 
 class Handover:
-    """Gives lost objects their ids back; ``log`` holds the latest decisions."""
+    """Gives lost objects their ids back; ``log`` holds the latest of the ``decided`` decisions."""
 
-    def __init__(self, config: TrackerConfig, model: MotionModel, region: resemblance.Region | None = None) -> None:
+    def __init__(self, config: TrackerConfig, model: MotionModel, region: ZoneRegion | None = None) -> None:
         """Take rates and times; without a ``region`` every place is as good as another."""
         self._config, self._model, self._region = config, model, region
         self._affinity = classes.affinity_table()
         self.log: deque[Reidentification] = deque(maxlen=_REMEMBERED)
+        self.decided = 0
 
     def follow(
         self, absent: Absent, before: np.ndarray, tracks: np.ndarray, dt: float, stamp_ns: int
@@ -117,10 +119,7 @@ class Handover:
         config, candidates = self._config, tracks[young]
         density = resemblance.motion(absent, candidates)
         if self._region is not None:
-            kinds = absent.records["class_probability"]
-            person = kinds[:, [classes.PEDESTRIAN, classes.ANIMAL, classes.UNKNOWN]].sum(axis=1) > 0.5
-            place = absent.records["estimate"][:, :2], absent.records["spread"][:, :2, :2]
-            density = density + np.log(self._region.density_gain(*place, person))[:, None]
+            density = density + resemblance.place(absent, candidates, self._region)
         density = np.logaddexp(density, resemblance.beside_host(absent, tracks, candidates))
         prior = np.log(config.return_rate / config.stranger_density)
         odds = density + prior + resemblance.appearance(absent, candidates, self._affinity)
@@ -155,6 +154,7 @@ class Handover:
         return replace(absent, own=own, own_first_ns=own_first, taken_ns=taken), tracks
 
     def _note(self, stamp_ns: int, track_id: int, own: int, probability: float, undone: bool) -> None:
+        self.decided += 1
         self.log.append(Reidentification(int(stamp_ns), int(track_id), int(own), float(probability), undone))
 
 

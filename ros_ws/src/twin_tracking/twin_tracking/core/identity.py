@@ -1,8 +1,18 @@
-"""Pseudonyms: ids that are unique and repeatable for a key, and do not tell the order of appearance."""
+"""Pseudonyms: ids that are unique and repeatable for a key, and do not tell the order of appearance.
+
+Each UTC day has a key of its own, made from the secret key by a one-way function: who sees the ids of two days, or even
+learns the key of one, cannot tell which belong to the same object. A track that lives over midnight keeps its id until
+it ends.
+"""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+
 import numpy as np
+
+_DAY_NS = 86_400_000_000_000
 
 BITS = 53
 _MASK = np.uint64(2**BITS - 1)
@@ -17,6 +27,19 @@ def _scramble(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(numbers ^ (numbers >> _HALF))
 
 
+def key_of_day(key: int, stamp_ns: int) -> int:
+    """Return the key of a stamp's UTC day."""
+    return _key_of(key, stamp_ns // _DAY_NS)
+
+
+@functools.lru_cache(maxsize=8)
+def _key_of(key: int, day: int) -> int:
+    secret = key.to_bytes(8, "little")
+    return int.from_bytes(
+        hashlib.blake2b(day.to_bytes(8, "little", signed=True), key=secret, digest_size=8).digest(), "little"
+    )
+
+
 def pseudonyms(first: int, count: int, key: int) -> np.ndarray:
     """Return the ids (count,) uint64 of the objects numbered from ``first``.
 
@@ -24,5 +47,5 @@ def pseudonyms(first: int, count: int, key: int) -> np.ndarray:
     """
     keyed = _scramble(np.array([key & int(_MASK)], np.uint64) ^ np.uint64(0x1E3779B97F4A7C))
     numbers = (np.arange(first, first + count, dtype=np.uint64) + keyed) & _MASK
-    ids = _scramble(numbers ^ keyed)
+    ids = _scramble(_scramble(numbers) ^ keyed)
     return np.where(ids == 0, _scramble(_MASK ^ keyed), ids)

@@ -6,12 +6,11 @@ Chong, Mori, Chang, "Distributed multitarget multisensor tracking" (1990), for t
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from twin_tracking.core import classes
 from twin_tracking.core.absent import Absent
+from twin_tracking.core.region import ZoneRegion
 
 #: Spread of measured extents as a share, and how much they differ between objects of a kind, length, width, height.
 SIZE_SIGMA = np.array([0.15, 0.15, 0.06])
@@ -20,13 +19,6 @@ KIND_SIGMA = np.array([0.25, 0.2, 0.12])
 SAME_COLOUR, OTHER_COLOUR = 0.03, 0.22
 _MOST = np.log(20.0)
 _HOST_SIGMA = 0.8  # m: how far from its host's place a person of a group comes out
-
-
-class Region(Protocol):
-    """Where objects of a kind can be."""
-
-    def density_gain(self, mean: np.ndarray, covariance: np.ndarray, person: np.ndarray) -> np.ndarray:
-        """Return by how much the region raises the density of places (L, 2) with covariance (L, 2, 2), (L,)."""
 
 
 def motion(absent: Absent, young: np.ndarray) -> np.ndarray:
@@ -50,6 +42,16 @@ def _stranger_velocity(young: np.ndarray) -> np.ndarray:
     velocity = young["estimate"][:, 2:4]
     distance = np.einsum("ci,ci->c", velocity, np.linalg.solve(spread, velocity[..., None])[..., 0])
     return np.asarray(-0.5 * (distance + np.linalg.slogdet(2 * np.pi * spread)[1]))
+
+
+def place(absent: Absent, young: np.ndarray, region: ZoneRegion) -> np.ndarray:
+    """Return the log of what the map adds to the density (L, C): lost objects are where their kind can be."""
+    kinds = absent.records["class_probability"]
+    person = kinds[:, [classes.PEDESTRIAN, classes.ANIMAL, classes.UNKNOWN]].sum(axis=1) > 0.5
+    share = region.share(absent.records["estimate"][:, :2], absent.records["spread"][:, :2, :2], person)
+    places = np.broadcast_to(young["estimate"][None, :, :2], (len(absent), len(young), 2))
+    here = region.at(places, np.broadcast_to(person[:, None], places.shape[:2]))
+    return np.asarray(np.log(np.maximum(here, 0.02)) - np.log(share)[:, None])
 
 
 def beside_host(absent: Absent, tracks: np.ndarray, young: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ X, Y, VX, VY, RATE = range(STATES)
 #: One track at one stamp. ``mean``, ``covariance``, ``mode``: state, its covariance and the probability of each mode of
 #: motion, see ``motion``; ``estimate``, ``spread``: their moments over all modes; ``yaw`` rad, ``yaw_variance``,
 #: ``ahead`` m: see ``heading``; ``z`` m of the box centre; ``size`` length, width, height and ``size_weight`` behind
-#: it; ``class_probability``; ``posture_votes``; ``colour`` shares and ``colour_weight`` behind them; ``visible``, ``hidden``, ``found``: see ``existence``; ``score``: averaged
+#: it; ``class_probability``; ``posture_votes``; ``colour`` shares and ``colour_weight`` behind
+#: them; ``visible``, ``hidden``, ``found``: see ``existence``; ``score``: averaged
 #: existence of the detections and ``score_weight``; ``speed`` m/s and ``acceleration`` m/s^2 along the heading;
 #: ``first_ns``, ``last_ns`` of the measurements; ``platforms``: bit sets of the present and past quarters of the
 #: platform memory; ``source``: number of the detection measured last.

@@ -12,14 +12,16 @@ from twin_tracking.core import state as states
 from twin_tracking.core.absent import nobody
 from twin_tracking.core.association import Associator, assign
 from twin_tracking.core.birth import Birth
+from twin_tracking.core.clocks import ClockOffsets
 from twin_tracking.core.detections import Detections, digest, limits_of, prepare
 from twin_tracking.core.handover import Handover, Reidentification
 from twin_tracking.core.history import History, Moment
 from twin_tracking.core.motion import MotionModel
 from twin_tracking.core.overlap import inside_boxes
-from twin_tracking.core.resemblance import Region
+from twin_tracking.core.region import ZoneRegion
 from twin_tracking.core.state import NANOSECONDS
 from twin_tracking.core.tracks import Tracks, tracks_of
+from twin_tracking.core.visibility import Visibility
 
 _SOURCES_PER_ARRAY = 1 << 20
 
@@ -27,8 +29,10 @@ _SOURCES_PER_ARRAY = 1 << 20
 class Tracker:
     """Follows all objects of a district. ``events`` counts what was refused or put in order."""
 
-    def __init__(self, config: TrackerConfig, region: Region | None = None) -> None:
-        """Start without tracks; ``region``: where objects can be, for handover through gaps."""
+    def __init__(
+        self, config: TrackerConfig, region: ZoneRegion | None = None, visibility: Visibility | None = None
+    ) -> None:
+        """Start without tracks; ``region``: where objects can be; ``visibility``: what the platforms can see."""
         self.config = config
         self.events: Counter[str] = Counter()
         self._model = MotionModel(config)
@@ -40,6 +44,9 @@ class Tracker:
         self._rates = existence.rates_of(config)
         self._memory = attributes.memory_of(config)
         self._handover = Handover(config, self._model, region)
+        self._visibility = visibility
+        self.clocks = ClockOffsets(config)
+        self._replaying = False
         self._absent = nobody()
         self._state = states.empty()
         self._stamp_ns: int | None = None
@@ -51,6 +58,7 @@ class Tracker:
         seen = prepare(detections, self._limits)
         self._count("rejected", len(detections) - len(seen))
         fingerprint = digest(seen)
+        self.clocks.correct(seen)
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns - self.config.reset_backwards * NANOSECONDS:
             self._count("reset")
             self.reset()
@@ -72,9 +80,10 @@ class Tracker:
         """Return all tracks at the newest stamp so far."""
         return tracks_of(self._state, self._stamp_ns or 0, self.config)
 
-    def reidentified(self) -> list[Reidentification]:
-        """Return the latest decisions about who has come back, oldest first."""
-        return list(self._handover.log)
+    def reidentified(self, since: int = 0) -> list[Reidentification]:
+        """Return the decisions about who has come back, but the first ``since``; oldest first, at most 1000."""
+        new = self._handover.decided - since
+        return list(self._handover.log)[-new:] if new > 0 else []
 
     def reset(self) -> None:
         """Forget all tracks; ids are not used again."""
@@ -97,8 +106,10 @@ class Tracker:
         self._state, self._absent, self._stamp_ns = later[0].before, later[0].absent, later[0].before_ns
         known = self._state["id"]
         self._advance(detections, stamp_ns, fingerprint, self._number())
+        self._replaying = True
         for moment in later:
             self._advance(moment.detections, moment.stamp_ns, moment.digest, moment.number)
+        self._replaying = False
         was_young = np.flatnonzero(~np.isin(published["id"], known))
         is_young = np.flatnonzero(~np.isin(self._state["id"], known))
         sources = published["source"][was_young], self._state["source"][is_young]
@@ -113,6 +124,8 @@ class Tracker:
         before, dt = self._state, (stamp_ns - before_ns) / NANOSECONDS
         tracks = self._predict(before, before_ns, stamp_ns)
         partner = self._associate(tracks, detections)
+        if not self._replaying:
+            self.clocks.learn(tracks, detections, partner, dt)
         self._update(tracks, detections, partner, before_ns, stamp_ns, number)
         tracks = self._spawn(tracks, detections, partner, stamp_ns, number)
         tracks = self._prune(tracks, stamp_ns)
@@ -164,6 +177,8 @@ class Tracker:
         """Correct the tracks that have a partner by their detections; the others were missed."""
         dt = (stamp_ns - before_ns) / NANOSECONDS
         found = tracks["found"].copy()
+        if self._visibility is not None:
+            self._visibility.weigh(tracks, detections, partner, found)
         density = self._model.update(tracks, detections, partner)
         heading.update(tracks, detections, partner, self._turning)
         existence.update(tracks, detections, partner, density, found, dt, stamp_ns, self._rates)
@@ -191,7 +206,7 @@ class Tracker:
         rank = np.lexsort((index, -detections["existence"][index])).argsort()
         index = np.delete(index, one[rank[one] > rank[other]])
         young = self._birth.tracks(detections, index, stamp_ns)
-        young["id"] = identity.pseudonyms(self._born, len(index), self.config.key)
+        young["id"] = identity.pseudonyms(self._born, len(index), identity.key_of_day(self.config.key, stamp_ns))
         young["source"] = number * _SOURCES_PER_ARRAY + index
         self._born += len(index)
         both = np.empty(

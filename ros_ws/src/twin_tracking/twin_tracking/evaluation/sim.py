@@ -33,7 +33,10 @@ _INDEPENDENT = 1.0  # s between errors that count as independent
 
 @dataclass(frozen=True, slots=True)
 class SceneScores:
-    """Figures of one tracker in one scene; ``nees`` is divided by its degrees of freedom, 1 if the covariance is right."""
+    """Figures of one tracker in one scene.
+
+    ``nees`` is divided by its degrees of freedom: 1 where the covariance is right, with its 95 % bounds.
+    """
 
     idf1: float
     hota: float
@@ -86,10 +89,12 @@ def score(outcomes: Sequence[Outcome], rows: Sequence[Rows], match: float) -> Sc
         objects += len(np.unique(outcome.truth.column("id")[asked]))
     clear = clear_mot(sequences, _MATCHED)
     low, high = chi2.ppf([0.025, 0.975], 4 * max(samples, 1)) / (4 * max(samples, 1))
-    root = [float(np.sqrt(np.concatenate(part).mean())) for part in (errors, speeds, velocities)]
+    position_rmse, speed_rmse, velocity_rmse = (
+        float(np.sqrt(np.concatenate(part).mean())) for part in (errors, speeds, velocities)
+    )
     return SceneScores(
-        identity(sequences, _MATCHED).idf1, hota(sequences).hota, clear.mota, clear.switches, *root,
-        float(np.concatenate(nees).mean() / 4), float(low), float(high), objects,
+        identity(sequences, _MATCHED).idf1, hota(sequences).hota, clear.mota, clear.switches, position_rmse,
+        speed_rmse, velocity_rmse, float(np.concatenate(nees).mean() / 4), float(low), float(high), objects,
     )  # fmt: skip
 
 

@@ -32,9 +32,11 @@ class PeerTracker:
     def __init__(self, gate: float = 2.0, min_hits: int = 3, max_age: float = 0.5, least: float = 0.4) -> None:
         """Start without tracks."""
         self._gate, self._min_hits, self._max_age, self._least = gate, min_hits, max_age, least
-        self._mean, self._spread = np.zeros((0, 4)), np.zeros((0, 4, 4))
-        self._ids, self._hits = np.zeros(0, np.int64), np.zeros(0, int)
-        self._seen_ns = np.zeros(0, np.int64)
+        self._mean: np.ndarray = np.zeros((0, 4))
+        self._spread: np.ndarray = np.zeros((0, 4, 4))
+        self._ids: np.ndarray = np.zeros(0, np.int64)
+        self._hits: np.ndarray = np.zeros(0, int)
+        self._seen_ns: np.ndarray = np.zeros(0, np.int64)
         self._stamp_ns: int | None = None
         self._born = 0
 

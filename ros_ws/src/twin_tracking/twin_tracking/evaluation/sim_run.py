@@ -16,18 +16,19 @@ from twin_fusion.core.slots import Part, SlotCollector
 from twin_tracking.config import TrackerConfig
 from twin_tracking.convert import detections_from_message
 from twin_tracking.core.tracker import Tracker
+from twin_tracking.core.visibility import Visibility
 from twin_tracking.evaluation.sim_peer import PeerTracker
 from twin_tracking.evaluation.sim_scenes import Course, Scene, gap_until, walk_through_each_other
 from twin_tracking.evaluation.sim_sensing import (
     OBJECT,
     SensorModel,
-    Walls,
     detect,
     reach_of,
     road_users,
     turn_offsets,
     visible_share,
 )
+from twin_tracking.surroundings import region_of, walls_of
 
 _LATENCY_NS = 40_000_000
 _PERIOD_NS = 100_000_000
@@ -57,6 +58,7 @@ class Outcome:
     tracks: Rows
     peer: Rows
     events: Counter[str]
+    clocks: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Observation:
         """Place the sensors."""
         self.scene, self.course, self.model = scene, course, model or SensorModel()
         self._rng = np.random.default_rng(seed)
-        self._walls = Walls.of(district)
+        self._walls, self.region = walls_of(district), region_of(district)
         self._reach = max(self.model.range_person, self.model.range_vehicle)
         self._carriers = [course.vehicles[name] for name in scene.platforms if name in course.vehicles]
         poses = {item.name: item for item in district.platforms if item.name in scene.platforms and item.pose}
@@ -89,8 +91,13 @@ class Observation:
             self._fixed[name] = np.array([item.pose.x, item.pose.y, item.pose.z + item.lidar.mount.z])
             self._phase[name] = float((item.lidar.simulated or {}).get("phase", 0.0))
         self._near = {name: self._walls.near(place, self._reach) for name, place in self._fixed.items()}
+        self.sensors = {scene.platforms.index(name): place for name, place in self._fixed.items()}
         self.hidden = gap_until(course, scene.gap) if scene.gap else {}
         self.left_out = walk_through_each_other(course, scene.apart)
+
+    def visibility(self, config: TrackerConfig) -> Visibility:
+        """Return what the tracker knows of the platforms' view."""
+        return Visibility(self.sensors, self._walls, config)
 
     def truth(self, frame: int, times: float) -> np.ndarray:
         """Return who is to be tracked, ``times`` s after a frame."""
@@ -135,8 +142,8 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
     """Merge and track a scene; truth is taken at the stamp of every output."""
     scene, course = observation.scene, observation.course
     collector, settings = SlotCollector(MergerConfig()), MergerConfig(platforms=scene.platforms)
-    tracker, peer = Tracker(config), PeerTracker()
-    outcome = Outcome(Rows(), Rows(), Rows(), Counter())
+    tracker, peer = Tracker(config, observation.region, observation.visibility(config)), PeerTracker()
+    outcome = Outcome(Rows(), Rows(), Rows(), Counter(), {})
     sweeps = (sweep for frame in range(1, len(course.frames) - 1) for sweep in observation.sweeps(frame))
     lately: dict[int, np.ndarray] = {}
     pending: list[_Sweep] = []
@@ -162,6 +169,7 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
             )  # fmt: skip
             outcome.peer.add(stamp=np.full(len(peer_tracks.ids), output_ns), **peer_tracks.columns())
     outcome.events.update(tracker.events)
+    outcome.clocks.update(zip(scene.platforms, tracker.clocks.offset.tolist(), strict=False))
     return outcome
 
 

@@ -89,7 +89,7 @@ class Course:
         before, now, after = self.frames[frame - 1 : frame + 2]
         ids = np.intersect1d(np.intersect1d(before["actor_id"], now["actor_id"]), after["actor_id"])
         before, now, after = (part[np.searchsorted(part["actor_id"], ids)] for part in (before, now, after))
-        moved = now.copy()
+        moved: np.ndarray = now.copy()
         delay = np.broadcast_to(np.asarray(times(now) if callable(times) else times, float), len(now))
         share = np.abs(delay) / 0.1
         for name in ("x", "y", "z", "velocity_x", "velocity_y"):
@@ -105,7 +105,9 @@ def run_course(folder: Path, scene: Scene, seed: int) -> Course:
 
     scenario = load_scenario(folder / f"{scene.scenario}.yaml", scene.overrides)
     first, count = round(scene.skip * 10), round(scene.seconds * 10) + 2
-    frames, vehicles, start_ns = [], {}, 0
+    frames: list[np.ndarray] = []
+    vehicles: dict[str, int] = {}
+    start_ns = 0
     with Simulation(scenario, seed=seed) as simulation:
         for number in range(first + count):
             frame = simulation.step()

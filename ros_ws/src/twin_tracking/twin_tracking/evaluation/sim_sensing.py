@@ -1,7 +1,8 @@
-"""What a platform of the simulated district detects: a documented model over the truth, in place of LiDAR and detector.
+"""What a platform of the simulated district detects: a model over the truth, in place of LiDAR and detector.
 
-An object is seen as far as five points of its body are: none may lie behind a building or another body. It is found with
-a probability that falls with distance and with what is hidden; its position has white noise of the stated covariance.
+An object is seen as far as five points of its body are: none may lie behind a building or another body. It is found
+with a probability that falls with distance and with what is hidden; its position has white noise of the stated
+covariance.
 docs/tracking.md gives the figures.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from twin_common import cdr
 from twin_common.core.object_class import ObjectClass
-from twin_common.district import DistrictConfig
+from twin_tracking.core.visibility import Solids, Walls
 
 OBJECT = cdr.record_dtype("twin_msgs/msg/DetectedObject")
 VEHICLES = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
@@ -46,48 +47,6 @@ class SensorModel:
     confused: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Walls:
-    """Sides of buildings: ``start``, ``end`` (S, 2), ``height`` (S,), metres."""
-
-    start: np.ndarray
-    end: np.ndarray
-    height: np.ndarray
-
-    @classmethod
-    def of(cls, district: DistrictConfig) -> Walls:
-        """Take the buildings of a district; one of unknown height hides all that is behind it."""
-        zones = [zone for zone in district.zones if zone.kind == "building"]
-        corners = [zone.corners() for zone in zones]
-        height = [np.full(len(part), zone.height or np.inf) for part, zone in zip(corners, zones, strict=True)]
-        following = [np.roll(part, -1, axis=0) for part in corners]
-        if not zones:
-            return cls(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0))
-        return cls(np.concatenate(corners), np.concatenate(following), np.concatenate(height))
-
-    def near(self, position: np.ndarray, reach: float) -> Walls:
-        """Return the walls that have a part within ``reach`` of a position."""
-        side = self.end - self.start
-        along = ((position[:2] - self.start) * side).sum(axis=1) / np.maximum((side * side).sum(axis=1), 1e-12)
-        foot = self.start + np.clip(along, 0, 1)[:, None] * side
-        close = np.hypot(*(foot - position[:2]).T) <= reach
-        return Walls(self.start[close], self.end[close], self.height[close])
-
-    def hide(self, sensor: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Return which points (P, 3) a wall hides from a sensor (3,), (P,) bool."""
-        if not len(self.start) or not len(points):
-            return np.zeros(len(points), bool)
-        ray, side = (points - sensor)[:, None, :2], (self.end - self.start)[None]
-        offset = (self.start - sensor[:2])[None]
-        across = ray[..., 0] * side[..., 1] - ray[..., 1] * side[..., 0]
-        across = np.where(np.abs(across) < 1e-12, 1e-12, across)
-        along_ray = (offset[..., 0] * side[..., 1] - offset[..., 1] * side[..., 0]) / across
-        along_side = (offset[..., 0] * ray[..., 1] - offset[..., 1] * ray[..., 0]) / across
-        height = sensor[2] + along_ray * (points[:, 2] - sensor[2])[:, None]
-        cut = (along_ray > 0) & (along_ray < 1) & (along_side >= 0) & (along_side <= 1) & (height < self.height)
-        return np.asarray(cut.any(axis=1))
-
-
 def visible_share(sensor: np.ndarray, actors: np.ndarray, walls: Walls, reach: float) -> np.ndarray:
     """Return how much of each actor (N,) ACTOR a sensor (3,) sees, (N,) shares; 0 beyond ``reach``."""
     share = np.zeros(len(actors))
@@ -99,7 +58,7 @@ def visible_share(sensor: np.ndarray, actors: np.ndarray, walls: Walls, reach: f
     solids = _solids(actors[near])
     for start in range(0, len(seen), 1000):
         part = seen[start : start + 1000]
-        hidden[part[_behind(sensor, points[part] - sensor, owner[start : start + 1000], solids)]] = True
+        hidden[part[solids.hide(sensor, points[part], owner[start : start + 1000])]] = True
     share[near] = 1 - hidden.reshape(len(near), len(_POINTS)).mean(axis=1)
     return share
 
@@ -123,7 +82,7 @@ def _extent(bodies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(upright, _TRUNK[0], bodies["length"]), np.where(upright, _TRUNK[1], bodies["width"])
 
 
-def _solids(bodies: np.ndarray) -> dict[str, np.ndarray]:
+def _solids(bodies: np.ndarray) -> Solids:
     """Return the boxes that hide what is behind them: bodies (N,), upright persons as trunk and head."""
     length, width = _extent(bodies)
     upright = np.flatnonzero((bodies["classification"] == ObjectClass.PEDESTRIAN) & (bodies["height"] > 1.0))
@@ -133,29 +92,10 @@ def _solids(bodies: np.ndarray) -> dict[str, np.ndarray]:
     trunk = top.copy()
     trunk[upright] = low[upright] + _SHOULDERS * bodies["height"][upright]
     head = np.full(len(upright), _HEAD)
-    return {
-        "owner": owner, "x": bodies["x"][owner], "y": bodies["y"][owner], "yaw": bodies["yaw"][owner].astype(float),
-        "length": np.concatenate([length, head]), "width": np.concatenate([width, head]),
-        "top": np.concatenate([trunk, top[upright]]),
-    }  # fmt: skip
-
-
-def _behind(sensor: np.ndarray, ray: np.ndarray, owner: np.ndarray, solids: dict[str, np.ndarray]) -> np.ndarray:
-    """Return which rays (P, 3) to points of ``owner`` (P,) pass through a solid of somebody else, (P,) bool."""
-    cos, sin = np.cos(solids["yaw"]), np.sin(solids["yaw"])
-    shift_x, shift_y = sensor[0] - solids["x"], sensor[1] - solids["y"]
-    enter, leave = np.zeros((len(ray), len(cos))), np.ones((len(ray), len(cos)))
-    for step, start, half in (
-        (cos * ray[:, :1] + sin * ray[:, 1:2], cos * shift_x + sin * shift_y, solids["length"] / 2),
-        (cos * ray[:, 1:2] - sin * ray[:, :1], cos * shift_y - sin * shift_x, solids["width"] / 2),
-    ):
-        step = np.where(np.abs(step) < 1e-9, 1e-9, step)
-        first, second = (-half - start) / step, (half - start) / step
-        enter = np.maximum(enter, np.minimum(first, second))
-        leave = np.minimum(leave, np.maximum(first, second))
-    lowest = sensor[2] + np.where(ray[:, 2:] > 0, enter, leave) * ray[:, 2:]
-    hit = (enter < leave) & (lowest < solids["top"]) & (solids["owner"] != owner[:, None])
-    return np.asarray(hit.any(axis=1))
+    return Solids(
+        bodies["x"][owner], bodies["y"][owner], bodies["yaw"][owner].astype(float), np.concatenate([length, head]),
+        np.concatenate([width, head]), np.concatenate([trunk, top[upright]]), owner,
+    )  # fmt: skip
 
 
 def detect(
@@ -207,7 +147,7 @@ def detect(
 def reach_of(actors: np.ndarray, model: SensorModel) -> np.ndarray:
     """Return how far each actor (N,) can be detected, (N,) metres."""
     vehicle = np.isin(actors["classification"], VEHICLES)
-    return np.where(vehicle, model.range_vehicle, model.range_person)
+    return np.asarray(np.where(vehicle, model.range_vehicle, model.range_person))
 
 
 def _found(actors: np.ndarray, share: np.ndarray, sensor: np.ndarray, model: SensorModel, rng: np.random.Generator
@@ -227,7 +167,7 @@ def _classes(label: np.ndarray, model: SensorModel, rng: np.random.Generator) ->
     probability = np.full((len(label), count), 0.15 / count)
     probability[np.arange(len(label)), told] += np.where(wrong, 0.45, 0.85)
     probability[:, ObjectClass.UNKNOWN] += np.where(wrong, 0.4, 0.0)
-    return probability / probability.sum(axis=1, keepdims=True)
+    return np.asarray(probability / probability.sum(axis=1, keepdims=True))
 
 
 def colours(appearance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
