@@ -120,13 +120,15 @@ def test_truth_alone_has_visibility_unless_sensors_are_left_out(tmp_path: Path) 
         "population.warmup=5",
     )
     seen = {}
-    for name, options in (("with", ()), ("without", ("--no-sensors",))):
+    for name, options in (("with", ()), ("recorded", ("--out", str(tmp_path / "bag"))), ("without", ("--no-sensors",))):
         path = tmp_path / f"{name}.parquet"
         made = run(*common, "--vehicles", "0", "--truth", str(path), *options)
         assert made.returncode == 0, made.stderr
         seen[name] = load_truth(path)
     assert set(seen["with"]["visibility"]["platform"].tolist()) == {"pole_01"}
     assert seen["with"]["visibility"]["points"].sum() > 100 and len(seen["without"]["visibility"]["platform"]) == 0
+    for column, values in seen["recorded"]["visibility"].items():
+        assert values.tolist() == seen["with"]["visibility"][column].tolist()
     assert seen["with"]["tracks"]["x"].tolist() == seen["without"]["tracks"]["x"].tolist()
 
 

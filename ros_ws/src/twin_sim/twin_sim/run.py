@@ -182,7 +182,9 @@ class Run:
         platforms = []
         for number, name in enumerate(options.platforms):
             sensors = PlatformSensors(stage, simulation.world.district.platform(name), options.columns)
-            messages = SensorMessages(sensors, simulation.faults, as_packets=True)
+            messages = SensorMessages(
+                sensors, simulation.faults, as_packets=True, seen_only=not (options.out or options.udp)
+            )
             sender = None
             if options.udp and messages.packet_model is not None:
                 sender = stack.enter_context(PacketStream(host or "127.0.0.1", _port(port) + number, self._now_ns))

@@ -72,12 +72,15 @@ class SensorMessages:
         sensors: of the platform.
         faults: of the run.
         as_packets: LiDARs give packets (Ouster's models only), not clouds.
+        seen_only: nobody takes clouds, packets and pictures: only what is in them is told.
 
     """
 
-    def __init__(self, sensors: PlatformSensors, faults: Faults, *, as_packets: bool = False) -> None:
+    def __init__(
+        self, sensors: PlatformSensors, faults: Faults, *, as_packets: bool = False, seen_only: bool = False
+    ) -> None:
         """Count from 0."""
-        self._sensors, self._faults = sensors, faults
+        self._sensors, self._faults, self._seen_only = sensors, faults, seen_only
         self.name = sensors.platform.name
         model = sensors.lidar_model
         #: The LiDAR whose packets are made; None: clouds are.
@@ -129,6 +132,8 @@ class SensorMessages:
         if not kept.any():
             return {}
         columns = np.repeat(kept, COLUMNS)[: sweep.ranges.shape[1]]
+        if self._seen_only:
+            return scan.points(columns)
         arrival = sweep.stamp_ns + int(late[kept].max())
         if self.packet_model is not None:
             told = dataclasses.replace(sweep, column_stamps=sweep.column_stamps + shift)
@@ -152,6 +157,8 @@ class SensorMessages:
         kept, late = self._link("camera", 1)
         if not kept[0]:
             return {}
+        if self._seen_only:
+            return shot.pixels
         stamp_ns = self._faults.stamp(self.name, picture.stamp_ns)
         frame_id, arrival = f"{self.name}/camera", picture.stamp_ns + int(late[0])
         yield Arrival("camera_info", arrival, camera_info(picture.model, stamp_ns, frame_id))
