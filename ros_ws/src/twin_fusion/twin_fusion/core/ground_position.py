@@ -19,7 +19,7 @@ from twin_fusion.core.ground_height import Ground
 from twin_fusion.core.lens import NEAR, Lens
 
 LEFT, TOP, RIGHT, BOTTOM = 1, 2, 4, 8  # bits of ImageObject.cut
-_STEPS = 6
+_ROUNDS, _STEPS = 2, 3
 _FARTHEST = 120.0  # metres
 _STATES = 7  # x, y, height of the ground, heading, length, width, height
 _DELTA = np.array([0.02, 0.02, 0.02, 0.01, 0.02, 0.02, 0.02])
@@ -88,8 +88,10 @@ def locate(
     state = _states(start[owner], turn, rows[owner], map_from_camera)
     opened = loose[owner]
     opened[:, 3] |= hidden
-    problem = _Problem.of(edges[owner], opened, rows[owner], state, lens, map_from_camera, ground, settings)
-    fitted, information, cost = _fit(problem, state)
+    fitted, information, cost = state, np.zeros(0), np.zeros(0)
+    for _ in range(_ROUNDS):  # the ground is that of where the body stood after the round before
+        problem = _Problem.of(edges[owner], opened, rows[owner], state, fitted, lens, map_from_camera, ground, settings)
+        fitted, information, cost = _fit(problem, fitted)
     cost += np.where(hidden, _HIDDEN_COST, 0.0)
     return _summary(fitted, information, cost, owner, len(boxes), map_from_camera)
 
@@ -180,15 +182,15 @@ class _Problem:
 
     @classmethod
     def of(
-        cls, edges: np.ndarray, opened: np.ndarray, rows: np.ndarray, state: np.ndarray, lens: Lens,
+        cls, edges: np.ndarray, opened: np.ndarray, rows: np.ndarray, start: np.ndarray, here: np.ndarray, lens: Lens,
         map_from_camera: np.ndarray, ground: Ground, settings: GroundSettings,
     ) -> _Problem:  # fmt: skip
         """Weigh edges by their error and states by what is known beforehand."""
         size = np.stack([edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1]], axis=1)
         swing = lens.focal * settings.camera_angle_sigma
         sigma = np.hypot(np.hypot(settings.pixel_sigma, swing), settings.box_sigma * np.tile(size, 2))
-        heights, height_sigma = ground.at(state[:, :2])
-        prior = state.copy()
+        heights, height_sigma = ground.at(here[:, :2])
+        prior = start.copy()
         prior[:, 2] = heights
         spread = np.concatenate(
             [np.full((len(rows), 2), np.inf), height_sigma[:, None], np.full((len(rows), 1), _HEADING_SIGMA),

@@ -1,7 +1,8 @@
 """One platform's LiDAR and camera together: scans and frames in, objects in the map frame out.
 
 Scans are never held back here. A frame speaks of the scan nearest in time, with objects moved to the frame's moment
-by their velocity; what it says follows the objects into later scans, fading, until the next frame.
+by their velocity; what it says follows the objects into later scans, fading, until the next frame. A camera that is
+found to miss most of what the LiDAR is sure of is not listened to.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from twin_fusion.core.camera_pairing import (
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.placement import add_pose_error
 from twin_fusion.core.scan_history import Scan, ScanHistory
+from twin_fusion.core.sensor_level import Sight
 
 LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
@@ -93,6 +95,9 @@ class PlatformFusion:
 
     def _with_camera(self, scan: Scan) -> np.ndarray:
         fused = scan.objects.copy()
+        if Sight(*self.camera_hits.near()).poor:
+            self._alone = []
+            return fused
         rows = _rows_of(self._evidence["identity"], scan.identity)
         known = rows >= 0
         if known.any():
@@ -101,8 +106,8 @@ class PlatformFusion:
             age = np.abs(scan.stamp_ns - said["stamp_ns"]) / 1e9
             weight = np.where(known, np.clip(1 - age / self._settings.camera_memory, 0, 1), 0.0)
             said["weight"][~known | (weight <= 0)] = 0.0
-            self._join_places(fused, scan, said, known & (weight > 0))
             evidence.apply(fused, said, weight, self._settings.lidar_weight, CAMERA)
+            self._join_places(fused, scan, said, known & (weight > 0))
         return np.concatenate([fused, *self.camera_only(scan.stamp_ns)])
 
     def _join_places(self, fused: np.ndarray, scan: Scan, said: np.ndarray, known: np.ndarray) -> None:
@@ -135,7 +140,7 @@ class PlatformFusion:
             pairs = self._pair(scan, view)
             alone[pairs[:, 1]] = False
             chance = self._chance_of_lidar(view, ~alone)
-        objects = self._objects_of(view, platform)
+        objects = self.objects_of(view, platform)
         objects["existence"] = evidence.missed(objects["existence"], chance)
         sigma = np.sqrt(np.trace(view.placed.covariance[:, :2, :2], axis1=1, axis2=2))
         usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
@@ -206,7 +211,7 @@ class PlatformFusion:
         self.lidar_hits.note(distance[sure], paired[sure])
         return np.where(hidden, 0.5 * chance, chance)
 
-    def _objects_of(self, view: View, platform: int) -> np.ndarray:
+    def objects_of(self, view: View, platform: int) -> np.ndarray:
         """Return what a camera saw (M,) as DetectedObjects in the map frame."""
         seen, placed = view.objects, view.placed
         objects = np.zeros(len(seen), self._dtype)

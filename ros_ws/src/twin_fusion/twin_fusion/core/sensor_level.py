@@ -77,7 +77,8 @@ def level_of(
         if known[name] and not alive[name]:
             reasons.append(f"{name} silent for more than {silence:g} s")
     causes = {"LiDAR": "rain, fog or dirt", "camera": "night, rain or dirt"}
-    for name, other, sight in (("LiDAR", "camera", sights[0]), ("camera", "LiDAR", sights[1])):
+    # First the camera, which is blinded more often: one that sees nothing right is no witness against the LiDAR.
+    for name, other, sight in (("camera", "LiDAR", sights[1]), ("LiDAR", "camera", sights[0])):
         if all(alive.values()) and sight.poor:
             alive[name] = False
             reasons.append(f"{name} sees {sight.share:.0%} of what the {other} is sure of: {causes[name]}?")

@@ -1,0 +1,231 @@
+"""Camera and fusion as sources of detections, beside the LiDAR, scored on what lies in the camera's view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+
+from twin_common.cdr import record_dtype
+from twin_common.core.geometry import apply, inverse
+from twin_detection import camera_convert
+from twin_detection.camera_config import CameraDetectorConfig
+from twin_detection.camera_network import CameraNetwork
+from twin_detection.convert import detections_from_message, message_from_detections
+from twin_detection.core.detections import Detections, none_detected
+from twin_detection.evaluation import tables
+from twin_detection.evaluation.lidar_sources import PoleLidar
+from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, View, wanted_platforms
+from twin_detection.evaluation.scoring import Rows, Truth, joined, score_frame, truth_of
+from twin_fusion.config import FusionConfig
+from twin_fusion.core import camera_bodies
+from twin_fusion.core.camera_pairing import View as CameraView
+from twin_fusion.core.camera_pairing import image_boxes
+from twin_fusion.core.ground_height import Ground
+from twin_fusion.core.ground_position import locate
+from twin_fusion.core.lens import Lens
+from twin_fusion.core.placement import add_pose_error
+from twin_fusion.core.platform_fusion import PlatformFusion
+from twin_sim.core.camera_model import CameraModel
+from twin_sim.platform_sensors import Shot, Stage
+from twin_sim.sensor_messages import jpeg
+
+OBJECT = "twin_msgs/msg/DetectedObject"
+EVERY = 2  # n-th picture that is scored
+
+
+def lens_of(model: CameraModel) -> Lens:
+    """Return the lens that CameraInfo tells of a simulated camera."""
+    return Lens(model.width, model.height, model.matrix(), "plumb_bob", model.coefficients())
+
+
+@dataclass(slots=True)
+class Remembered:
+    """A source that is asked once for every view, by however many."""
+
+    source: Source
+    name: str = field(init=False)
+    _view: View | None = None
+    _found: Detections = field(default_factory=none_detected)
+
+    def __post_init__(self) -> None:
+        """Keep its name."""
+        self.name = self.source.name
+
+    def start(self, spec: SceneSpec, stage: Stage) -> None:
+        """Begin a scene."""
+        self._view = None
+        self.source.start(spec, stage)
+
+    def detect(self, view: View) -> Detections:
+        """Return what the source finds."""
+        if view is not self._view:
+            self._view, self._found = view, self.source.detect(view)
+        return self._found
+
+
+@dataclass(slots=True)
+class Poles:
+    """Fusion of each pole as its node runs it, fed by a LiDAR source and the camera's network."""
+
+    lidar: Remembered
+    network: CameraNetwork
+    config: FusionConfig = field(default_factory=FusionConfig)
+    min_existence: float = CameraDetectorConfig().min_existence
+    _fusions: dict[str, PlatformFusion] = field(default_factory=dict)
+    _grounds: dict[str, Ground] = field(default_factory=dict)
+    _view: View | None = None
+    _answer: tuple[Detections, Detections] = field(default_factory=lambda: (none_detected(), none_detected()))
+
+    def start(self, stage: Stage) -> None:
+        """Begin a scene: no history, and the ground as the district has it."""
+        roads = [polygon for kind in ("carriageway", "crosswalk") for polygon in stage.world.district.polygons(kind)]
+        self._fusions, self._view = {}, None
+        self._grounds = {item.name: Ground(0.0, roads, self.config.kerb) for item in stage.world.district.platforms}
+
+    def answer(self, view: View) -> tuple[Detections, Detections]:
+        """Return what the camera alone finds, and what both find; called for every view in order."""
+        if view is not self._view:
+            self._view, self._answer = view, self._step(view)
+        return self._answer
+
+    def _step(self, view: View) -> tuple[Detections, Detections]:
+        fusion = self._fusions.setdefault(view.platform, PlatformFusion(self.config, record_dtype(OBJECT)))
+        ground = self._grounds[view.platform]
+        base = view.map_from_base
+        ground.level = float(base[2, 3]) - ground.raised_by(base[:2, 3])
+        stamp_ns = view.frame.stamp_ns
+        objects = message_from_detections(self.lidar.detect(view), stamp_ns, "map")["objects"]
+        add_pose_error(objects, view.map_from_lidar[:3, 3], self.config.position_sigma, self.config.yaw_sigma)
+        ground.learn_from(objects)
+        fused, alone = fusion.scan(stamp_ns, objects), none_detected()
+        if view.shot is not None:
+            shot = self._look(view.shot, ground)
+            fusion.frame(shot, view.sensors.number)
+            fused = fusion.again() if len(objects) else np.concatenate([objects, *fusion.camera_only(stamp_ns)])
+            alone = _detections(fusion.objects_of(shot, view.sensors.number)[shot.placed.good])
+        return alone, _detections(fused)
+
+    def _look(self, shot: Shot, ground: Ground) -> CameraView:
+        """Return what the network finds in a picture, after the JPEG that a driver sends, and where it is."""
+        picture = shot.picture
+        image = cv2.imdecode(np.frombuffer(jpeg(picture.rgb), np.uint8), cv2.IMREAD_COLOR)
+        found = self.network.find(image, self.min_existence)
+        boxes = camera_convert.message_from_objects(found, image, picture.stamp_ns, "camera")["objects"]
+        lens, pose = lens_of(picture.model), picture.map_from_camera
+        rows = camera_bodies.rows_of(boxes["classification"], boxes["posture"])
+        placed = locate(image_boxes(boxes), boxes["cut"], rows, lens, pose, ground, self.config)
+        return CameraView(picture.stamp_ns, boxes, placed, lens, pose)
+
+
+def _detections(objects: np.ndarray) -> Detections:
+    from twin_common.cdr import ArrayMessage
+
+    return detections_from_message(ArrayMessage(0, "map", {"objects": objects}))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the two answers of the poles' fusion as a source."""
+
+    poles: Poles
+    name: str
+    which: int
+
+    def start(self, spec: SceneSpec, stage: Stage) -> None:
+        """Begin a scene, once for both."""
+        if self.which == 0:
+            self.poles.start(stage)
+
+    def detect(self, view: View) -> Detections:
+        """Return what is found."""
+        return self.poles.answer(view)[self.which]
+
+
+def fusion_sources(lidar: PoleLidar, network: CameraNetwork, config: FusionConfig | None = None) -> list[Source]:
+    """Return LiDAR, camera and both, which share their work."""
+    remembered = Remembered(lidar)
+    poles = Poles(remembered, network, config or FusionConfig())
+    return [remembered, Part(poles, "camera", 0), Part(poles, "fused", 1)]
+
+
+def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes: Scenes) -> dict[str, Rows]:
+    """Run scenes with pictures; return the rows of every source, of objects and detections in the camera's view only.
+
+    Raises:
+        ConfigError: pictures cannot be drawn on this machine.
+
+    """
+    console = Console(stderr=True)
+    rows: dict[str, list[Rows]] = {source.name: [] for source in sources}
+    for number, spec in enumerate(specs):
+        console.print(f"scene {number + 1} of {len(specs)}, with cameras: {spec.name}", style="dim")
+        for view, found in _answers(spec, sources, scenes):
+            assert view.shot is not None
+            position = view.map_from_lidar[:3, 3]
+            truth = _truth_in_view(truth_of(view.frame, position, view.points, view.pixels), view.shot)
+            for name, detections in found.items():
+                inside = in_view(detections.centre, view.shot)
+                rows[name].append(score_frame(detections.select(inside), truth, position, number))
+    return {name: joined(parts) for name, parts in rows.items()}
+
+
+def _answers(
+    spec: SceneSpec, sources: Sequence[Source], scenes: Scenes
+) -> Iterator[tuple[View, dict[str, Detections]]]:
+    """Yield the views of a scene that are scored, with what each source found."""
+    begun, pictures = False, dict.fromkeys(spec.platforms, 0)
+    for number, (view, _) in enumerate(scenes.views(spec)):
+        if not begun:
+            assert scenes.current is not None
+            for source in sources:
+                source.start(spec, scenes.current)
+            begun = True
+        found = {source.name: source.detect(view) for source in sources}
+        if view.shot is None or number < 10 * len(spec.platforms):
+            continue
+        pictures[view.platform] += 1
+        if pictures[view.platform] % EVERY == 0:
+            yield view, found
+
+
+def in_view(places: np.ndarray, shot: Shot) -> np.ndarray:
+    """Return which places (N, 3), map frame, lie within a picture, (N,) bool."""
+    if not len(places):
+        return np.zeros(0, bool)
+    picture = shot.picture
+    spots = lens_of(picture.model).project(apply(inverse(picture.map_from_camera), places.astype(float)))
+    size = (picture.model.width, picture.model.height)
+    return np.asarray(((spots >= 0) & (spots < size)).all(axis=1))
+
+
+def _truth_in_view(truth: Truth, shot: Shot) -> Truth:
+    middle = np.column_stack([truth.centre, 0.5 * truth.size[:, 2]])
+    inside = in_view(middle, shot)
+    return Truth(**{name: getattr(truth, name)[inside] for name in Truth.__dataclass_fields__})
+
+
+def evaluate_cameras(
+    folder: Path, out: Path, specs: Sequence[SceneSpec] = HELD_OUT, config: FusionConfig | None = None,
+    model: str = "camera",
+) -> dict[str, Any]:  # fmt: skip
+    """Score LiDAR, camera and both on poles, side by side; print the figures, and return them.
+
+    Raises:
+        ConfigError: no model, or pictures cannot be drawn on this machine.
+
+    """
+    scenes = Scenes(folder, images=True)
+    try:
+        lidar = PoleLidar()
+        network = CameraNetwork(model)
+        lidar.learn(scenes, wanted_platforms(specs))
+        rows = scored_in_view(specs, fusion_sources(lidar, network, config), scenes)
+        return tables.report("poles, in the camera's view", rows, specs, out)
+    finally:
+        scenes.close()

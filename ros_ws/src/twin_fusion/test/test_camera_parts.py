@@ -1,0 +1,254 @@
+"""Parts of the fusion of LiDAR and camera: scans followed, evidence, levels, hit rates, mounts, blending."""
+
+import numpy as np
+import pytest
+from fusion_scenes import CAR, LENS, LYING, MOTORCYCLE, PEDESTRIAN, facing_east, photographed, standing
+
+from twin_fusion.config import MergerConfig
+from twin_fusion.core import evidence
+from twin_fusion.core.blending import blend
+from twin_fusion.core.camera_mount import Sighting, fit_mount
+from twin_fusion.core.camera_pairing import clip_boxes, image_boxes, overlap, project_boxes
+from twin_fusion.core.hit_rate import HitRate
+from twin_fusion.core.merging import merge
+from twin_fusion.core.placement import place, poses_between
+from twin_fusion.core.registration import correction, moved
+from twin_fusion.core.scan_history import ScanHistory
+from twin_fusion.core.sensor_level import SECOND, Rhythm, Sight, level_of
+from twin_fusion.core.slots import Part, Slot
+
+START_NS = 1_700_000_000_000_000_000
+
+
+def test_people_keep_their_number_and_get_a_velocity() -> None:
+    history = ScanHistory(0.5)
+    start = np.array([[10.0, 0.0], [10.0, 1.2], [20.0, 5.0]])
+    velocity = np.array([[1.4, 0.0], [-1.4, 0.0], [0.0, 0.0]])
+    rng = np.random.default_rng(0)
+    scans = []
+    for k in range(10):
+        objects = standing(start + velocity * 0.1 * k + rng.normal(scale=0.02, size=(3, 2)), PEDESTRIAN)
+        scans.append(history.add(START_NS + k * 100_000_000, objects[rng.permutation(3)]))
+    for scan in scans[3:]:
+        order = np.argsort(scan.identity)
+        np.testing.assert_array_equal(scan.identity[order], np.sort(scans[0].identity))
+        first = scans[0].objects[np.argsort(scans[0].identity)]
+        np.testing.assert_allclose(scan.objects["y"][order], first["y"], atol=0.1)
+    known = scans[-1].velocity()[np.argsort(scans[-1].objects["y"])]
+    np.testing.assert_allclose(known, velocity, atol=0.25)
+    assert np.isnan(scans[1].velocity()).all()
+    assert history.nearest(START_NS + 730_000_000) is scans[7]
+    assert history.nearest(START_NS + 3 * SECOND) is None
+    assert len(history) == 6
+
+
+def test_a_history_starts_anew_after_a_gap_or_when_time_goes_back() -> None:
+    history = ScanHistory(0.5)
+    people = standing(np.array([[10.0, 0.0]]), PEDESTRIAN)
+    first = history.add(START_NS, people)
+    after = history.add(START_NS + 2 * SECOND, people)
+    back = history.add(START_NS + SECOND, people)
+    assert len({int(scan.identity[0]) for scan in (first, after, back)}) == 3 and len(history) == 1
+    assert len(history.add(START_NS + SECOND + 100_000_000, people[:0]).objects) == 0
+
+
+def test_a_sensor_that_knows_nothing_changes_nothing() -> None:
+    lidar = np.zeros((2, 10))
+    lidar[0, 7], lidar[0, 6], lidar[1, 0] = 0.7, 0.3, 1.0
+    ignorant = np.zeros((2, 10))
+    ignorant[:, 0] = 1.0
+    own, full = np.ones((2, 1)), np.ones(2)
+    np.testing.assert_allclose(evidence.weighted_classes(lidar, ignorant, (own, full))[0, 6:8], (0.3, 0.7), atol=0.05)
+    sure = np.full((2, 10), 0.01)
+    sure[:, 6] = 0.91
+    fused = evidence.weighted_classes(lidar, sure, (own, full))
+    assert fused[0, 6] > 0.9 and fused[1, 6] > 0.85
+    np.testing.assert_allclose(fused.sum(axis=1), 1.0)
+    np.testing.assert_allclose(evidence.weighted_classes(lidar, sure, (own, np.zeros(2)))[0, 7], 0.7, atol=0.05)
+
+
+def test_belief_rises_where_both_see_and_falls_where_one_should() -> None:
+    both = evidence.from_log_odds(evidence.log_odds(np.array([0.8])) + evidence.log_odds(np.array([0.7])))
+    assert both[0] == pytest.approx(0.8 * 0.7 / (0.8 * 0.7 + 0.2 * 0.3))
+    assert evidence.missed(np.array([0.8]), np.array([0.0]))[0] == pytest.approx(0.8)
+    assert evidence.missed(np.array([0.8]), np.array([0.9]))[0] == pytest.approx(0.08 / 0.28)
+
+
+def test_postures_of_lidar_and_camera() -> None:
+    camera = np.array(
+        [[0.02, 0.9, 0.04, 0.04], [0.02, 0.5, 0.04, 0.44], [0.97, 0.01, 0.01, 0.01], [0.1, 0.3, 0.3, 0.3]]
+    )
+    told = evidence.posture(np.array([LYING, LYING, LYING, 0], np.uint8), camera)
+    assert told.tolist() == [1, LYING, LYING, 0]
+
+
+def test_projected_boxes_are_those_of_the_image() -> None:
+    pose = facing_east()
+    objects = standing(np.array([[15.0, 2.0], [-10.0, 0.0], [4.0, 3.5]]), CAR, 0.4)
+    boxes = project_boxes(objects, LENS, pose)
+    assert np.isnan(boxes[1]).all()
+    seen = image_boxes(photographed(objects, pose))
+    assert overlap(boxes[:1], seen[:1])[0, 0] > 0.9
+    clipped = clip_boxes(boxes, LENS)
+    assert np.isnan(clipped[1]).all() and (clipped[0] >= 0).all() and clipped[0, 2] <= LENS.width
+
+
+def test_hit_rates_follow_what_happens() -> None:
+    rate = HitRate((0.5, 0.5, 0.5), memory=100)
+    assert rate.at(np.array([10.0, 60.0])).tolist() == [0.5, 0.0]
+    for _ in range(200):
+        rate.note(np.array([10.0, 30.0]), np.array([True, False]))
+    near, middle, far = rate.at(np.array([10.0, 30.0, 40.0]))
+    assert near > 0.9 and middle < 0.1 and far == 0.5
+    for _ in range(200):
+        rate.note(np.array([10.0]), np.array([False]))
+    assert rate.at(np.array([10.0]))[0] < 0.25
+    share, chances = rate.near()
+    assert share < 0.2 and chances > 100
+
+
+@pytest.mark.parametrize(
+    ("lidar", "camera", "sees", "level", "words"),
+    [
+        (None, None, (1.0, 1.0), "waiting", ""),
+        (0.1, None, (1.0, 1.0), "full", ""),
+        (0.1, 0.1, (1.0, 1.0), "full", ""),
+        (0.1, 2.0, (1.0, 1.0), "lidar only", "camera silent"),
+        (2.0, 0.1, (1.0, 1.0), "camera only", "LiDAR silent"),
+        (2.0, 2.0, (1.0, 1.0), "blind", "camera silent"),
+        (2.0, None, (1.0, 1.0), "blind", "LiDAR silent"),
+        (0.1, 0.1, (0.9, 0.1), "lidar only", "camera sees 10%"),
+        (0.1, 0.1, (0.1, 0.9), "camera only", "LiDAR sees 10%"),
+        (0.1, 0.1, (0.1, 0.1), "lidar only", "camera sees 10%"),
+    ],
+)
+def test_levels(lidar: float | None, camera: float | None, sees: tuple[float, float], level: str, words: str) -> None:
+    rhythms = []
+    for silence in (lidar, camera):
+        rhythm = Rhythm()
+        if silence is not None:
+            rhythm.beat(START_NS - round(silence * SECOND), START_NS)
+        rhythms.append(rhythm)
+    told, reasons = level_of(rhythms[0], rhythms[1], (Sight(sees[0], 100), Sight(sees[1], 100)), 0.5, START_NS)
+    assert told == level and words in "; ".join(reasons)
+    assert bool(reasons) == (level in ("lidar only", "camera only", "blind"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_camera_that_is_mounted_otherwise_is_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true = facing_east()
+    sightings = []
+    for _ in range(80):
+        label = rng.choice([PEDESTRIAN, CAR, MOTORCYCLE], 6)
+        x = rng.uniform(8, 40, 6)
+        where = np.column_stack([x, rng.uniform(-0.6, 0.6, 6) * x])
+        objects = np.concatenate([standing(where[i : i + 1], label[i], rng.uniform(-3, 3)) for i in range(6)])
+        seen = photographed(objects, true, noise=1.5, rng=rng)
+        seen = seen[rng.random(len(seen)) < 0.8]
+        found = objects[rng.random(6) < 0.8]
+        found["x"] += rng.normal(scale=0.08, size=len(found))
+        found["y"] += rng.normal(scale=0.08, size=len(found))
+        sightings.append(Sighting(found, image_boxes(seen), seen["classification"].astype(int), seen["cut"]))
+    off = np.concatenate([rng.normal(scale=np.radians(2.0), size=3), rng.normal(scale=0.08, size=3)])
+    fit = fit_mount(sightings, LENS, moved(true, off))
+    turn, shift = correction(true, fit.base_from_camera)
+    assert np.degrees(np.linalg.norm(turn)) < 0.1 and np.linalg.norm(shift) < 0.05
+    assert (np.abs(np.concatenate([turn, shift])) < 4 * fit.sigma).all()
+    assert fit.share > 0.6 and 1.0 < fit.rms_px < 4.0
+
+
+def test_mounts_without_objects_in_common_are_refused() -> None:
+    pose = facing_east()
+    people = standing(np.array([[15.0, 0.0], [18.0, 1.0]]), PEDESTRIAN)
+    seen = photographed(people, pose)
+    boxes, labels, cut = image_boxes(seen), seen["classification"].astype(int), seen["cut"]
+    with pytest.raises(ValueError, match="LiDAR sees no objects in 40 frames"):
+        fit_mount([Sighting(people[:0], boxes, labels, cut)] * 40, LENS, pose)
+    with pytest.raises(ValueError, match="expected 30 or more"):
+        fit_mount([Sighting(people, boxes, labels, cut)] * 3, LENS, pose)
+    away = pose.copy()
+    away[:3, :3] = -away[:3, :3] @ np.diag([1.0, -1.0, 1.0])
+    with pytest.raises(ValueError, match="no object of the LiDAR lies in the camera's view"):
+        fit_mount([Sighting(people, boxes, labels, cut)] * 40, LENS, away)
+
+
+def test_objects_are_placed_by_the_pose_of_their_own_time() -> None:
+    """A vehicle at 10 m/s that turns by 20 degrees within a scan passes three posts."""
+    first, last = np.eye(4), moved(np.eye(4), np.array([0, 0, np.radians(20), 1.0, 0.2, 0]))
+    posts = np.array([[12.0, 3.0], [15.0, -4.0], [20.0, 0.0]])
+    fraction = np.array([0.0, 0.5, 1.0])
+    poses = poses_between(first, last, fraction)
+    np.testing.assert_allclose(poses[0], first, atol=1e-12)
+    np.testing.assert_allclose(poses[2], last, atol=1e-12)
+    objects = standing(posts, PEDESTRIAN)
+    for i in range(3):
+        local = np.linalg.inv(poses[i]) @ np.array([*posts[i], 0.0, 1.0])
+        objects["x"][i], objects["y"][i] = local[:2]
+    placed = place(objects, poses, 0, 0.0, 0.0)
+    np.testing.assert_allclose(np.column_stack([placed["x"], placed["y"]]), posts, atol=1e-6)
+    with pytest.raises(ValueError, match=r"expected \(4, 4\) or \(3, 4, 4\)"):
+        place(objects, poses[:2], 0, 0.0, 0.0)
+
+
+def camera_view(objects: np.ndarray, sigma: float) -> np.ndarray:
+    """The same objects as only a camera sees them, sigma metres off along x."""
+    seen = objects.copy()
+    seen["sensors"], seen["point_count"], seen["platforms"] = 2, 0, 2
+    seen["position_covariance"] = np.diag((sigma**2, 0.01, 0.04)).reshape(-1)
+    seen["length"] *= 1.2
+    seen["colour"][:, 2] = 200
+    seen["posture"] = LYING
+    return seen
+
+
+def test_views_of_a_camera_and_a_lidar_of_two_platforms_are_joined() -> None:
+    lidar = standing(np.array([[12.0, 0.0]]), PEDESTRIAN)
+    camera = camera_view(lidar, 1.0)
+    camera["x"] += 1.3
+    slot = Slot((Part(0, START_NS, lidar), Part(1, START_NS, camera)))
+    merged = merge(slot, MergerConfig(platforms=("a", "b")))
+    assert merged.shared == 1 and len(merged.objects) == 1
+    one = merged.objects[0]
+    assert one["sensors"] == 3 and one["posture"] == LYING and one["colour"][2] == 200
+    assert abs(one["x"] - 12.0) < 0.1 and one["length"] == pytest.approx(lidar["length"][0])
+    two_lidars = camera.copy()
+    two_lidars["sensors"], two_lidars["x"] = 1, 13.3
+    slot = Slot((Part(0, START_NS, lidar), Part(1, START_NS, two_lidars)))
+    assert len(merge(slot, MergerConfig(platforms=("a", "b"))).objects) == 2  # LiDARs are not so far off
+
+
+def test_colours_of_two_views_are_averaged_where_both_know_them() -> None:
+    first, second = (standing(np.array([[12.0, 0.0]]), PEDESTRIAN) for _ in range(2))
+    first["colour"][:, 0] = 200
+    joined, _ = blend(first, np.zeros(1), second, np.zeros(1), 0.05)
+    assert joined["colour"][0, 0] == 200
+    second["colour"][:, 0], second["colour"][:, 1] = 100, 100
+    joined, _ = blend(first, np.zeros(1), second, np.zeros(1), 0.05)
+    assert joined["colour"][0, :2].tolist() == [150, 50]
+
+
+@pytest.mark.parametrize("common", [0.0, 0.15])
+def test_merged_places_are_as_good_as_they_claim_even_with_common_errors(common: float) -> None:
+    """Two platforms see the same people; a part of their errors is the same (a map that is off)."""
+    rng = np.random.default_rng(5)
+    nees, nees_alone = [], []
+    own = np.array([np.diag((0.10, 0.20, 0.1)) ** 2, np.diag((0.20, 0.10, 0.1)) ** 2])
+    for _ in range(400):
+        truth = np.array([[12.0, 0.0]])
+        shared = rng.normal(scale=common, size=2) if common else np.zeros(2)
+        views = []
+        for k in range(2):
+            view = standing(truth, PEDESTRIAN)
+            error = shared + rng.normal(size=2) * np.sqrt(np.diag(own[k])[:2])
+            view["x"] += error[0]
+            view["y"] += error[1]
+            view["position_covariance"] = (own[k] + common**2 * np.diag((1, 1, 0))).reshape(-1)
+            views.append(view)
+        joined, _ = blend(views[0], np.zeros(1), views[1], np.zeros(1), 0.01)
+        for item, kept in ((joined, nees), (views[0], nees_alone)):
+            off = np.array([item["x"][0], item["y"][0]]) - truth[0]
+            kept.append(off @ np.linalg.inv(item["position_covariance"].reshape(3, 3)[:2, :2]) @ off)
+    assert np.mean(nees_alone) == pytest.approx(2.0, abs=0.3)
+    assert np.mean(nees) < 2.2  # 2 at most: never surer than is right, whatever the two have in common
+    assert np.mean(nees) > 0.7
