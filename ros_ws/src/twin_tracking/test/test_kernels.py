@@ -1,5 +1,8 @@
 """The compiled loops against the same formulas in NumPy."""
 
+import importlib
+from pkgutil import iter_modules
+
 import numba
 import numpy as np
 import numpy_reference as reference
@@ -13,6 +16,7 @@ from twin_tracking.core.motion import MotionModel
 from twin_tracking.core.state import TRACK
 from twin_tracking.core.tracker import Tracker
 from twin_tracking.synthetic import START_NS, clutter, crowd, detect, joined
+from twin_tracking.warm_up import warm_up
 
 STEP_NS = 100_000_000
 CONFIG = TrackerConfig()
@@ -178,3 +182,25 @@ def test_a_kernel_compiles_where_nothing_can_be_kept(monkeypatch, tmp_path) -> N
     monkeypatch.setattr(numba, "njit", refuse)
     twice = kernel(lambda value: 2 * value)
     assert twice(21) == 42
+
+
+def test_nothing_is_compiled_after_the_warm_up() -> None:
+    """A live step must never wait for the compiler: same kernels, same types of arrays."""
+    import twin_tracking.core as core
+
+    def compiled() -> int:
+        modules = [importlib.import_module(f"{core.__name__}.{found.name}") for found in iter_modules(core.__path__)]
+        kernels = {
+            id(value): value for module in modules for value in vars(module).values() if hasattr(value, "signatures")
+        }
+        return sum(len(kernel.signatures) for kernel in kernels.values())
+
+    warm_up()
+    before = compiled()
+    objects, rng, tracker = crowd(40, np.random.default_rng(4), (80.0, 60.0)), np.random.default_rng(5), Tracker(CONFIG)
+    for step in range(8):
+        tracker.step(
+            detect(objects.at(0.1 * step), rng, miss=0.2, existence=0.3 + 0.1 * step), START_NS + step * STEP_NS
+        )
+        tracker.step(clutter(6, rng, (80.0, 60.0)), START_NS + step * STEP_NS - STEP_NS // 2)
+    assert compiled() == before > 15

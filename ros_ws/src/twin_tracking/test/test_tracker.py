@@ -248,3 +248,18 @@ def test_a_reversing_car_keeps_its_front_and_a_pedestrian_turns() -> None:
             truth = replace(mover((x, 0.0), (1.0, 0.0), label=label).at(0.0))
             tracks = tracker.step(detect(truth, rng, 0.05), START_NS + step * STEP_NS)
         assert np.abs(np.mod(tracks.yaw[0] - expected + np.pi, 2 * np.pi) - np.pi) < 0.4, classes.NAMES[label]
+
+
+def test_a_track_that_is_often_missed_loses_less_by_a_miss() -> None:
+    car = mover((0.0, 0.0), (0.0, 0.0))
+    left = {}
+    for often in (1, 2):
+        rng, tracker = np.random.default_rng(19), Tracker(TrackerConfig(detection_memory=1.0))
+        for step in range(60):
+            seen = detect(car.at(0.1 * step), rng)
+            tracks = tracker.step(seen if step % often == 0 else empty(), START_NS + step * STEP_NS)
+        sure = tracks.existence[0]
+        for step in range(60, 68):
+            tracks = tracker.step(empty(), START_NS + step * STEP_NS)
+        left[often] = tracks.existence[0] / sure
+    assert left[2] > left[1] + 0.02

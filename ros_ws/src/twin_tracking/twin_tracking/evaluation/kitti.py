@@ -43,6 +43,9 @@ def evaluate_kitti(data: Path, out: Path) -> dict[str, Any]:
     without_poses = [one.name for one in sequences if one.map_from_lidar is None]
     if without_poses:
         print(f"no oxts for {', '.join(without_poses)}: tracked in the moving LiDAR's frame")
+    missing = [kind for kind in KITTI if not any(kind in one.boxes for one in sequences)]
+    if missing:
+        print(f"no detections of {', '.join(missing)}: empty files, not scored")
     metrics: dict[str, Any] = {"sequences": [one.name for one in sequences], "classes": {}}
     for kind in KITTI:
         told = {OURS: _told(sequences, kind, track_with(KITTI)), PEER: _told(sequences, kind, track_with_peer)}
@@ -105,6 +108,8 @@ def scores(pairs: Sequence[KittiSequence], overlap: float) -> dict[str, float]:
 def _figures(sequences: Sequence[KittiDetections], kind: str, told: Sequence[Told]) -> dict[str, Any]:
     """Return frames per second, the figures at every overlap, and the spread over the sequences."""
     frames = sum(one.frames for one in sequences if kind in one.boxes)
+    if not frames:
+        return {"fps": 0.0}
     figures: dict[str, Any] = {"fps": round(frames / max(sum(one.seconds for one in told), 1e-9), 1)}
     pairs = judged(sequences, kind, told)
     if not sum(int((~one.optional).sum()) for one in pairs):

@@ -72,11 +72,11 @@ def ablate(data: Path, out: Path) -> dict[str, Any]:
     figures[NO_POSE] = _scores([replace(one, map_from_lidar=None) for one in sequences], track_with(KITTI))
     figures[PEER] = _scores(sequences, track_with_peer)
     (out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
-    table = Table(title="ablation on KITTI, 3D IoU 0.25", title_justify="left")
-    table.add_column("variant")
-    for kind in KITTI:
+    title = "ablation on KITTI, 3D IoU 0.25: " + ", ".join(KITTI)
+    table = Table("variant", title=title, title_justify="left")
+    for _ in KITTI:
         for what in ("sAMOTA", "MOTA", "IDS", "FRAG"):
-            table.add_column(f"{kind} {what}", justify="right")
+            table.add_column(what, justify="right")
     for name, kinds in figures.items():
         cells = [
             text
@@ -87,7 +87,7 @@ def ablate(data: Path, out: Path) -> dict[str, Any]:
             )
         ]  # fmt: skip
         table.add_row(name, *cells)
-    Console(width=200).print(table)
+    Console(width=180).print(table)
     return figures
 
 
