@@ -120,6 +120,8 @@ def test_a_run_takes_the_usual_platforms_or_what_there_is() -> None:
     assert chosen_platforms(small, 0, -1, "pole_02") == ("pole_02",)
     with pytest.raises(ConfigError, match="vehicles: 1; expected at most 0"):
         chosen_platforms(small, -1, 1)
+    with pytest.raises(ConfigError, match="poles: -3; expected at most 3"):
+        chosen_platforms(small, -3, 0)
 
 
 def test_only_ousters_take_other_columns(tmp_path: Path) -> None:

@@ -95,8 +95,8 @@ def chosen_platforms(district: DistrictConfig, poles: int, vehicles: int, names:
     chosen: list[str] = []
     for kind, wanted in (("pole", poles), ("vehicle", vehicles)):
         there = [platform.name for platform in district.platforms if platform.kind == kind]
-        wanted = min(USUAL[kind], len(there)) if wanted < 0 else wanted
-        if wanted > len(there):
+        wanted = min(USUAL[kind], len(there)) if wanted == -1 else wanted
+        if not 0 <= wanted <= len(there):
             raise ConfigError(f"{kind}s: {wanted}; expected at most {len(there)}, which district {district.name} has")
         chosen += there[:wanted]
     if not chosen:
