@@ -9,8 +9,6 @@ from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES
 from twin_detection.core.bev_grid import CHANNELS
 
 WIDTHS = (24, 48, 64)
-#: Weight of a centre by class: two-wheelers are few, lorries and buses fewer.
-RARE = (1.0, 2.0, 2.0, 2.5, 2.5, 2.5, 1.0)
 PRIOR = 0.02  # of a centre in a cell, to start with
 
 
@@ -98,7 +96,7 @@ def loss(
     """
     score = torch.sigmoid(logits).clamp(1e-4, 1 - 1e-4)
     centre = (heat > 0.999).float()
-    positive = -torch.log(score) * (1 - score) ** 2 * centre * score.new_tensor(RARE)[:, None, None]
+    positive = -torch.log(score) * (1 - score) ** 2 * centre
     negative = -torch.log(1 - score) * score**2 * (1 - heat) ** 4 * (1 - centre)
     count = centre.sum().clamp(min=1.0)
     focal = ((positive + negative) * weight[:, None]).sum() / count

@@ -72,7 +72,7 @@ def test_one_thing_is_found_once_but_a_person_beside_a_car_stays() -> None:
 
 def test_calibration_maps_scores_by_group_and_is_checked() -> None:
     values = {"score": [[0, 1]] * 3, "existence": [[0, 0.5], [0, 1], [0.2, 0.4]], "position_scale": 1, "yaw_scale": 1,
-              "sharpness": 1}  # fmt: skip
+              "sharpness": 1, "class_weight": [1] * 7}  # fmt: skip
     calibration = BevCalibration.read(values)
     assert calibration.to_existence(np.full(3, 0.5), np.arange(3)) == pytest.approx([0.25, 0.5, 0.3])
     with pytest.raises(ValueError, match="yaw_scale"):

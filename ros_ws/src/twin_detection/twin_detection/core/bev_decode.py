@@ -8,7 +8,7 @@ box with the spread of its own errors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class BevCalibration:
     """How answers of the network become probabilities and variances, found on held-out simulated scans.
 
     ``score``, ``existence``: (G, K) of each group of classes, rising; ``position_scale``, ``yaw_scale``: factors of
-    the variances; ``sharpness``: power of the class scores.
+    the variances; ``sharpness``, ``class_weight`` (7,): power and factors of the class scores.
     """
 
     score: np.ndarray
@@ -44,6 +44,7 @@ class BevCalibration:
     position_scale: float = 1.0
     yaw_scale: float = 1.0
     sharpness: float = 1.0
+    class_weight: np.ndarray = field(default_factory=lambda: np.ones(len(CLASSES)))
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> BevCalibration:
@@ -56,13 +57,16 @@ class BevCalibration:
         try:
             score, existence = np.asarray(values["score"], float), np.asarray(values["existence"], float)
             factors = [float(values[name]) for name in ("position_scale", "yaw_scale", "sharpness")]
+            weight = np.asarray(values["class_weight"], float)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"calibration: {error}; expected score, existence, position_scale, yaw_scale, sharpness"
+                f"calibration: {error}; expected {', '.join(cls.__dataclass_fields__)}"
             ) from None
         if score.shape != existence.shape or score.ndim != 2 or len(score) != GROUPS.max() + 1:
             raise ValueError(f"calibration: score {score.shape}, existence {existence.shape}; expected both (3, K)")
-        return cls(score, existence, *factors)
+        if weight.shape != (len(CLASSES),):
+            raise ValueError(f"calibration: class_weight {weight.shape}; expected ({len(CLASSES)},)")
+        return cls(score, existence, *factors, weight)
 
     def to_existence(self, score: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return how probable it is that objects are there, (D,), by score (D,) and group (D,)."""
@@ -125,7 +129,7 @@ def decode(
     row, column = row[order], column[order]
     values = box[:, row, column].astype(float)
     middle = (np.column_stack([row, column]) + 0.5) * cell - reach
-    scores = heat[:, row, column].T.astype(float) ** calibration.sharpness
+    scores = heat[:, row, column].T.astype(float) ** calibration.sharpness * calibration.class_weight
     boxes = BevBoxes(
         centre=middle + values[:2].T,
         size=np.exp(np.clip(values[2:5].T, -2.5, 3.0)),

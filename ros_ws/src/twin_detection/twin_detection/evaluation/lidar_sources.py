@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from twin_detection.convert import arrays_from_cloud
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.detector import LidarDetector
 from twin_detection.core.still_detector import StillDetector
+from twin_detection.core.sweep_motion import OwnMotion, compensated
 from twin_detection.evaluation.scenes import LEARNING, Scenes, SceneSpec, View
 from twin_detection.points_model import open_point_network
 from twin_sim.platform_sensors import Stage
@@ -122,5 +123,18 @@ class VehicleLidar:
         detector = self._running.get(view.platform)
         if detector is None:
             return none_detected()
-        found, _ = detector.step(*arrays_from_cloud(view.cloud), view.cloud.stamp_ns)
+        motion = own_motion(view)
+        found, _ = detector.step(*arrays_from_cloud(view.cloud), view.cloud.stamp_ns, motion)
+        found = replace(
+            found, centre=compensated(found.centre, found.time_offset, motion),
+            yaw=found.yaw + motion.yaw_rate * found.time_offset,
+        )  # fmt: skip
         return in_map(found, view.map_from_lidar, late(view))
+
+
+def own_motion(view: View) -> OwnMotion:
+    """Return how a vehicle's LiDAR moves, as its odometry would tell."""
+    row = view.frame.actors[view.frame.actors["actor_id"] == view.frame.vehicles[view.platform]][0]
+    velocity = np.array([row["velocity_x"], row["velocity_y"], row["velocity_z"]], float)
+    motion = OwnMotion(velocity, float(row["yaw_rate"]), view.cloud.stamp_ns)
+    return motion.turned(yaw_of(view.map_from_lidar))

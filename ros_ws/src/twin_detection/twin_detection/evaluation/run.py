@@ -11,6 +11,7 @@ from rich.console import Console
 
 from twin_detection.evaluation import tables
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
+from twin_detection.evaluation.parked import with_parked
 from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, joined, score_frame, truth_of
 
@@ -37,7 +38,11 @@ def scored(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes: Scenes
             if not counts:
                 continue
             position = view.map_from_lidar[:3, 3]
-            truth = truth_of(view.frame, position, view.points, view.pixels)
+            seen = view.frame, view.points, view.pixels
+            if view.sensors.platform.kind == "vehicle":
+                assert scenes.current is not None
+                seen = with_parked(view, scenes.current.world)
+            truth = truth_of(seen[0], position, *seen[1:])
             for name, detections in found.items():
                 rows[name].append(score_frame(detections, truth, position, number))
     return {name: joined(parts) for name, parts in rows.items()}
