@@ -32,17 +32,13 @@ class FusionConfig(Config):
     camera_memory: float = setting(
         0.5, "s", "how long what a frame says of an object counts, fading", low=0.1, high=3.0
     )
-    camera_weight: float = setting(0.8, "", "exponent of the camera's class probabilities", low=0.0, high=1.0)
+    camera_weight: float = setting(0.5, "", "exponent of the camera's class probabilities", low=0.0, high=1.0)
     lidar_weight: float = setting(
-        0.8, "", "exponent of the LiDAR's class probabilities where the camera has some", low=0.0, high=1.0
+        1.0, "", "exponent of the LiDAR's class probabilities where the camera has some", low=0.0, high=1.0
     )
     max_elapsed: float = setting(
         0.12, "s", "the camera's place of an object counts if it is not older", low=0.0, high=1.0
     )
-    view_bias: float = setting(
-        0.05, "", "error of a LiDAR's centre that comes from seeing one side only, as a share of the extent",
-        low=0.0, high=1.0,
-    )  # fmt: skip
     silence: float = setting(
         0.5, "s", "a sensor silent for longer is lost; the other goes on alone", low=0.2, high=10.0
     )
@@ -57,6 +53,9 @@ class FusionConfig(Config):
     )
     min_agreement: float = setting(0.1, "", "smallest agreement of their classes", low=0.0, high=1.0)
     min_pixels: float = setting(24.0, "px", "less tall objects need not be seen by the camera", low=1.0, high=500.0)
+    min_existence: float = setting(
+        0.15, "", "objects that only the camera sees are left out if they are less probable", low=0.0, high=1.0
+    )
     max_camera_sigma: float = setting(
         2.5, "m", "objects that only the camera sees are left out if less is known of their place", low=0.1, high=50.0
     )

@@ -90,13 +90,10 @@ def posture(lidar: np.ndarray, camera: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(ignorant | ~sure | (total <= 0), lidar, best), np.uint8)
 
 
-def join_places(
-    objects: np.ndarray, centre: np.ndarray, covariance: np.ndarray, joined: np.ndarray, view_bias: float
-) -> None:
+def join_places(objects: np.ndarray, centre: np.ndarray, covariance: np.ndarray, joined: np.ndarray) -> None:
     """Move objects (N,) in place to where LiDAR and camera together say they are, by the weight of their covariances.
 
-    The errors of the two are independent but for the platform's pose, whose error is small beside the camera's. A LiDAR
-    that sees one side of an object may be wrong about its middle by ``view_bias`` of the extents.
+    The errors of the two are independent but for the platform's pose, whose error is small beside the camera's.
 
     ``centre``: (N, 2), ``covariance``: (N, 2, 2) of the camera at the objects' times; ``joined``: (N,) bool.
     """
@@ -104,8 +101,7 @@ def join_places(
         return
     chosen = objects[joined]
     spread = chosen["position_covariance"].astype(float).reshape(-1, 3, 3)
-    bias = np.square(view_bias * np.maximum(chosen["length"], chosen["width"]))
-    own = spread[:, :2, :2] + bias[:, None, None] * np.eye(2)
+    own = spread[:, :2, :2].copy()
     gain = own @ np.linalg.inv(own + covariance[joined])
     places = np.stack([chosen["x"], chosen["y"]], axis=1)
     places += np.einsum("nij,nj->ni", gain, centre[joined] - places)

@@ -28,6 +28,7 @@ from twin_fusion.core.sensor_level import Sight
 LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
 _HIGHEST_CHANCE = 0.85
+_LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
 
@@ -51,10 +52,6 @@ class FusionSettings(CameraPairingSettings, Protocol):
         """0..1."""
 
     @property
-    def view_bias(self) -> float:
-        """Share of the extent."""
-
-    @property
     def max_elapsed(self) -> float:
         """Seconds."""
 
@@ -69,6 +66,10 @@ class FusionSettings(CameraPairingSettings, Protocol):
     @property
     def max_camera_sigma(self) -> float:
         """Metres."""
+
+    @property
+    def min_existence(self) -> float:
+        """0..1."""
 
 
 class PlatformFusion:
@@ -120,7 +121,7 @@ class PlatformFusion:
         covariance = said["covariance"] + np.square(drift)[:, None, None] * np.eye(2)
         joined = known & said["placed"] & (np.abs(elapsed) <= self._settings.max_elapsed)
         joined &= fused["classification"] != evidence.PERSON  # a LiDAR sees them whole: nothing to add
-        evidence.join_places(fused, centre, covariance, joined, self._settings.view_bias)
+        evidence.join_places(fused, centre, covariance, joined)
 
     def camera_only(self, stamp_ns: int) -> list[np.ndarray]:
         """Return what only cameras saw since the last call, each array (K,), timed relative to ``stamp_ns``."""
@@ -144,6 +145,7 @@ class PlatformFusion:
         objects["existence"] = evidence.missed(objects["existence"], chance)
         sigma = np.sqrt(np.trace(view.placed.covariance[:, :2, :2], axis1=1, axis2=2))
         usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
+        usable &= objects["existence"] >= self._settings.min_existence
         self._alone = [*self._alone[-3:], (view.stamp_ns, objects[usable])]
 
     def _pair(self, scan: Scan, view: View) -> np.ndarray:
@@ -174,7 +176,7 @@ class PlatformFusion:
     def _note_hits(self, fresh: np.ndarray, pairs: np.ndarray, view: View) -> None:
         """Write what the camera says of the objects that it sees."""
         mine, theirs = pairs[:, 0], view.objects[pairs[:, 1]]
-        fresh["log_odds"][mine] = evidence.log_odds(theirs["existence"])
+        fresh["log_odds"][mine] = np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
         fresh["weight"][mine] = self._settings.camera_weight
         for name in ("class_probability", "posture_probability", "colour"):
             fresh[name][mine] = theirs[name]
