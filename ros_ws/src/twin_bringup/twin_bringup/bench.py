@@ -29,8 +29,8 @@ from twin_common.node_spec import ProcessSpec
 
 #: Benchmarks of single packages: ``<package>.bench:run()`` returns {what: median milliseconds}.
 PACKAGES = {
-    "messages": "twin_common", "drivers": "twin_drivers", "perception": "twin_detection", "tracking": "twin_tracking",
-    "behavior": "twin_behavior", "prediction": "twin_prediction",
+    "messages": "twin_common", "drivers": "twin_drivers", "perception": "twin_detection",
+    "fusion": "twin_fusion", "tracking": "twin_tracking", "behavior": "twin_behavior", "prediction": "twin_prediction",
     "incidents": "twin_incidents", "state": "twin_state", "replay": "twin_replay",
     "scene": "twin_viz", "sim": "twin_sim",
 }  # fmt: skip

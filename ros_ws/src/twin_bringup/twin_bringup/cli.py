@@ -87,7 +87,9 @@ def _evaluate_simulated_detection(arguments: argparse.Namespace) -> int:
     from twin_detection.evaluation.run import SCENARIOS, evaluate_simulated
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    evaluate_simulated(find(SCENARIOS, "the scenarios"), arguments.out, long=arguments.long)
+    evaluate_simulated(
+        find(SCENARIOS, "the scenarios"), arguments.out, long=arguments.long, cameras=not arguments.no_cameras
+    )
     print(f"written: {arguments.out}/metrics.json and plots")
     return 0
 
@@ -167,6 +169,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     score.add_argument("--ablation", action="store_true", help="tracking, format kitti: each ingredient off in turn")
     score.add_argument("--long", action="store_true", help="detection: also an hour with somebody who lies still")
+    score.add_argument("--no-cameras", action="store_true", help="detection: LiDARs alone")
     score.set_defaults(func=_evaluate)
     bench.register(commands)
     test = commands.add_parser("test", help="every test; arguments go to pytest", add_help=False)

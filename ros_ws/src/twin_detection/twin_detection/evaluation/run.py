@@ -55,7 +55,9 @@ def pole_sources(scenes: Scenes, specs: Sequence[SceneSpec]) -> list[Source]:
     return [lidar]
 
 
-def evaluate_simulated(folder: Path, out: Path, *, long: bool = False, vehicles: bool = True) -> dict[str, Any]:
+def evaluate_simulated(
+    folder: Path, out: Path, *, long: bool = False, vehicles: bool = True, cameras: bool = True
+) -> dict[str, Any]:
     """Score detectors on the held-out scenes; print the figures, write them and plots to ``out``.
 
     Args:
@@ -63,6 +65,10 @@ def evaluate_simulated(folder: Path, out: Path, *, long: bool = False, vehicles:
         out: of metrics.json and plots.
         long: also an hour with a person who lies still, and an empty street in rain.
         vehicles: also the LiDAR of a sensor vehicle.
+        cameras: also LiDAR, camera and both of poles, on what lies in the camera's view.
+
+    Raises:
+        ConfigError: a model is missing, or pictures cannot be drawn on this machine.
 
     """
     scenes = Scenes(folder)
@@ -74,6 +80,10 @@ def evaluate_simulated(folder: Path, out: Path, *, long: bool = False, vehicles:
             specs = vehicle_specs()
             rows = scored(specs, [VehicleLidar("rules"), VehicleLidar("learned")], scenes)
             metrics["vehicle"] = tables.report("vehicle", rows, specs, out)
+        if cameras:
+            from twin_detection.evaluation.fusion_sources import evaluate_cameras
+
+            metrics["camera's view"] = evaluate_cameras(folder, out)
         if long:
             from twin_detection.evaluation.long import long_runs
 

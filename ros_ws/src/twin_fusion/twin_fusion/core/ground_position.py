@@ -19,7 +19,8 @@ from twin_fusion.core.ground_height import Ground
 from twin_fusion.core.lens import NEAR, Lens
 
 LEFT, TOP, RIGHT, BOTTOM = 1, 2, 4, 8  # bits of ImageObject.cut
-_ROUNDS, _STEPS = 2, 3
+_STEPS = (2, 3)  # of each round
+_HOPELESS = 15.0  # twice the logarithm of how much less likely a heading is that is not followed further
 _FARTHEST = 120.0  # metres
 _STATES = 7  # x, y, height of the ground, heading, length, width, height
 _DELTA = np.array([0.02, 0.02, 0.02, 0.01, 0.02, 0.02, 0.02])
@@ -86,13 +87,17 @@ def locate(
     start = _start(edges, loose, rows, lens, map_from_camera, ground)
     owner, turn, hidden = _hypotheses(rows, loose)
     state = _states(start[owner], turn, rows[owner], map_from_camera)
-    opened = loose[owner]
-    opened[:, 3] |= hidden
     fitted, information, cost = state, np.zeros(0), np.zeros(0)
-    for _ in range(_ROUNDS):  # the ground is that of where the body stood after the round before
+    for steps in _STEPS:  # the ground is that of where the body stood after the round before
+        opened = loose[owner]
+        opened[:, 3] |= hidden
         problem = _Problem.of(edges[owner], opened, rows[owner], state, fitted, lens, map_from_camera, ground, settings)
-        fitted, information, cost = _fit(problem, fitted)
-    cost += np.where(hidden, _HIDDEN_COST, 0.0)
+        fitted, information, cost = _fit(problem, fitted, steps)
+        cost = cost + np.where(hidden, _HIDDEN_COST, 0.0)
+        lowest = np.minimum.reduceat(cost, np.searchsorted(owner, np.arange(len(boxes))))
+        kept = cost < lowest[owner] + _HOPELESS
+        owner, hidden, state, fitted = owner[kept], hidden[kept], state[kept], fitted[kept]
+        information, cost = information[kept], cost[kept]
     return _summary(fitted, information, cost, owner, len(boxes), map_from_camera)
 
 
@@ -227,12 +232,12 @@ class _Problem:
         return np.asarray((self.weight * miss**2).sum(axis=1) + (self.prior_weight * off**2).sum(axis=1))
 
 
-def _fit(problem: _Problem, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit(problem: _Problem, state: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the fitted states (K, 7), their information matrices (K, 7, 7) and costs (K,); damped Gauss-Newton."""
     cost: np.ndarray = problem.cost(state)
     damping: np.ndarray = np.full(len(state), 1e-3)
     information = np.zeros((len(state), _STATES, _STATES))
-    for _ in range(_STEPS):
+    for _ in range(steps):
         information, slope = _linearised(problem, state)
         ridge = damping[:, None] * np.maximum(np.einsum("kii->ki", information), 1e-6)
         step = np.linalg.solve(information + ridge[:, :, None] * np.eye(_STATES), slope[:, :, None])[:, :, 0]
