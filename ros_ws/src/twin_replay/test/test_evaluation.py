@@ -6,8 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twin_common.core.geometry import transform_from_rpy
+from twin_common.core.object_class import ObjectClass
 from twin_replay import detection_evaluation, evaluation
 from twin_replay.core import kitti
+from twin_sim.core.bodies import Bodies
+from twin_sim.core.body_atlas import BodyAtlas
+from twin_sim.core.frame import ACTOR, Frame, Shape
+from twin_sim.core.lidar import VehicleLidar
+from twin_sim.core.lidar_models import lidar_model
+from twin_sim.core.meshes import box, joined
+from twin_sim.core.still_scene import StillScene
 
 REAL = Path(__file__).resolve().parents[5] / "shared/data/kitti_tracking"
 CALIB = """P2: 700 0 600 0 0 700 180 0 0 0 1 0
@@ -18,23 +27,36 @@ Tr_imu_to_velo: 1 0 0 0 0 1 0 0 0 0 1 0
 FRAMES = 12
 
 
+def roof_lidar() -> VehicleLidar:
+    """Return an HDL-64E 1.73 m above a street with a wall along it."""
+    scene = joined([box(160.0, 160.0, 1.0, "asphalt").placed(z=-1.0), box(60.0, 0.5, 8.0, "brick").placed(y=-12.0)])
+    mount = transform_from_rpy((0.0, 0.0, 1.73), 0.0, 0.0, 0.0)
+    return VehicleLidar(lidar_model("HDL-64E"), StillScene(scene), BodyAtlas(Bodies()), mount, seed=0, stream=0)
+
+
+def cars_at(x: float, y: float) -> np.ndarray:
+    """Return the vehicle with the LiDAR, and a car whose foot has its middle at a place."""
+    actors = np.zeros(2, ACTOR)
+    actors["actor_id"], actors["classification"], actors["shape"] = (1, 2), ObjectClass.CAR, Shape.SUV
+    actors["length"], actors["width"], actors["height"] = 4.6, 1.85, 1.6
+    actors["x"][1], actors["y"][1] = x, y
+    return actors
+
+
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A car that drives away straight ahead of a standing vehicle, and a wall, cast into KITTI's layout."""
-    from twin_detection.synthetic import Box, Lidar, scan
-
+    """A car that drives away straight ahead of a standing vehicle, and a wall, simulated in KITTI's layout."""
     root = tmp_path_factory.mktemp("kitti")
     for folder in ("velodyne/0042", "calib", "label_02", "oxts"):
         (root / folder).mkdir(parents=True)
-    lidar = Lidar(height=1.73, columns=1800, lowest_deg=-24.0, highest_deg=2.5)
-    rng, labels = np.random.default_rng(0), []
+    labels = []
+    lidar = roof_lidar()
     for frame in range(FRAMES):
         x, y = 9.0 + 0.7 * frame, 1.5
-        boxes = [Box(x, y, 4.3, 1.8, 1.5), Box(0.0, -12.0, 60.0, 0.5, 8.0)]
-        points = scan(lidar, boxes, rng).points
-        rows = np.stack([points["x"], points["y"], points["z"], points["intensity"]], axis=1).astype("<f4")
+        points = lidar.cloud(lidar.sweep(Frame(10**18 + frame * 10**8, cars_at(x, y), np.zeros(0)), 1))
+        rows = np.stack([points["x"], points["y"], points["z"], points["intensity"] / 255], axis=1).astype("<f4")
         rows.tofile(root / f"velodyne/0042/{frame:06d}.bin")
-        labels.append(f"{frame} 5 Car 0 0 0 500 150 600 250 1.5 1.8 4.3 {-y} 1.73 {x} -1.5707963")
+        labels.append(f"{frame} 5 Car 0 0 0 500 150 600 250 1.6 1.85 4.6 {-y} 1.73 {x} -1.5707963")
     (root / "calib/0042.txt").write_text(CALIB)
     (root / "label_02/0042.txt").write_text("\n".join(labels) + "\n")
     record = "49.0 8.4 100.0 0 0 0 " + " ".join("0" for _ in range(17)) + " 0.02 0.02 4 10 4 4 0\n"
