@@ -102,4 +102,4 @@ def street(rng: np.random.Generator, count: int = 60_000) -> np.ndarray:
     front = np.column_stack([rng.uniform(-40, 40, third), np.full(third, 12.0), rng.uniform(-5, 4, third)])
     across = np.column_stack([np.full(third, 30.0), rng.uniform(-12, 12, third), rng.uniform(-5, 4, third)])
     points: np.ndarray = np.concatenate([ground, front, across])
-    return points + rng.normal(scale=0.02, size=points.shape)
+    return np.asarray(points + rng.normal(scale=0.02, size=points.shape))
