@@ -147,6 +147,16 @@ def test_a_tilted_sensor_finds_them_in_its_own_frame(street: tuple[np.ndarray, n
     assert (gap.min(axis=1) < 0.3).all()
 
 
+def test_points_that_come_twice_count_once(
+    detector: BevDetector, street: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    points, late, _ = street
+    once, mine = detector.step(points, late)
+    twice, theirs = detector.step(np.repeat(points, 2, axis=0), np.repeat(late, 2))
+    assert np.array_equal(once.centre, twice.centre) and np.array_equal(once.existence, twice.existence)
+    assert np.array_equal(np.repeat(mine, 2), theirs)
+
+
 def test_nothing_is_found_in_no_points(detector: BevDetector) -> None:
     found, members = detector.step(np.zeros((0, 3), np.float32), np.zeros(0))
     assert len(found) == 0 and members.shape == (0,)

@@ -56,7 +56,7 @@ class BevCalibration:
         """
         try:
             score, existence = np.asarray(values["score"], float), np.asarray(values["existence"], float)
-            factors = [float(values[name]) for name in ("position_scale", "yaw_scale", "sharpness")]
+            position, yaw, sharpness = (float(values[name]) for name in ("position_scale", "yaw_scale", "sharpness"))
             weight = np.asarray(values["class_weight"], float)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
@@ -66,7 +66,7 @@ class BevCalibration:
             raise ValueError(f"calibration: score {score.shape}, existence {existence.shape}; expected both (3, K)")
         if weight.shape != (len(CLASSES),):
             raise ValueError(f"calibration: class_weight {weight.shape}; expected ({len(CLASSES)},)")
-        return cls(score, existence, *factors, weight)
+        return cls(score, existence, position, yaw, sharpness, weight)
 
     def to_existence(self, score: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return how probable it is that objects are there, (D,), by score (D,) and group (D,)."""
