@@ -162,3 +162,16 @@ def test_points_well_inside_boxes() -> None:
 def test_bad_parameters_are_refused(values: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         from_mapping(TrackerConfig, values, "tracker")
+
+
+def test_the_ids_of_two_days_cannot_be_linked() -> None:
+    """Each UTC day has another key; the same counters give other ids, and neither key tells the other."""
+    day_ns = 86_400_000_000_000
+    midnight = 20_000 * day_ns
+    keys = [identity.key_of_day(7, stamp_ns) for stamp_ns in (midnight - 1, midnight, midnight + day_ns - 1)]
+    assert keys[0] != keys[1] == keys[2]
+    first, second = (identity.pseudonyms(0, 10_000, key) for key in keys[:2])
+    assert not np.isin(first, second).any()
+    differences = first.astype(np.int64) - second.astype(np.int64)
+    assert len(np.unique(differences)) > 9_900, "no shift turns one day's ids into the other's"
+    assert identity.key_of_day(8, midnight) != keys[1]

@@ -55,7 +55,9 @@ class ClockOffsets:
         mask = np.bitwise_or.reduce(tracks["platforms"][row], axis=1) & ~seen["platforms"]
         speed = np.hypot(*tracks["estimate"][row, 2:4].T)
         single = (seen["platforms"] & (seen["platforms"] - _ONE) == 0) & (seen["platforms"] > 0)
-        use = single & (mask > 0) & (speed > _LEAST_SPEED) & tracks["confirmed"][row]
+        unsure = tracks["spread"][row, 2, 2] + tracks["spread"][row, 3, 3]
+        moves = (speed > _LEAST_SPEED) & (speed**2 > 9 * unsure)
+        use = single & (mask > 0) & moves & tracks["confirmed"][row]
         if not use.any():
             return
         track, seen, speed = tracks[row[use]], seen[use], speed[use]

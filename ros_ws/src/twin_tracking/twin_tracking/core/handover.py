@@ -22,7 +22,7 @@ from twin_tracking.core.state import NANOSECONDS
 
 _KEEP = np.log(20.0)
 _LEAST = -30.0
-_HOST_DISTANCE = 1.2  # m
+_HOST_DISTANCE, _MOST_HOST_DISTANCE = 1.2, 2.5  # m, with what the prediction has drifted since the last measurement
 _REMEMBERED = 1000
 
 
@@ -83,7 +83,8 @@ class Handover:
             shift = ended["estimate"][:, None, :2] - others["estimate"][None, :, :2]
             distance = np.hypot(shift[..., 0], shift[..., 1])
             nearest = distance.argmin(axis=1)
-            close = distance[np.arange(len(ended)), nearest] < _HOST_DISTANCE
+            spread = np.sqrt(ended["spread"][:, 0, 0] + ended["spread"][:, 1, 1])
+            close = distance[np.arange(len(ended)), nearest] < np.minimum(_HOST_DISTANCE + spread, _MOST_HOST_DISTANCE)
             host[close] = others["id"][nearest[close]]
         return absent.joined(ended, host)
 
