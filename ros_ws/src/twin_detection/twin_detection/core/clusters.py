@@ -19,6 +19,9 @@ _TALL_CELL = 1.2
 #: Neighbouring beams see one side if their distances differ by less than this many spacings of the beams, or up to
 #: twice that, as the grid falls: sides seen at more than about 25 degrees.
 _GRAZING = 2.0
+#: Who lies is lower than the first, and where lasers meet the ground farther apart than the second, is joined in cells
+#: of the third, metres.
+_FLAT, _FLAT_STEP, _FLAT_CELL = 0.65, 0.35, 0.6
 
 
 def starts_of(counts: np.ndarray) -> np.ndarray:
@@ -117,6 +120,29 @@ def cluster_still(
         coarse = _Grid(xy[tall], _TALL_CELL, max_range)
         label, count = _united(label, count, label[tall], coarse.label_few()[0])
     return _sorted(label, count, min_points)
+
+
+def join_flat(xy: np.ndarray, height: np.ndarray, steps: np.ndarray, clusters: Clusters, max_range: float) -> Clusters:
+    """Join low clusters between which no beam passes: who lies is seen by few lasers, each far from the next.
+
+    Args:
+        xy: (N, 2) metres.
+        height: (N,) above the ground, metres.
+        steps: (N,) from where a laser meets the ground to where the next does, metres.
+        clusters: of these points.
+        max_range: half the edge of the grid, metres.
+
+    """
+    owner = np.repeat(np.arange(len(clusters)), clusters.counts)
+    flat = (clusters.maximum(height) < _FLAT)[owner] & (steps[clusters.order] > _FLAT_STEP)
+    if not flat.any():
+        return clusters
+    group, _ = _Grid(xy[clusters.order[flat]], _FLAT_CELL, max_range).label_few()
+    label, count = _united(owner + 1, len(clusters), owner[flat] + 1, group)
+    order = np.argsort(label, kind="stable")
+    counts = np.bincount(label, minlength=count + 1)[1:]
+    counts = counts[counts > 0]
+    return Clusters(clusters.order[order], starts_of(counts), counts)
 
 
 def _check(xy: np.ndarray, flags: np.ndarray, name: str) -> None:

@@ -9,10 +9,12 @@ _STEPS = [(row, column) for row in (-1, 0, 1) for column in (-2, -1, 0, 1, 2) if
 #: They see the same surface where the ranges differ by less than the first, and this share of the range, metres.
 _APART, _SHARE = 0.3, 0.01
 #: How many have to: more up to a range where drops are, and where any object is seen by many beams, metres.
-_NEAR, _NEEDED_NEAR, _NEEDED = 12.0, 3, 1
+_NEAR, _NEEDED_NEAR, _NEEDED = 12.0, 2, 1
+#: What is so little before the background is no drop more often than anything else is, metres.
+_LOW = 1.2
 
 
-def supported(cell: np.ndarray, distance: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return which foreground returns neighbouring beams support, or support something that is, (N,) bool.
 
     Droplets return from anywhere in the air, so that two neighbours rarely agree, while fog and wet air return from
@@ -22,6 +24,7 @@ def supported(cell: np.ndarray, distance: np.ndarray, shape: tuple[int, int]) ->
     Args:
         cell: (N,) flat index of each return in the image of directions.
         distance: (N,) metres.
+        before: (N,) how far before the background each is, metres.
         shape: rows and columns of that image.
 
     """
@@ -32,7 +35,7 @@ def supported(cell: np.ndarray, distance: np.ndarray, shape: tuple[int, int]) ->
     others = np.stack([(row + down) * shape[1] + (column + left) % shape[1] for down, left in _STEPS])
     agrees = np.abs(image[others] - distance) < _APART + _SHARE * distance
     found = np.count_nonzero(agrees, axis=0)
-    sure = found >= np.where(distance < _NEAR, _NEEDED_NEAR, _NEEDED)
+    sure = found >= np.where((distance < _NEAR) & (before > _LOW), _NEEDED_NEAR, _NEEDED)
     proven = np.zeros(len(image), bool)
     proven[own] = sure
     return np.asarray(sure | (agrees & proven[others]).any(axis=0))

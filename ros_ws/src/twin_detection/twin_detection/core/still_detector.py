@@ -12,7 +12,7 @@ from twin_detection.core.background import Background, BackgroundSettings
 from twin_detection.core.beam_grid import BeamGrid, grid_of
 from twin_detection.core.classes import COUNT, DEBRIS, PEDESTRIAN, UNKNOWN
 from twin_detection.core.cluster_features import Beams, ClusterFeatures, features_of
-from twin_detection.core.clusters import Clusters, cluster_still
+from twin_detection.core.clusters import Clusters, cluster_still, join_flat
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.existence import parts_of_vehicles
 from twin_detection.core.ground import Ground
@@ -31,7 +31,9 @@ _HEIGHT_SPREAD = 0.12
 _LEAST_AGREEMENT = 0.6
 #: Largest extent of one object, metres: buses.
 _MAX_EXTENT = 16.0
-_MOST_CLUSTERS = 400
+#: What stands before the background is remembered after so long, seconds; how sure the memory is at most, and where a
+#: thing with one point too few still counts.
+_STOOD_FOR, _SUREST, _SURE = 1.0, 0.9, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,9 @@ class StillDetector:
         self._follow(points, distance, cell, front, duration)
         segments = self.segments(points, ring, front)
         estimates, clusters = self._judged(segments)
+        stood = self._stood(segments, clusters, cell)
         self._note(segments, clusters, estimates, cell, front, duration)
-        detections = self._detections(estimates, clusters, segments, time_offset)
+        detections = self._detections(estimates, clusters, segments, time_offset, stood)
         keep = self._kept(detections)
         return detections.select(keep), segments.index[clusters.select(keep).order]
 
@@ -171,7 +174,9 @@ class StillDetector:
         assert self.grid is not None and self.background is not None
         cell = self.grid.cells(points, ring)
         before = np.flatnonzero(self.background.foreground(cell, distance))
-        return cell, before[supported(cell[before], distance[before], self.grid.shape)]
+        behind = self.background.state.far.reshape(-1)[cell[before]]
+        kept = supported(cell[before], distance[before], behind - distance[before], self.grid.shape)
+        return cell, before[kept]
 
     def _follow(
         self, points: np.ndarray, distance: np.ndarray, cell: np.ndarray, front: np.ndarray, duration: float
@@ -201,11 +206,12 @@ class StillDetector:
         height = self._ground.above(level)
         standing = np.flatnonzero((height > config.lowest) & (height < config.max_height))
         level, height, rings = level[standing], height[standing], ring[front[standing]]
-        clusters = cluster_still(
-            level, rings, height > _TALL, config.cell_size, config.max_range, self.beams.step, config.fewest_points
-        )
+        clusters = cluster_still(level, rings, height > _TALL, config.cell_size, config.max_range, self.beams.step, 2)
+        away = np.sqrt(np.einsum("ij,ij->i", level, level))
+        steps = self.beams.gaps[rings] * away * away / np.maximum(-level[:, 2], 0.5)
+        clusters = join_flat(level[:, :2], height, steps, clusters, config.max_range)
         clusters = trim_overhang(height, clusters, config.max_height)
-        clusters = clusters.select(clusters.counts >= config.fewest_points)
+        clusters = clusters.select(clusters.counts >= max(config.fewest_points - 1, 2))
         return Segments(level, height, rings, front[standing], clusters)
 
     def features(self, segments: Segments, clusters: Clusters) -> ClusterFeatures:
@@ -226,6 +232,15 @@ class StillDetector:
         of_parts = point_network.estimate(self.network, self.features(segments, parts), self.calibration)
         return found.select(~mixed).joined(of_parts), splitting.joined(clusters.select(~mixed), parts)
 
+    def _stood(self, segments: Segments, clusters: Clusters, cell: np.ndarray) -> np.ndarray:
+        """Return how probably a road user has stood where each cluster is, (C,); one half: nothing is known."""
+        assert self.background is not None
+        if not len(clusters):
+            return np.zeros(0)
+        state, where = self.background.state, cell[segments.index]
+        known = state.front_time.reshape(-1)[where] > _STOOD_FOR
+        return clusters.mean(np.where(known, state.road_user.reshape(-1)[where], 0.5))
+
     def _note(
         self, segments: Segments, clusters: Clusters, estimates: Estimates, cell: np.ndarray, front: np.ndarray,
         duration: float,
@@ -239,8 +254,9 @@ class StillDetector:
         self.background.judge(cell[front], user[front], duration)
 
     def _detections(
-        self, found: Estimates, clusters: Clusters, segments: Segments, time_offset: np.ndarray
+        self, found: Estimates, clusters: Clusters, segments: Segments, time_offset: np.ndarray, stood: np.ndarray
     ) -> Detections:
+        """Return the detections; what has stood there makes more probable, by Bayes' rule, that it still does."""
         if not len(found):
             return none_detected()
         covariance = np.zeros((len(found), 3, 3))
@@ -250,9 +266,13 @@ class StillDetector:
         person = classes.argmax(axis=1) == PEDESTRIAN
         posture = np.where(person, 1 + found.posture.argmax(axis=1), 0)
         assert classes.shape[1] == COUNT
+        before = np.clip(stood, 0.5, _SUREST)
+        existence = found.existence * before
+        existence /= existence + (1.0 - found.existence) * (1.0 - before)
+        existence[(clusters.counts < self.config.fewest_points) & (stood < _SURE)] = 0.0
         return Detections(
             centre=found.centre, size=found.size, yaw=found.yaw, covariance=covariance, yaw_variance=found.yaw_variance,
-            class_probability=classes, existence=found.existence, point_count=clusters.counts,
+            class_probability=classes, existence=existence, point_count=clusters.counts,
             time_offset=clusters.mean(time_offset[segments.index]), posture=posture.astype(np.uint8),
         )  # fmt: skip
 
