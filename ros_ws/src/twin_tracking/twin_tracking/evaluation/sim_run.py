@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -134,6 +134,8 @@ class Observation:
                 share[row] = 0.0
         offset = turn_offsets(actors, sensor)
         objects = detect(actors, share, sensor, offset, number, self.model, self._rng)
+        if not self.scene.colours:
+            objects["colour"] = 0
         skew_ns = round(self.scene.skew.get(name, 0.0) * 1e9)
         return _Sweep(number, stamp_ns + skew_ns, objects, actors["actor_id"][share > 0])
 
@@ -142,7 +144,9 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
     """Merge and track a scene; truth is taken at the stamp of every output."""
     scene, course = observation.scene, observation.course
     collector, settings = SlotCollector(MergerConfig()), MergerConfig(platforms=scene.platforms)
-    tracker, peer = Tracker(config, observation.region, observation.visibility(config)), PeerTracker()
+    config = replace(config, **scene.settings)
+    surroundings = (observation.region, observation.visibility(config)) if scene.mapped else ()
+    tracker, peer = Tracker(config, *surroundings), PeerTracker()
     outcome = Outcome(Rows(), Rows(), Rows(), Counter(), {})
     sweeps = (sweep for frame in range(1, len(course.frames) - 1) for sweep in observation.sweeps(frame))
     lately: dict[int, np.ndarray] = {}

@@ -36,6 +36,8 @@ class Scene:
         match: farthest distance of a match, m.
         apart: persons that come nearer to each other than this walk through each other, as the simulation's walkers
             may; they are not asked for.
+        settings: of the tracker, in place of its defaults.
+        colours, mapped: whether detections have colours, and the tracker a map and the poles' lines of sight.
 
     """
 
@@ -53,6 +55,9 @@ class Scene:
     region: tuple[float, float, float, float] | None = None
     match: float = 1.0
     apart: float = 0.3
+    settings: dict[str, Any] = field(default_factory=dict)
+    colours: bool = True
+    mapped: bool = True
 
 
 SCENES = (
@@ -61,8 +66,14 @@ SCENES = (
     Scene("gap of 2 s", POLES, gap=2.0),
     Scene("gap of 4 s", POLES, gap=4.0),
     Scene("gap of 8 s", POLES, gap=8.0),
+    Scene("gap of 4 s, no colours", POLES, gap=4.0, colours=False),
+    Scene("gap of 4 s, no colours, no map", POLES, gap=4.0, colours=False, mapped=False),
+    Scene("gap of 4 s, no handover", POLES, gap=4.0, settings={"handover_reach": 0.0}),
     Scene("occlusion, one pole", POLES[:1]),
     Scene("clock of one pole 50 ms ahead", POLES, least=2, skew={"pole_02": 0.05}),
+    Scene(
+        "the same, clocks believed", POLES, least=2, skew={"pole_02": 0.05}, settings={"max_clock_offset": 0.0}
+    ),
     Scene("one pole lost for 10 s", POLES, lost=("pole_02", 12.0, 22.0)),
     Scene("vehicle passes poles", ("vehicle_01", *POLES), scenario="vehicle_pass", seconds=24.0),
     Scene(
