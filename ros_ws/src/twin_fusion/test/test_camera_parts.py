@@ -95,14 +95,16 @@ def test_projected_boxes_are_those_of_the_image() -> None:
 
 def test_hit_rates_follow_what_happens() -> None:
     rate = HitRate((0.5, 0.5, 0.5), memory=100)
-    assert rate.at(np.array([10.0, 60.0])).tolist() == [0.5, 0.0]
+    people = np.full(3, PEDESTRIAN)
+    assert rate.at(np.array([10.0, 60.0]), people[:2]).tolist() == [0.5, 0.0]
     for _ in range(200):
-        rate.note(np.array([10.0, 30.0]), np.array([True, False]))
-    near, middle, far = rate.at(np.array([10.0, 30.0, 40.0]))
+        rate.note(np.array([10.0, 30.0]), people[:2], np.array([True, False]))
+    near, middle, far = rate.at(np.array([10.0, 30.0, 40.0]), people)
     assert near > 0.9 and middle < 0.1 and far == 0.5
+    assert rate.at(np.array([10.0]), np.array([CAR]))[0] == 0.5
     for _ in range(200):
-        rate.note(np.array([10.0]), np.array([False]))
-    assert rate.at(np.array([10.0]))[0] < 0.25
+        rate.note(np.array([10.0]), people[:1], np.array([False]))
+    assert rate.at(np.array([10.0]), people[:1])[0] < 0.25
     share, chances = rate.near()
     assert share < 0.2 and chances > 100
 

@@ -147,6 +147,25 @@ def test_a_vehicle_is_placed_by_its_pose_at_the_stamp_of_the_scan(graph: Graph) 
         np.testing.assert_allclose(message["objects"]["x"], PEOPLE[:, 0], atol=0.01)
 
 
+def test_a_vehicle_sees_each_object_from_where_it_was_at_that_moment(graph: Graph) -> None:
+    """At 10 m/s the sensor moves a metre while a scan turns; what it saw first is placed from where it stood then."""
+    speed, late = 10.0, np.array([-0.1, -0.07, -0.03, 0.0])
+    for k in range(4):
+        at = START_NS + k * 100_000_000
+        graph.pose(at, speed * k * 0.1, 0.0)
+        if k > 1:  # poses reach back to before the scan began
+            seen = np.concatenate(
+                [in_sensor(rigid(speed * (k * 0.1 + late[i]), 0, 1.8, 0, 0), PEOPLE[i : i + 1]) for i in range(4)]
+            )
+            seen["time_offset"] = late
+            graph.detect("vehicle_01", at, seen, delay=0.01)
+    graph.host.advance(START_NS + 1_000_000_000)
+    assert len(graph.given) == 2
+    for _, message in graph.given:
+        np.testing.assert_allclose(message["objects"]["x"], PEOPLE[:, 0], atol=0.01)
+        np.testing.assert_allclose(message["objects"]["time_offset"], late, atol=1e-6)
+
+
 def test_detections_wait_for_their_pose_and_are_given_up_after_a_while(graph: Graph) -> None:
     lidar = rigid(3.0, 0, 1.8, 0, 0)
     graph.detect("vehicle_01", START_NS, in_sensor(lidar, PEOPLE))

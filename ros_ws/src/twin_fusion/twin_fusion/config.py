@@ -20,7 +20,7 @@ class FusionConfig(Config):
     position_sigma: float = setting(0.03, "m", "error of the platform's position", low=0.0, high=5.0)
     yaw_sigma: float = setting(0.003, "rad", "error of the platform's heading", low=0.0, high=0.5)
     deskewed: bool = setting(
-        True, doc="detections of a moving platform are given where its sensor is at the stamp, not at their own times"
+        False, doc="detections of a moving platform are given where its sensor is at the stamp, not at their own times"
     )
     district: str = setting("", doc="district file, for where the road is; filled in by the graph")
     kerb: float = setting(0.15, "m", "how much higher than the road all other ground is", low=0.0, high=1.0)

@@ -10,6 +10,8 @@ COUNT = classes.COUNT
 PERSON = 7
 UNKNOWN_POSTURE = 0
 _LEAST = 0.01  # no class is ruled out by one sensor alone
+_RIDERS = (4, 5, 6)
+_RIDER_AS_PERSON = 0.3  # how likely a camera calls a rider a person: of far machines it sees little
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
@@ -61,9 +63,10 @@ def apply(objects: np.ndarray, evidence: np.ndarray, weight: np.ndarray, lidar_w
     """
     classes_weight = weight * evidence["weight"]
     own = lidar_weight + (1 - lidar_weight) * (1 - weight)
-    fused = weighted_classes(
-        objects["class_probability"], evidence["class_probability"], (own[:, None], classes_weight)
-    )
+    said = evidence["class_probability"].copy()
+    for rider in _RIDERS:
+        said[:, rider] = np.maximum(said[:, rider], _RIDER_AS_PERSON * said[:, PERSON])
+    fused = weighted_classes(objects["class_probability"], said, (own[:, None], classes_weight))
     seen = evidence["weight"] > 0
     objects["class_probability"][seen] = fused[seen]
     objects["classification"] = np.argmax(objects["class_probability"], axis=1)

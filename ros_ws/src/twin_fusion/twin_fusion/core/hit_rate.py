@@ -1,15 +1,21 @@
-"""How often one sensor sees what another is sure of: measured while it runs, by distance."""
+"""How often one sensor sees what another is sure of: measured while it runs, by kind of object and distance."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from twin_fusion.core import classes
+
 BANDS = (20.0, 35.0, 50.0)  # metres: where each band ends; beyond the last nothing is counted
 _PRIOR = 10.0  # opportunities that the first guess is worth
+#: Row of each class.
+_ROW = np.zeros(classes.COUNT, int)
+for _number, _group in enumerate(classes.GROUPS):
+    _ROW[list(_group.classes)] = _number
 
 
 class HitRate:
-    """A share of hits among opportunities for each band of distance, with fading memory.
+    """A share of hits among opportunities for each group of classes and band of distance, with fading memory.
 
     Args:
         guess: shares before anything is known, one a band.
@@ -21,23 +27,26 @@ class HitRate:
         """Begin with the guess."""
         self._guess = np.array(guess)
         self._fade = 1 - 1 / memory
-        self._hits, self._chances = np.zeros(len(BANDS)), np.zeros(len(BANDS))
+        self._hits, self._chances = (np.zeros((len(classes.GROUPS), len(BANDS))) for _ in range(2))
 
-    def note(self, distance: np.ndarray, hit: np.ndarray) -> None:
-        """Count opportunities at distances (N,), metres, and which of them were hits (N,) bool."""
-        band = np.searchsorted(BANDS, distance)
-        for index in range(len(BANDS)):
-            here = band == index
-            fade = self._fade ** np.count_nonzero(here)
-            self._hits[index] = self._hits[index] * fade + np.count_nonzero(here & hit)
-            self._chances[index] = self._chances[index] * fade + np.count_nonzero(here)
+    def note(self, distance: np.ndarray, label: np.ndarray, hit: np.ndarray) -> None:
+        """Count opportunities at distances (N,), metres, of classes (N,), and which of them were hits (N,) bool."""
+        band, row = np.searchsorted(BANDS, distance), _ROW[label]
+        near = band < len(BANDS)
+        cells = (row[near], band[near])
+        chances, hits = np.zeros_like(self._chances), np.zeros_like(self._hits)
+        np.add.at(chances, cells, 1.0)
+        np.add.at(hits, cells, hit[near].astype(float))
+        fade = self._fade**chances
+        self._hits, self._chances = self._hits * fade + hits, self._chances * fade + chances
 
-    def at(self, distance: np.ndarray) -> np.ndarray:
-        """Return the share at distances (N,), metres; 0 beyond the last band."""
+    def at(self, distance: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Return the share at distances (N,), metres, for classes (N,); 0 beyond the last band."""
         shares = (self._hits + _PRIOR * self._guess) / (self._chances + _PRIOR)
-        return np.append(shares, 0.0)[np.searchsorted(BANDS, distance)]
+        beyond = np.concatenate([shares, np.zeros((len(shares), 1))], axis=1)
+        return np.asarray(beyond[_ROW[label], np.searchsorted(BANDS, distance)])
 
     def near(self) -> tuple[float, float]:
-        """Return the share in the nearest two bands, and of how many opportunities, faded."""
-        chances = float(self._chances[:2].sum())
-        return float(self._hits[:2].sum()) / max(chances, 1e-9), chances
+        """Return the share of all kinds in the nearest two bands, and of how many opportunities, faded."""
+        chances = float(self._chances[:, :2].sum())
+        return float(self._hits[:, :2].sum()) / max(chances, 1e-9), chances

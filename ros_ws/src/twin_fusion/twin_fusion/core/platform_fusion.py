@@ -197,8 +197,8 @@ class PlatformFusion:
         hit = np.zeros(len(objects), bool)
         hit[pairs[:, 0]] = True
         sure = asked & (objects["existence"] >= _SURE)
-        chance = np.minimum(self.camera_hits.at(distance), _HIGHEST_CHANCE)
-        self.camera_hits.note(distance[sure], hit[sure])
+        chance = np.minimum(self.camera_hits.at(distance, objects["classification"]), _HIGHEST_CHANCE)
+        self.camera_hits.note(distance[sure], objects["classification"][sure], hit[sure])
         unseen = asked & ~hit
         fresh["log_odds"][unseen] = np.log(1 - chance[unseen]) - 1e-9
 
@@ -206,11 +206,11 @@ class PlatformFusion:
         """Return how probably the LiDAR would have seen each camera object (M,), and measure how often it does."""
         offset = view.placed.centre[:, :2] - view.map_from_camera[:2, 3]
         distance = np.linalg.norm(offset, axis=1)
-        chance = np.minimum(self.lidar_hits.at(distance), _HIGHEST_CHANCE)
+        chance = np.minimum(self.lidar_hits.at(distance, view.objects["classification"]), _HIGHEST_CHANCE)
         boxes = image_boxes(view.objects)
         hidden = _hidden_share(boxes, distance) > _TALLEST_HIDDEN
         sure = (view.objects["existence"] >= _SURE) & ~hidden & (view.objects["cut"] == 0) & view.placed.good
-        self.lidar_hits.note(distance[sure], paired[sure])
+        self.lidar_hits.note(distance[sure], view.objects["classification"][sure], paired[sure])
         return np.where(hidden, 0.5 * chance, chance)
 
     def objects_of(self, view: View, platform: int) -> np.ndarray:
