@@ -120,7 +120,8 @@ def _node(component: str, district_path: Path, district: dict[str, Any], changes
     mount = district["platforms"][0]["lidar"]["mount"]
     values: dict[str, Any] = {
         "platform": PLATFORM, "platforms": (PLATFORM,), "district": str(district_path), "mode": "moving",
-        "sensor_height": mount["z"], "roll_deg": mount["roll_deg"], "pitch_deg": mount["pitch_deg"], "yaw_deg": mount["yaw_deg"], **changes,
+        "sensor_height": mount["z"], "roll_deg": mount["roll_deg"], "pitch_deg": mount["pitch_deg"],
+        "yaw_deg": mount["yaw_deg"], **changes,
     }  # fmt: skip
     name = component.rpartition(":")[2].lower()
     made = NodeSpec(component, name, f"/{PLATFORM}").component_class()

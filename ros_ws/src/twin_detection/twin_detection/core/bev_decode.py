@@ -59,9 +59,7 @@ class BevCalibration:
             position, yaw, sharpness = (float(values[name]) for name in ("position_scale", "yaw_scale", "sharpness"))
             weight = np.asarray(values["class_weight"], float)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"calibration: {error}; expected {', '.join(cls.__dataclass_fields__)}"
-            ) from None
+            raise ValueError(f"calibration: {error}; expected {', '.join(cls.__dataclass_fields__)}") from None
         if score.shape != existence.shape or score.ndim != 2 or len(score) != GROUPS.max() + 1:
             raise ValueError(f"calibration: score {score.shape}, existence {existence.shape}; expected both (3, K)")
         if weight.shape != (len(CLASSES),):
