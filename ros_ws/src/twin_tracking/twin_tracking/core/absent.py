@@ -15,7 +15,7 @@ class Absent:
 
     ``records``: TRACK; ``host``: id of the track in whose place it was lost, 0: none. ``own``: id that the track which
     has taken the place had before, 0: nobody has; ``own_first_ns``, ``taken_ns``: its first measurement, and when it
-    took the place. Arrays are never changed in place, so that a state can be kept and gone back to.
+    took the place; ``density``: log density of its motion then. Arrays are never changed in place, so that a state can be kept and gone back to.
     """
 
     records: np.ndarray
@@ -23,6 +23,7 @@ class Absent:
     own: np.ndarray
     own_first_ns: np.ndarray
     taken_ns: np.ndarray
+    density: np.ndarray
 
     def __len__(self) -> int:
         return len(self.records)
@@ -30,8 +31,9 @@ class Absent:
     def take(self, index: np.ndarray) -> Absent:
         """Return the chosen ones (indices or mask)."""
         return Absent(
-            self.records[index], self.host[index], self.own[index], self.own_first_ns[index], self.taken_ns[index]
-        )
+            self.records[index], self.host[index], self.own[index], self.own_first_ns[index], self.taken_ns[index],
+            self.density[index],
+        )  # fmt: skip
 
     def joined(self, records: np.ndarray, host: np.ndarray) -> Absent:
         """Return these and others that have just been lost, whose place nobody has."""
@@ -41,6 +43,7 @@ class Absent:
         return Absent(
             both, np.concatenate([self.host, host]), np.concatenate([self.own, none.astype(np.uint64)]),
             np.concatenate([self.own_first_ns, none]), np.concatenate([self.taken_ns, none]),
+            np.concatenate([self.density, none.astype(float)]),
         )  # fmt: skip
 
     def moved(self, records: np.ndarray) -> Absent:
@@ -51,4 +54,4 @@ class Absent:
 def nobody() -> Absent:
     """Return no absent objects."""
     none = np.zeros(0, np.int64)
-    return Absent(states.empty(), none.astype(np.uint64), none.astype(np.uint64), none, none)
+    return Absent(states.empty(), none.astype(np.uint64), none.astype(np.uint64), none, none, none.astype(float))

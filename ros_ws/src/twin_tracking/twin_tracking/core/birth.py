@@ -7,7 +7,10 @@ import numpy as np
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import attributes, existence, heading
 from twin_tracking.core.motion import MotionModel
+from twin_tracking.core.neighbours import near_pairs
 from twin_tracking.core.state import NANOSECONDS, TRACK
+
+_VIEWS_APART, _VIEWS_GATE = 1.2, 16.0  # m, and squared Mahalanobis distance, of two views of one object
 
 
 class Birth:
@@ -19,6 +22,30 @@ class Birth:
         self._memory = attributes.memory_of(config)
         self._visible, self._found = existence.birth(config), config.detection_probability
         self._yaw_variance = np.array(config.box_yaw_sigma) ** 2
+
+    def seen_again(
+        self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, index: np.ndarray
+    ) -> np.ndarray:
+        """Return which detections ``index`` (K,) are second views of a confirmed track, (K,) bool.
+
+        Such a track has its detection from other platforms than these (``partner`` (N,)), and fits this one too: the
+        merger has left two views apart.
+        """
+        again = np.zeros(len(index), bool)
+        row = np.flatnonzero((partner >= 0) & tracks["confirmed"])
+        masks = detections["platforms"]
+        if not len(index) or not len(row) or (masks == masks[0]).all():
+            return again
+        i, j = near_pairs(
+            tracks["estimate"][row, :2], np.full(len(row), _VIEWS_APART), detections["position"][index, :2]
+        )
+        apart = masks[partner[row[i]]] & masks[index[j]] == 0
+        i, j = row[i[apart]], j[apart]
+        shift = detections["position"][index[j], :2] - tracks["estimate"][i, :2]
+        spread = tracks["spread"][i][:, :2, :2] + detections["noise"][index[j]]
+        distance = np.einsum("ki,ki->k", shift, np.linalg.solve(spread, shift[..., None])[..., 0])
+        again[j[distance < _VIEWS_GATE]] = True
+        return again
 
     def tracks(self, detections: np.ndarray, chosen: np.ndarray, stamp_ns: int) -> np.ndarray:
         """Return one new track per ``chosen`` (N,) detection, without id."""

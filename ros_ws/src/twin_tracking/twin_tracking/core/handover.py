@@ -67,9 +67,15 @@ class Handover:
         young = self._candidates(absent, tracks, stamp_ns)
         if not len(absent) or not len(young):
             return absent, tracks
-        odds = self._odds(absent, tracks, young)
-        partner, probability = _decide(odds, self._present(absent, tracks, young), self._config.handover_least)
-        return self._apply(absent, tracks, young, partner, probability, stamp_ns)
+        present = self._present(absent, tracks, young)
+        density = self._density(absent, tracks, young)
+        held = np.flatnonzero(present >= 0)
+        density[held, present[held]] = np.maximum(density[held, present[held]], absent.density[held])
+        odds = self._odds(absent, tracks[young], density)
+        partner, probability = _decide(odds, present, self._config.handover_least)
+        chosen = density[np.arange(len(absent)), np.maximum(partner, 0)]
+        absent = replace(absent, density=np.where(present == partner, absent.density, chosen))
+        return self._apply(absent, tracks, young, present, partner, probability, stamp_ns)
 
     def _lose(self, absent: Absent, before: np.ndarray, tracks: np.ndarray) -> Absent:
         """Add the confirmed tracks that have ended; their earlier absence is over."""
@@ -115,13 +121,20 @@ class Handover:
             present[row] = here[0] if len(here) else -1
         return present
 
-    def _odds(self, absent: Absent, tracks: np.ndarray, young: np.ndarray) -> np.ndarray:
-        """Return the log odds (L, C) that a candidate is the absent one and not a stranger."""
-        config, candidates = self._config, tracks[young]
+    def _density(self, absent: Absent, tracks: np.ndarray, young: np.ndarray) -> np.ndarray:
+        """Return the log density (L, C), 1/m^2, of the candidates' motion by the absent ones.
+
+        Who has taken a place is judged by how well he fitted when he came: later the prediction only grows stale.
+        """
+        candidates = tracks[young]
         density = resemblance.motion(absent, candidates)
         if self._region is not None:
             density = density + resemblance.place(absent, candidates, self._region)
-        density = np.logaddexp(density, resemblance.beside_host(absent, tracks, candidates))
+        return np.asarray(np.logaddexp(density, resemblance.beside_host(absent, tracks, candidates)))
+
+    def _odds(self, absent: Absent, candidates: np.ndarray, density: np.ndarray) -> np.ndarray:
+        """Return the log odds (L, C) that a candidate is the absent one and not a stranger."""
+        config = self._config
         prior = np.log(config.return_rate / config.stranger_density)
         odds = density + prior + resemblance.appearance(absent, candidates, self._affinity)
         # Nobody is in two places: who was seen before the other one was lost is somebody else.
@@ -132,11 +145,10 @@ class Handover:
         return np.asarray(np.where(late, np.maximum(odds, _LEAST), _LEAST))
 
     def _apply(
-        self, absent: Absent, tracks: np.ndarray, young: np.ndarray, partner: np.ndarray, probability: np.ndarray,
-        stamp_ns: int,
+        self, absent: Absent, tracks: np.ndarray, young: np.ndarray, present: np.ndarray, partner: np.ndarray,
+        probability: np.ndarray, stamp_ns: int,
     ) -> tuple[Absent, np.ndarray]:  # fmt: skip
         """Give and take back ids so that candidate ``partner`` (L,) has the place of each absent one, -1: nobody."""
-        present = self._present(absent, tracks, young)
         if (present == partner).all():
             return absent, tracks
         tracks = tracks.copy()

@@ -202,6 +202,9 @@ class Tracker:
         if len(part):
             self._count("part_of_track", len(np.unique(part)))
             index = np.delete(index, part)
+        again = self._birth.seen_again(tracks, detections, partner, index)
+        self._count("seen_again", int(again.sum()))
+        index = index[~again]
         one, other = inside_boxes(position[index], position[index], yaw[index], size[index])
         rank = np.lexsort((index, -detections["existence"][index])).argsort()
         index = np.delete(index, one[rank[one] > rank[other]])
