@@ -110,7 +110,7 @@ def lidar_camera(args: argparse.Namespace) -> int:
     seen, lens = calibration_data.sightings(args.bag, path, args.platform)
     before = sensor.mount.matrix()
     try:
-        found = fit_mount(seen, lens, before)
+        found = fit_mount(seen, lens, before, args.shift_sigma)
     except ValueError as error:
         raise ConfigError(f"{args.platform}: {error}") from None
     rows = {"pairs": f"{len(found.residual)} in {found.frames} of {len(seen)} frames, {found.share:.0%} of the boxes",

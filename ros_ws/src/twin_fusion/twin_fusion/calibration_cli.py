@@ -22,6 +22,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     lidar_map.add_argument(
         "--kerb", type=float, default=0.15, metavar="M", help="height of kerbs (default: %(default)s)"
     )
+    parsers["lidar-camera"].add_argument(
+        "--shift-sigma", type=float, default=0.02, metavar="M",
+        help="how well the place of the camera was measured (default: %(default)s)",
+    )  # fmt: skip
     parsers["lidar-lidar"].add_argument("--reference", required=True, metavar="NAME", help="platform that stands right")
     camera = verbs.add_parser("camera", help="intrinsics from a folder of pictures of a chessboard")
     camera.add_argument("pictures", type=Path, metavar="FOLDER")

@@ -25,8 +25,8 @@ _VOTE = 6.0  # pixels, of a cell
 _STEPS = 4  # of Gauss-Newton in each round
 _DELTA = 1e-4
 _EDGE_SIGMA = (1.5, 0.04)  # pixels, and share of the box: how well an edge of a body is known
-_CORRELATED = 10.0  # frames in which an object stands alike count as one
-_PRIOR = (np.radians(3.0), 0.3)  # how well the mount is known before: turn, rad, and shift, m
+_CORRELATED = 25.0  # boxes of one object, and of one class, err alike: so many count as one
+_TURN_PRIOR = np.radians(3.0)  # how well the direction is known before
 _FORBIDDEN = 1e6
 _LEAST_PIXELS = 14.0  # boxes less tall say little
 
@@ -69,8 +69,13 @@ class MountFit:
         return float(np.sqrt(np.nanmean(self.residual**2)))
 
 
-def fit_mount(sightings: list[Sighting], lens: Lens, base_from_camera: np.ndarray) -> MountFit:
+def fit_mount(
+    sightings: list[Sighting], lens: Lens, base_from_camera: np.ndarray, shift_sigma: float = 0.02
+) -> MountFit:
     """Return the mount that best explains the sightings.
+
+    ``shift_sigma``: how well the place of the camera is known before, metres: a tape measure tells it better than boxes
+    do, which are some pixels off in ways of their own.
 
     Raises:
         ValueError: fewer than 30 pairs, or none of the objects is in view.
@@ -92,11 +97,11 @@ def fit_mount(sightings: list[Sighting], lens: Lens, base_from_camera: np.ndarra
             )
         problem = _gathered(sightings, pairs)
         for _ in range(_STEPS):
-            pose, information, residual = _step(problem, lens, pose, first)
+            pose, information, residual = _step(problem, lens, pose, first, shift_sigma)
     frames = sum(1 for _, found in pairs if len(found))
     boxes = sum(len(item.boxes) for item in sightings)
     variance = max(float(np.nanmean(np.square(residual / _sigma(problem.boxes)))), 1.0)
-    covariance = _CORRELATED * variance * np.linalg.inv(information)
+    covariance = variance * np.linalg.inv(information)
     return MountFit(pose, covariance, residual, frames, len(problem.boxes) / max(boxes, 1))
 
 
@@ -194,7 +199,7 @@ def _sigma(boxes: np.ndarray) -> np.ndarray:
 
 
 def _step(
-    problem: _Pairs, lens: Lens, pose: np.ndarray, first: np.ndarray
+    problem: _Pairs, lens: Lens, pose: np.ndarray, first: np.ndarray, shift_sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pose after one Gauss-Newton step, its information (6, 6), and the residuals (P, 4), NaN where open."""
     corners, sigma = outlines(problem.objects), _sigma(problem.boxes)
@@ -204,10 +209,10 @@ def _step(
     ]
     jacobian = np.stack(slopes, axis=-1)
     scaled = np.nan_to_num(residual) / sigma
-    weight = np.where(problem.opened, 0.0, 1 / (1 + np.square(scaled / 2))) / sigma**2  # Cauchy's
+    weight = np.where(problem.opened, 0.0, 1 / (1 + np.square(scaled / 2))) / sigma**2 / _CORRELATED  # Cauchy's
     information = np.einsum("pe,pei,pej->ij", weight, jacobian, jacobian)
     gradient = np.einsum("pe,pei,pe->i", weight, jacobian, np.nan_to_num(residual))
-    prior = 1 / np.repeat(np.square(_PRIOR), 3)
+    prior = 1 / np.repeat(np.square((_TURN_PRIOR, shift_sigma)), 3)
     turn = Rotation.from_matrix(pose[:3, :3] @ first[:3, :3].T).as_rotvec()
     gradient += prior * np.concatenate([turn, pose[:3, 3] - first[:3, 3]])
     information = information + np.diag(prior)

@@ -34,7 +34,8 @@ class HitRate:
         band, row = np.searchsorted(BANDS, distance), _ROW[label]
         near = band < len(BANDS)
         cells = (row[near], band[near])
-        chances, hits = np.zeros_like(self._chances), np.zeros_like(self._hits)
+        chances: np.ndarray = np.zeros_like(self._chances)
+        hits: np.ndarray = np.zeros_like(self._hits)
         np.add.at(chances, cells, 1.0)
         np.add.at(hits, cells, hit[near].astype(float))
         fade = self._fade**chances
