@@ -20,6 +20,8 @@ _STEP = 3.0
 _NEW_GROUND = 30.0
 #: Time over which it is judged whether a direction shows a road user, seconds; more than this share is one.
 _JUDGED_OVER, _ROAD_USER = 10.0, 0.1
+#: Time over which it is noted whether something stands in a direction, seconds; less than this share is passing.
+_PRESENT_OVER, _PRESENT = 3.0, 0.3
 #: Things that stand still return from within this of one range, metres.
 _STEADY = 0.3
 #: Spread of ranges at the begin, and at least, metres.
@@ -53,6 +55,7 @@ class _State:
     front_time: np.ndarray
     front_range: np.ndarray
     road_user: np.ndarray
+    presence: np.ndarray
 
 
 def _blank(shape: tuple[int, int]) -> _State:
@@ -63,6 +66,7 @@ def _blank(shape: tuple[int, int]) -> _State:
         far=filled(-1.0), spread=filled(_SPREAD), low=filled(np.inf), high=filled(-np.inf), band_unseen=filled(0.0),
         thing=filled(0, bool), flips=filled(0.0), before=filled(0, bool), beyond_time=filled(0.0),
         beyond_range=filled(float(NOTHING)), front_time=filled(0.0), front_range=filled(0.0), road_user=filled(0.0),
+        presence=filled(0.0),
     )  # fmt: skip
 
 
@@ -186,6 +190,10 @@ class Background:
         now = judged[cell] + rate * (road_user - judged[cell])
         judged[cell] = np.where(fresh, np.maximum(judged[cell], road_user), now)
 
+    def stood(self, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return in which of (N,) directions something has stood for some time, and how probably a road user."""
+        return self.state.presence.reshape(-1)[cell] > _PRESENT, self.state.road_user.reshape(-1)[cell]
+
     def agreement(self, cell: np.ndarray, distance: np.ndarray) -> float:
         """Return the share of (N,) returns that the background explains; 0 where there are none."""
         if not len(cell):
@@ -249,6 +257,7 @@ class Background:
     ) -> None:
         """Let what stands or flickers before the background join it, unless it has been told to be a road user."""
         state = self.state
+        state.presence += seen * np.float32(min(duration / _PRESENT_OVER, 1.0)) * (front - state.presence)
         moved = front & (np.abs(image - state.front_range) > _STEADY)
         state.front_range[moved] = image[moved]
         state.flips *= np.float32(0.5 ** (duration / _FLIP_MEMORY))

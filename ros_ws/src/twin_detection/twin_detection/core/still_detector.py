@@ -31,9 +31,9 @@ _HEIGHT_SPREAD = 0.12
 _LEAST_AGREEMENT = 0.6
 #: Largest extent of one object, metres: buses.
 _MAX_EXTENT = 16.0
-#: What stands before the background is remembered after so long, seconds; how sure the memory is at most, and where a
-#: thing with one point too few still counts.
-_STOOD_FOR, _SUREST, _SURE = 1.0, 0.9, 0.6
+#: How sure the memory of what stands before the background is at most, where a thing with one point too few still
+#: counts, and of what share of a thing something has to be remembered.
+_SUREST, _SURE, _SHARE_KNOWN = 0.95, 0.6, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +237,10 @@ class StillDetector:
         assert self.background is not None
         if not len(clusters):
             return np.zeros(0)
-        state, where = self.background.state, cell[segments.index]
-        known = state.front_time.reshape(-1)[where] > _STOOD_FOR
-        return clusters.mean(np.where(known, state.road_user.reshape(-1)[where], 0.5))
+        known, road_user = self.background.stood(cell[segments.index])
+        share = clusters.mean(known)
+        mean = clusters.mean(known * road_user) / np.maximum(share, 1e-9)
+        return np.where(share > _SHARE_KNOWN, mean, 0.5)
 
     def _note(
         self, segments: Segments, clusters: Clusters, estimates: Estimates, cell: np.ndarray, front: np.ndarray,
