@@ -15,7 +15,8 @@ class Absent:
 
     ``records``: TRACK; ``host``: id of the track in whose place it was lost, 0: none. ``own``: id that the track which
     has taken the place had before, 0: nobody has; ``own_first_ns``, ``taken_ns``: its first measurement, and when it
-    took the place; ``density``: log density of its motion then. Arrays are never changed in place, so that a state can be kept and gone back to.
+    took the place; ``density``: log density of its motion then. Arrays are never changed in place, so that a state can
+    be kept and gone back to.
     """
 
     records: np.ndarray
