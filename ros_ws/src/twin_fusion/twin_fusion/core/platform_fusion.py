@@ -28,6 +28,7 @@ from twin_fusion.core.sensor_level import Sight
 LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
 _HIGHEST_CHANCE = 0.85
+_MOVERS = (4, 5, 6, 7)  # riders and people
 _LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
@@ -203,14 +204,19 @@ class PlatformFusion:
         fresh["log_odds"][unseen] = np.log(1 - chance[unseen]) - 1e-9
 
     def _chance_of_lidar(self, view: View, paired: np.ndarray) -> np.ndarray:
-        """Return how probably the LiDAR would have seen each camera object (M,), and measure how often it does."""
+        """Return how probably the LiDAR would have seen each camera object (M,), and measure how often it does.
+
+        It is measured on people and riders: vehicles that were parked before a LiDAR learned its background are no
+        objects to it.
+        """
         offset = view.placed.centre[:, :2] - view.map_from_camera[:2, 3]
         distance = np.linalg.norm(offset, axis=1)
-        chance = np.minimum(self.lidar_hits.at(distance, view.objects["classification"]), _HIGHEST_CHANCE)
+        chance = np.minimum(self.lidar_hits.at(distance, np.full(len(distance), evidence.PERSON)), _HIGHEST_CHANCE)
         boxes = image_boxes(view.objects)
         hidden = _hidden_share(boxes, distance) > _TALLEST_HIDDEN
         sure = (view.objects["existence"] >= _SURE) & ~hidden & (view.objects["cut"] == 0) & view.placed.good
-        self.lidar_hits.note(distance[sure], view.objects["classification"][sure], paired[sure])
+        sure &= np.isin(view.objects["classification"], _MOVERS)
+        self.lidar_hits.note(distance[sure], np.full(np.count_nonzero(sure), evidence.PERSON), paired[sure])
         return np.where(hidden, 0.5 * chance, chance)
 
     def objects_of(self, view: View, platform: int) -> np.ndarray:
