@@ -32,11 +32,13 @@ from twin_fusion.core.lens import Lens
 from twin_fusion.core.placement import add_pose_error
 from twin_fusion.core.platform_fusion import PlatformFusion
 from twin_sim.core.camera_model import CameraModel
+from twin_sim.core.scenery import parked_actors
 from twin_sim.platform_sensors import Shot, Stage
 from twin_sim.sensor_messages import jpeg
 
 OBJECT = "twin_msgs/msg/DetectedObject"
 EVERY = 2  # n-th picture that is scored
+_PARKED = 2.0  # metres within which a detection is taken for a parked vehicle
 #: Of the held-out scenes, as much as can be drawn in some minutes.
 CAMERA_SCENES = tuple(replace(spec, platforms=spec.platforms[:2], duration=12.0) for spec in HELD_OUT)
 
@@ -159,6 +161,8 @@ def fusion_sources(lidar: PoleLidar, network: CameraNetwork, config: FusionConfi
 def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes: Scenes) -> dict[str, Rows]:
     """Run scenes with pictures; return the rows of every source, of objects and detections in the camera's view only.
 
+    Parked vehicles are background to a pole's LiDAR and objects to a camera: neither is asked for them, nor blamed.
+
     Raises:
         ConfigError: pictures cannot be drawn on this machine.
 
@@ -171,8 +175,10 @@ def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes
             assert view.shot is not None
             position = view.map_from_lidar[:3, 3]
             truth = _truth_in_view(truth_of(view.frame, position, view.points, view.pixels), view.shot)
+            assert scenes.current is not None
+            parked = parked_actors(scenes.current.world.config.parked)
             for name, detections in found.items():
-                inside = in_view(detections.centre, view.shot)
+                inside = in_view(detections.centre, view.shot) & ~_on_parked(detections, truth, parked)
                 rows[name].append(score_frame(detections.select(inside), truth, position, number))
     return {name: joined(parts) for name, parts in rows.items()}
 
@@ -204,6 +210,17 @@ def in_view(places: np.ndarray, shot: Shot) -> np.ndarray:
     spots = lens_of(picture.model).project(apply(inverse(picture.map_from_camera), places.astype(float)))
     size = (picture.model.width, picture.model.height)
     return np.asarray(((spots >= 0) & (spots < size)).all(axis=1))
+
+
+def _on_parked(found: Detections, truth: Truth, parked: np.ndarray) -> np.ndarray:
+    """Return which vehicles (D,) are parked ones, (P,) ACTOR, and none that moves or has stopped."""
+    if not len(found) or not len(parked):
+        return np.zeros(len(found), bool)
+    places = found.centre[:, None, :2]
+    there = np.column_stack([parked["x"], parked["y"]])
+    near = (np.linalg.norm(places - there[None], axis=2) < _PARKED).any(axis=1)
+    moving = (np.linalg.norm(places - truth.centre[None], axis=2) < _PARKED).any(axis=1)
+    return near & ~moving & np.isin(found.label, (1, 2, 3))
 
 
 def _truth_in_view(truth: Truth, shot: Shot) -> Truth:
