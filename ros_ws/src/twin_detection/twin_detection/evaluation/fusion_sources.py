@@ -220,7 +220,7 @@ def _on_parked(found: Detections, truth: Truth, parked: np.ndarray) -> np.ndarra
     there = np.column_stack([parked["x"], parked["y"]])
     near = (np.linalg.norm(places - there[None], axis=2) < _PARKED).any(axis=1)
     moving = (np.linalg.norm(places - truth.centre[None], axis=2) < _PARKED).any(axis=1)
-    return near & ~moving & np.isin(found.label, (1, 2, 3))
+    return np.asarray(near & ~moving & np.isin(found.label, (1, 2, 3)))
 
 
 def _truth_in_view(truth: Truth, shot: Shot) -> Truth:
