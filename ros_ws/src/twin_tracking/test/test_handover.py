@@ -154,3 +154,17 @@ def test_a_region_knows_what_is_where() -> None:
     assert persons[3] == 0.5
     half = region.share(np.array([[20.0, 10.0]]), 4.0 * np.eye(2)[None], np.array([False]))[0]
     assert 0.4 < half < 0.65, "half of the spread is carriageway, half sidewalk"
+
+
+def test_a_track_that_lives_over_midnight_keeps_its_id_and_those_after_it_have_ids_of_the_new_day() -> None:
+    objects = mover(PERSONS, WALK, label=classes.PEDESTRIAN)
+    midnight = (START_NS // 86_400_000_000_000 + 1) * 86_400_000_000_000
+    ids = []
+    for shift in (midnight - START_NS - 2 * 10**9, midnight - START_NS - 10**9):
+        tracker = Tracker(TrackerConfig())
+        seen_ids = []
+        for stamp, seen in _frames(objects, lambda time: np.array([False, time < 2.5]), np.stack([RED, GREY]), 4.0):
+            seen_ids.append(set(tracker.step(seen, stamp + shift).ids.tolist()))
+        assert len(seen_ids[10]) == 1 and seen_ids[10] <= seen_ids[-1]
+        ids.append(seen_ids[-1] - seen_ids[10])
+    assert ids[0] == ids[1], "born after midnight: the same counter gives the same id on that day"
