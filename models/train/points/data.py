@@ -148,7 +148,7 @@ def _clusters(
         return []
     whole = labelled(still.features(segments, clusters), clusters, segments, own, when, frame, level)
     mixed = np.flatnonzero(whole.label == SEVERAL)
-    parts = splitting.split(segments.points[:, :2], segments.height, clusters, mixed)
+    parts, _ = splitting.by_heads(segments.points[:, :2], segments.height, clusters, mixed)
     parts = parts.select(parts.counts >= config.fewest_points)
     if not len(parts):
         return [whole]

@@ -16,6 +16,7 @@ SCALARS = (
     "rectangle_shorter", "rectangle_cos2", "rectangle_sin2", "rectangle_along", "rectangle_across", "solidity",
     "lasers",
 )  # fmt: skip
+EXTENT, LONGER = SCALARS.index("extent_along"), SCALARS.index("rectangle_longer")
 
 
 @dataclass(frozen=True, slots=True)

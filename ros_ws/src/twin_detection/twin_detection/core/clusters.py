@@ -122,6 +122,11 @@ def cluster_still(
     return _sorted(label, count, min_points)
 
 
+def regions(xy: np.ndarray, cell_size: float, max_range: float) -> tuple[np.ndarray, int]:
+    """Return the region of touching cells each of (N, 2) points lies in, from 1, and how many there are."""
+    return _Grid(xy, cell_size, max_range).label_few()
+
+
 def join_flat(xy: np.ndarray, height: np.ndarray, steps: np.ndarray, clusters: Clusters, max_range: float) -> Clusters:
     """Join low clusters between which no beam passes: who lies is seen by few lasers, each far from the next.
 

@@ -64,6 +64,11 @@ class Estimates:
         return np.asarray(1.0 - self.probability[:, NOTHING])
 
     @property
+    def known(self) -> np.ndarray:
+        """Probability that a cluster is one object, (C,)."""
+        return np.asarray(1.0 - self.probability[:, NOTHING] - self.probability[:, SEVERAL])
+
+    @property
     def classes(self) -> np.ndarray:
         """Probabilities of ObjectClass, given that the cluster is one object, (C, 10)."""
         known = self.probability[:, :NOTHING]

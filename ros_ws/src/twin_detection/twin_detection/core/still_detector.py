@@ -11,7 +11,7 @@ from twin_detection.core import point_network, splitting
 from twin_detection.core.background import Background, BackgroundSettings
 from twin_detection.core.beam_grid import BeamGrid, grid_of
 from twin_detection.core.classes import COUNT, DEBRIS, PEDESTRIAN, UNKNOWN
-from twin_detection.core.cluster_features import Beams, ClusterFeatures, features_of
+from twin_detection.core.cluster_features import EXTENT, LONGER, Beams, ClusterFeatures, features_of
 from twin_detection.core.clusters import Clusters, cluster_still, join_flat
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.existence import parts_of_vehicles
@@ -31,6 +31,13 @@ _HEIGHT_SPREAD = 0.12
 _LEAST_AGREEMENT = 0.6
 #: Largest extent of one object, metres: buses.
 _MAX_EXTENT = 16.0
+#: What is larger is no group of people, metres; a cluster is parted where so much of its points lies in objects then.
+_GROUP, _LIKELY = 4.0, 0.4
+#: Longest and widest of each class, in the order of ObjectClass, metres; things may have any size.
+_LARGEST = np.array(
+    [(16.0, 16.0), (5.6, 2.5), (9.5, 3.0), (13.5, 3.4), (2.9, 1.7), (2.2, 1.5), (2.6, 1.6), (2.3, 1.5), (1.8, 1.2),
+     (16.0, 16.0)]
+)  # fmt: skip
 #: How sure the memory of what stands before the background is at most, where a thing with one point too few still
 #: counts, and of what share of a thing something has to be remembered.
 _SUREST, _SURE, _SHARE_KNOWN = 0.95, 0.6, 0.25
@@ -223,14 +230,33 @@ class StillDetector:
         clusters = segments.clusters
         features = self.features(segments, clusters)
         found = point_network.estimate(self.network, features, self.calibration)
-        large = np.hypot(features.scalars[:, 5], features.scalars[:, 6]) > _MAX_EXTENT
-        mixed = large | (found.probability[:, SEVERAL] > self.config.split_above)
-        if not mixed.any():
-            return found, clusters
-        parts = splitting.split(segments.points[:, :2], segments.height, clusters, np.flatnonzero(mixed))
-        parts = parts.select(parts.counts >= self.config.fewest_points)
+        several = found.probability[:, SEVERAL] > self.config.split_above
+        large = features.scalars[:, EXTENT : EXTENT + 2].max(axis=1, initial=0.0) > _GROUP
+        mixed = np.flatnonzero((several & large) | _oversized(features, found))
+        xy = segments.points[:, :2]
+        if len(mixed):
+            parts = splitting.by_gaps(xy, clusters, mixed, self.config.max_range)
+            found, clusters = self._replaced(segments, found, clusters, mixed, *parts)
+        mixed = np.flatnonzero(found.probability[:, SEVERAL] > self.config.split_above)
+        if len(mixed):
+            parts = splitting.by_heads(xy, segments.height, clusters, mixed)
+            found, clusters = self._replaced(segments, found, clusters, mixed, *parts)
+        return found, clusters
+
+    def _replaced(
+        self, segments: Segments, found: Estimates, clusters: Clusters, mixed: np.ndarray, parts: Clusters,
+        origin: np.ndarray,
+    ) -> tuple[Estimates, Clusters]:  # fmt: skip
+        """Put parts, (P,) of ``origin`` among the ``mixed``, in the place of clusters where the parts are something."""
         of_parts = point_network.estimate(self.network, self.features(segments, parts), self.calibration)
-        return found.select(~mixed).joined(of_parts), splitting.joined(clusters.select(~mixed), parts)
+        likely = np.bincount(origin, weights=parts.counts * of_parts.existence, minlength=len(mixed))
+        better = likely > _LIKELY * clusters.counts[mixed]
+        kept = np.ones(len(clusters), bool)
+        kept[mixed[better]] = False
+        used = better[origin] & (parts.counts >= max(self.config.fewest_points - 1, 2))
+        return found.select(kept).joined(of_parts.select(used)), splitting.joined(
+            clusters.select(kept), parts.select(used)
+        )
 
     def _stood(self, segments: Segments, clusters: Clusters, cell: np.ndarray) -> np.ndarray:
         """Return how probably a road user has stood where each cluster is, (C,); one half: nothing is known."""
@@ -282,6 +308,12 @@ class StillDetector:
         keep &= np.hypot(detections.size[:, 0], detections.size[:, 1]) < _MAX_EXTENT
         keep[keep] = ~parts_of_vehicles(detections.select(keep))
         return np.asarray(keep)
+
+
+def _oversized(features: ClusterFeatures, found: Estimates) -> np.ndarray:
+    """Return which clusters are larger than anything of their class, (C,) bool."""
+    limit = _LARGEST[found.classes.argmax(axis=1)] if len(found) else np.zeros((0, 2))
+    return np.asarray((features.scalars[:, LONGER : LONGER + 2] > limit).any(axis=1))
 
 
 def laser_gaps(points: np.ndarray, ring: np.ndarray) -> np.ndarray:
