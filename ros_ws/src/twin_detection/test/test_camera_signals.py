@@ -77,6 +77,13 @@ def test_a_red_wall_behind_a_green_head_does_not_make_it_red() -> None:
     assert found.state.tolist() == [GREEN]
 
 
+@pytest.mark.parametrize("colour", [(60, 110, 30), (40, 40, 210)])
+def test_a_bus_before_a_head_is_no_lamp(colour: tuple[int, int, int]) -> None:
+    head = heads((36.0, 0.0, 4.6, np.pi, PEDESTRIANS))
+    found = read(np.full((360, 640, 3), colour, np.uint8), head, CAMERA)
+    assert not (found.confidence > 0.1).any()
+
+
 def test_no_heads_are_no_readings() -> None:
     none = Heads(np.zeros(0, np.uint64), np.zeros((0, 3)), np.zeros(0), np.zeros(0, np.uint8))
     assert len(read(np.zeros((360, 640, 3), np.uint8), none, CAMERA).index) == 0

@@ -144,5 +144,11 @@ def _evidence(
         weight = np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / (2 * spread))
         first, last = HUES[state]
         right = (hue >= first) | (hue <= last) if first > last else (hue >= first) & (hue <= last)
-        found[state] = float((weight * strength * right).sum() / (np.pi * max(size, 0.7) ** 2))
+        lit = strength * right
+        around = (columns - u) ** 2 + (rows - v) ** 2 > (2 * size + 2 * blur) ** 2
+        within = float((weight * lit).sum() / max(float(weight.sum()), 1e-9))
+        beyond = float(lit[around].mean()) if around.any() else 0.0
+        # What has the colour of a lamp all around is no lamp: a bus that stands before the head.
+        alone = float(np.clip(1.0 - beyond / max(within, 1e-9), 0.0, 1.0))
+        found[state] = alone * float((weight * lit).sum() / (np.pi * max(size, 0.7) ** 2))
     return found
