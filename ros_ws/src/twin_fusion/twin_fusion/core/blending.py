@@ -6,9 +6,9 @@ import numpy as np
 
 from twin_common.core import geometry
 from twin_fusion.core import classes
-from twin_fusion.core.pairing import drift, mean_velocity
+from twin_fusion.core.pairing import CAMERA_ONLY, drift, mean_velocity
 
-LIDAR, CAMERA = 1, 2  # bits of DetectedObject.sensors
+CAMERA = 2  # bit of DetectedObject.sensors
 _LEAST_PROBABILITY = 0.01
 
 
@@ -131,7 +131,7 @@ def _size_along(view: np.ndarray, across: np.ndarray) -> np.ndarray:
 
 def _size(first: np.ndarray, second: np.ndarray, sizes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return length, width and height of pairs (P,): the larger; what a LiDAR measured before what a camera guessed."""
-    blind = [(view["sensors"] & LIDAR) == 0 for view in (first, second)]
+    blind = [view["sensors"] == CAMERA_ONLY for view in (first, second)]
     only_first, only_second = blind[1] & ~blind[0], blind[0] & ~blind[1]
     views = [
         np.concatenate([size, view["height"][:, None]], axis=1)

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from twin_fusion.core import classes
 
 _FORBIDDEN = 1e6
-_LIDAR = 1  # bit of DetectedObject.sensors
+CAMERA_ONLY = 2  # DetectedObject.sensors of what no LiDAR has measured
 
 
 class PairingSettings(Protocol):
@@ -109,7 +109,7 @@ def blur(view: np.ndarray) -> np.ndarray:
     """Return how far the footprints of objects (N,) that only cameras see may be off, metres: two deviations."""
     spread = view["position_covariance"].astype(float).reshape(-1, 3, 3)
     wide = np.sqrt(np.maximum(spread[:, 0, 0], spread[:, 1, 1]))
-    return np.where(view["sensors"] & _LIDAR, 0.0, 2 * wide)
+    return np.where(view["sensors"] == CAMERA_ONLY, 2 * wide, 0.0)
 
 
 def _costs(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, settings: PairingSettings) -> np.ndarray:
