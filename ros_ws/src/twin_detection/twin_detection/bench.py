@@ -29,7 +29,6 @@ ROOF = Lidar(height=1.73, columns=2048, lowest_deg=-24.0, highest_deg=2.5)
 PARTS = {
     "vehicle LiDAR, learned": ("twin_detection.bev_bench", "bev_speed"),
     "camera": ("twin_detection.camera_bench", "camera_speed"),
-    "fusion": ("twin_fusion.bench", "fusion_speed"),
 }
 #: Nodes whose memory is measured, with the parameters they get.
 NODES: dict[str, tuple[str, dict[str, object]]] = {
@@ -42,7 +41,7 @@ NODES: dict[str, tuple[str, dict[str, object]]] = {
         {"mode": MOVING, "sensor_height": 1.73, "method": "learned"},
     ),
     "camera_detector": ("twin_detection.camera_detector_node:CameraDetector", {}),
-    "fusion": ("twin_fusion.fusion_node:Fusion", {}),
+    "fusion": ("twin_fusion.fusion_node:Fusion", {"platforms": ["pole_01"]}),
 }  # fmt: skip
 
 
