@@ -29,6 +29,7 @@ LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
 _HIGHEST_CHANCE = 0.85
 _MOVERS = (4, 5, 6, 7)  # riders and people
+_CLEAR = 40.0  # pixels: of what is less tall a camera tells the class less surely
 _LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
@@ -178,7 +179,8 @@ class PlatformFusion:
         """Write what the camera says of the objects that it sees."""
         mine, theirs = pairs[:, 0], view.objects[pairs[:, 1]]
         fresh["log_odds"][mine] = np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
-        fresh["weight"][mine] = self._settings.camera_weight
+        tall = theirs["y_max"] - theirs["y_min"]
+        fresh["weight"][mine] = self._settings.camera_weight * np.clip(tall / _CLEAR, 0.05, 1.0)
         for name in ("class_probability", "posture_probability", "colour"):
             fresh[name][mine] = theirs[name]
         fresh["placed"][mine] = view.placed.good[pairs[:, 1]]
