@@ -26,6 +26,7 @@ setup(
         (f"share/{NAME}/launch", files("launch/*.launch.py")),
         (f"share/{NAME}/config/foxglove", files("config/foxglove/*.json")),
         (f"share/{NAME}/bags/near_miss", files("bags/near_miss/*")),
+        (f"share/{NAME}/models", files("models/*.yaml") + files("models/*.onnx")),
         (f"share/{NAME}/config/scenarios", files("config/scenarios/*.yaml")),
         (f"share/{NAME}/config/districts/sangmu", files("config/districts/sangmu/*")),
     ],

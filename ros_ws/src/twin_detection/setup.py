@@ -14,5 +14,10 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": ["lidar_detector = twin_detection.lidar_detector_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "camera_detector = twin_detection.camera_detector_node:main",
+            "lidar_detector = twin_detection.lidar_detector_node:main",
+        ]
+    },
 )

@@ -15,6 +15,10 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
     ],
     entry_points={
-        "console_scripts": ["fusion = twin_fusion.fusion_node:main", "merger = twin_fusion.merger_node:main"]
+        "console_scripts": [
+            "alignment = twin_fusion.alignment_node:main",
+            "fusion = twin_fusion.fusion_node:main",
+            "merger = twin_fusion.merger_node:main",
+        ]
     },
 )
