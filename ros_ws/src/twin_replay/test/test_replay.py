@@ -204,3 +204,13 @@ def test_a_bag_that_feeds_nothing_is_refused(tmp_path):
     call = functools.partial(replay.run_lockstep, replay_toys.graph(), BagReader(tmp_path / "bag"))
     with pytest.raises(BagError, match=r"no messages on /pole_01/lidar/points; the bag has /district/tracks"):
         call(replay.ExpectationConfig())
+
+
+def test_a_reference_of_other_message_types_is_refused_until_it_is_made_again(run, bag):
+    with BagWriter(bag / "reference") as writer:
+        writer.add_topic(TRACKS, type_hash="RIHS01_" + "0" * 64)
+        writer.write(TRACKS, START_NS, tracks(START_NS, 1))
+    with pytest.raises(BagError, match=r"reference: /district/tracks was recorded with other fields"):
+        run()
+    assert run("--update-refs")[0] == 0
+    assert run()[0] == 0

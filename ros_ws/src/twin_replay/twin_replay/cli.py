@@ -159,7 +159,9 @@ def _pinned(args: argparse.Namespace) -> BagReader | None:
         return None
     if not (args.bag / REFERENCE).is_dir():
         raise BagError(f"{args.bag / REFERENCE}: no such folder; expected a pinned reference (--update-refs makes one)")
-    return BagReader(args.bag / REFERENCE)
+    reference = BagReader(args.bag / REFERENCE)
+    reference.check_types(reference.topics)
+    return reference
 
 
 def _outputs_of(nodes: list[NodeSpec]) -> set[str]:
