@@ -95,6 +95,15 @@ def test_broken_files_are_named_and_nothing_is_written(tmp_path: Path, broken: s
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("lines", [0, FRAMES - 1])
+def test_too_few_poses_are_refused(tmp_path: Path, lines: int) -> None:
+    street(tmp_path)
+    oxts = tmp_path / "oxts/0042.txt"
+    oxts.write_text("".join(oxts.read_text().splitlines(keepends=True)[:lines]))
+    with pytest.raises(KittiError, match=rf"0042.txt: {lines} lines; expected at least {FRAMES}, one per frame"):
+        evaluate_kitti(tmp_path, tmp_path / "out")
+
+
 def test_no_detections_are_refused(tmp_path: Path) -> None:
     with pytest.raises(KittiError, match="no detections; expected files as"):
         evaluate_kitti(tmp_path, tmp_path / "out")
@@ -116,7 +125,7 @@ def test_what_is_told_of_a_frame_knows_nothing_later(tmp_path: Path) -> None:
         early = whole.select(whole.frame <= frame)
         np.testing.assert_array_equal(part.location, early.location)
         np.testing.assert_array_equal(part.score, early.score)
-        assert len(np.unique(part.track_id)) == len(np.unique(early.track_id))
+        np.testing.assert_array_equal(part.track_id, early.track_id)
 
 
 def test_boxes_keep_their_place_and_heading_through_frames_and_back() -> None:

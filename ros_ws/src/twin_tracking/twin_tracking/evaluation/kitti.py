@@ -23,6 +23,7 @@ from twin_tracking.evaluation.kitti_tracks import Told, track_boxes, track_with_
 from twin_tracking.evaluation.metrics import hota, identity
 from twin_tracking.evaluation.metrics_kitti import KittiSequence, ab3dmot, kitti_sequence, tracked_sequence
 from twin_tracking.kitti_config import KITTI, BoxConfig
+from twin_tracking.warm_up import warm_up
 
 OVERLAPS = (0.25, 0.5, 0.7)
 OURS, PEER = "ours", "peer"
@@ -46,6 +47,7 @@ def evaluate_kitti(data: Path, out: Path) -> dict[str, Any]:
     missing = [kind for kind in KITTI if not any(kind in one.boxes for one in sequences)]
     if missing:
         print(f"no detections of {', '.join(missing)}: empty files, not scored")
+    warm_up()
     metrics: dict[str, Any] = {"sequences": [one.name for one in sequences], "classes": {}}
     for kind in KITTI:
         told = {OURS: _told(sequences, kind, track_with(KITTI)), PEER: _told(sequences, kind, track_with_peer)}

@@ -59,10 +59,10 @@ def read_sequence(data: Path, name: str, kinds: tuple[str, ...]) -> KittiDetecti
     frames = 1 + max(int(found.frame.max(initial=-1)) for found in [*boxes.values(), *([labels] if labels else [])])
     poses = None
     if oxts_path.is_file():
-        poses = _map_from_lidar(kitti.read_oxts(oxts_path), calibration)
-        if len(poses) < frames:
-            raise KittiError(f"{oxts_path}: {len(poses)} lines; expected at least {frames}, one per frame")
-        frames = len(poses)
+        oxts = kitti.read_oxts(oxts_path)
+        if len(oxts) < max(frames, 1):
+            raise KittiError(f"{oxts_path}: {len(oxts)} lines; expected at least {max(frames, 1)}, one per frame")
+        poses, frames = _map_from_lidar(oxts, calibration), len(oxts)
     return KittiDetections(name, frames, calibration, boxes, poses, labels)
 
 

@@ -139,10 +139,16 @@ def _frames(sequence: KittiDetections, kind: str) -> list[np.ndarray]:
     return np.split(order, np.searchsorted(frame[order], np.arange(1, sequence.frames)))
 
 
+def _numbers(track_id: np.ndarray) -> np.ndarray:
+    """Return 1, 2, ... for ids (N,) in the order of their first rows, so that no later row changes an earlier one."""
+    _, first, inverse = np.unique(track_id, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse] + 1)
+
+
 def _rows(sequence: KittiDetections, kind: str, parts: Sequence[tuple[np.ndarray, ...]], inside_image: float) -> Boxes:
     """Return rows of the benchmark of all that lies in the image; what is not measured must lie well in it."""
     frame, track_id, boxes, score, measured = (np.concatenate(column) for column in zip(*parts, strict=True))
-    number = np.unique(track_id, return_inverse=True)[1] + 1
+    number = _numbers(track_id)
     rows = kitti_results.boxes_from_lidar(sequence.calibration, frame, number, [kind] * len(frame), boxes, score)
     width, height = (rows.image_box[:, 2:] - rows.image_box[:, :2]).T
     uncut = kitti_results.project_boxes(sequence.calibration, boxes, None)
