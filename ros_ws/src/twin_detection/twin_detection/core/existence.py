@@ -24,9 +24,7 @@ def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip((value - low) / (high - low), 0.0, 1.0)
 
 
-def existence(
-    rectangles: np.ndarray, form: Shape, classified: Classified, point_count: np.ndarray
-) -> np.ndarray:
+def existence(rectangles: np.ndarray, form: Shape, classified: Classified, point_count: np.ndarray) -> np.ndarray:
     """Return the probability that each cluster is an object, (C,).
 
     A logistic score over what can be said without learning: a known size, enough points, contact with the

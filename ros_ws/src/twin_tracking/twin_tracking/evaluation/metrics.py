@@ -221,7 +221,7 @@ def _hota_one(sequence: TrackedSequence) -> np.ndarray:
 
 
 def judged(sequence: TrackedSequence, optional: np.ndarray, unjudged: np.ndarray, threshold: float) -> TrackedSequence:
-    """Return a sequence without ``optional`` truth (T,) bool, what lies on it, and free ``unjudged`` tracks (D,) bool."""
+    """Return a sequence without ``optional`` truth (T,), what lies on it, and free ``unjudged`` tracks (D,); masks."""
     pairs = np.flatnonzero(sequence.similarity >= threshold)
     best = pairs[best_pairs(sequence.truth[pairs], sequence.track[pairs], sequence.similarity[pairs])]
     kept = ~unjudged
