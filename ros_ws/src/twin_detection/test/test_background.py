@@ -186,6 +186,26 @@ def test_a_laser_that_was_never_learned_is_refused() -> None:
         grid.cells(xyz, np.array([0, 7]))
 
 
+def test_a_laser_that_sees_something_for_the_first_time_costs_no_scan() -> None:
+    """Above all that stands there, lasers see nothing while the background is learned, then a drop or a crane."""
+    rng = np.random.default_rng(10)
+    made = learned([HOUSE], rng)
+    assert made.still is not None and made.still.grid is not None
+    before = len(made.still.grid.phase)
+    crane = Box(8.0, -12.0, 1.0, 1.0, 12.0)
+    for index in range(12, 16):
+        found, _ = step(made, [HOUSE, crane, car(5.0)], index, rng)
+        assert np.hypot(found.centre[:, 0] - 5.0, found.centre[:, 1] - 6.0).min() < 0.4
+    assert before < len(made.still.grid.phase)
+    found, _ = step(made, [HOUSE], 16, rng)
+    assert len(found) == 0
+
+
+def test_lasers_that_no_lidar_has_are_refused_before_memory_is_taken() -> None:
+    with pytest.raises(ValueError, match="ring: 60000; expected less than 512"):
+        grid_of(np.ones((2, 3)), np.array([0, 60000], np.uint16))
+
+
 @pytest.mark.parametrize("columns", [512, 1024, 2048])
 def test_the_grid_has_the_columns_of_the_sensor_and_one_return_in_each(columns: int) -> None:
     rng = np.random.default_rng(2)
@@ -235,6 +255,9 @@ def test_a_background_of_another_place_is_learned_anew(stored: tuple[Path, Lidar
     [
         ("text", "not a stored background"),
         ("cut", "not a stored background"),
+        ("array", "not a stored background"),
+        ("kind", "thing: float64 of 2 dimensions: damaged"),
+        ("number", "low, high: damaged"),
         ("platform", "background of platform 'pole_01'; expected 'pole_02'"),
         ("mount", "background of sensor_height 5.0; expected 4.0"),
     ],
@@ -247,6 +270,14 @@ def test_a_wrong_or_damaged_file_is_refused_in_one_line(
         path.write_text("no background")
     elif name == "cut":
         path.write_bytes(path.read_bytes()[:400])
+    elif name == "array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif name in ("kind", "number"):
+        with np.load(path) as stored_values:
+            values = dict(stored_values)
+        values |= {"thing": values["thing"] * 1.0} if name == "kind" else {"low": values["low"] * np.nan}
+        np.savez(path, **values)
     elif name == "platform":
         config = replace(config, platform="pole_02")
     else:
@@ -254,3 +285,11 @@ def test_a_wrong_or_damaged_file_is_refused_in_one_line(
     with pytest.raises(ConfigError, match=expected) as caught:
         load_background(path, config)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_is_one_line(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    path, config = stored
+    made = learned([HOUSE], np.random.default_rng(11)).still
+    keeper = BackgroundKeeper(replace(config, state_folder=str(path)))
+    assert keeper.restore(made) is None
+    assert "expected a file that can be written" in str(keeper.keep(made, 0, now=True))

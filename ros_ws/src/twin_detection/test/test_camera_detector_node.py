@@ -161,6 +161,18 @@ def test_a_view_is_anonymous_and_made_only_for_listeners() -> None:
     assert np.abs(shown[:50].astype(int) - image[:50]).mean() < 3
 
 
+def test_what_is_covered_does_not_depend_on_what_is_reported() -> None:
+    shown, reported = [], []
+    for least in (0.25, 1.0):
+        target, seen = host(EVERY | {VIEW}, min_existence=least)
+        feed(target, encoded(portrait()))
+        given = dict(seen)
+        shown.append(convert.image_from_message(given["view"]))
+        reported.append(len(given["objects"]["objects"]))
+    assert reported == [1, 0]  # the network takes part of the photograph for a car
+    np.testing.assert_array_equal(shown[0], shown[1])
+
+
 def test_views_come_no_faster_than_asked_for() -> None:
     target, seen = host(frozenset({VIEW}), view_rate=2.0)
     for number in range(6):

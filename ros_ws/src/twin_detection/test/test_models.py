@@ -174,3 +174,9 @@ def test_onnxruntime_is_told_to_keep_its_figures_to_itself(tmp_path: Path, monke
     import os
 
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+def test_a_shipped_model_is_not_taken_from_a_file(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, small_model())
+    with pytest.raises(ConfigError, match="is shipped; expected no --file"):
+        models_cli.fetch("small", folder / "small.onnx", folder)

@@ -49,3 +49,10 @@ def test_old_motion_does_not_fit() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match="expected"):
         compensated(np.zeros((3, 2)), np.zeros(3), OwnMotion(np.zeros(3), 0.0, 0))
+
+
+def test_motion_that_is_no_number_or_old_fits_no_scan() -> None:
+    assert OwnMotion(np.zeros(3), 0.0, 0).fits(400_000_000)
+    assert not OwnMotion(np.zeros(3), 0.0, 0).fits(600_000_000)
+    assert not OwnMotion(np.array([np.nan, 0.0, 0.0]), 0.0, 0).fits(0)
+    assert not OwnMotion(np.zeros(3), np.nan, 0).fits(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zipfile
@@ -36,7 +37,7 @@ def save_background(
         ConfigError: the file cannot be written.
 
     """
-    about = json.dumps({"version": VERSION, **_mount(config), "columns": grid.columns, "lasers": len(grid.phase)})
+    about = json.dumps({"version": VERSION, **_mount(config)})
     images = {name: getattr(background.state, name) for name in IMAGES}
     part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
     try:
@@ -46,7 +47,8 @@ def save_background(
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a file that can be written") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, Background, np.ndarray]:
@@ -60,7 +62,7 @@ def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, 
         with np.load(path) as stored:
             values = {name: stored[name] for name in ("about", "phase", "gaps", *IMAGES)}
         about = json.loads(str(values["about"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{path}: not a stored background ({reason}); expected one of this node's") from None
     if not isinstance(about, dict) or about.get("version") != VERSION:
@@ -68,7 +70,8 @@ def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, 
     for name, expected in _mount(config).items():
         if about.get(name) != expected:
             raise ConfigError(f"{path}: background of {name} {about.get(name)!r}; expected {expected!r}")
-    grid = BeamGrid(int(about.get("columns", 0)), values["phase"].astype(np.float32))
+    _check_kinds(path, values)
+    grid = BeamGrid(values["far"].shape[-1], values["phase"].astype(np.float32))
     _check_images(path, grid, values)
     settings = BackgroundSettings(
         config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
@@ -85,12 +88,23 @@ def _mount(config: LidarDetectorConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
+def _check_kinds(path: Path, values: dict[str, np.ndarray]) -> None:
+    for name in ("phase", "gaps", *IMAGES):
+        kind, dimensions = "b" if name == "thing" else "f", 2 if name in IMAGES else 1
+        if values[name].dtype.kind != kind or values[name].ndim != dimensions:
+            found = f"{values[name].dtype} of {values[name].ndim} dimensions"
+            raise ConfigError(f"{path}: {name}: {found}: damaged; expected what this node stores")
+
+
 def _check_images(path: Path, grid: BeamGrid, values: dict[str, np.ndarray]) -> None:
     for name in IMAGES:
         if values[name].shape != grid.shape:
             raise ConfigError(f"{path}: {name}: {values[name].shape}; expected {grid.shape}")
-    if len(values["gaps"]) != len(grid.phase) or not np.isfinite(values["phase"]).all():
-        raise ConfigError(f"{path}: gaps, phase: damaged; expected numbers for {len(grid.phase)} lasers")
+    numbers = np.concatenate([values["gaps"], values["phase"], values["flips"].reshape(-1)])
+    if len(values["gaps"]) != len(grid.phase) or not np.isfinite(numbers).all():
+        raise ConfigError(f"{path}: gaps, phase, flips: damaged; expected numbers for {len(grid.phase)} lasers")
+    if np.isnan(values["low"]).any() or np.isnan(values["high"]).any():
+        raise ConfigError(f"{path}: low, high: damaged; expected ranges")
     far, spread = values["far"], values["spread"]
     if not (np.isfinite(far).all() and np.isfinite(spread).all() and (far > 0).all() and (far <= NOTHING).all()):
         raise ConfigError(f"{path}: far, spread: damaged; expected ranges of 0 to {NOTHING:g} m")

@@ -21,6 +21,7 @@ from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.core.camera_signals import Heads, Reading, read
 
 POSE_AGE = 0.35  # seconds between an image and the odometry that places it, at most
+COVERED = 0.1  # existence from which on an object's head or plates are covered, whatever is reported
 CROWDED = 0.8  # of the time between two images that max_rate allows: clocks are not that exact
 
 
@@ -110,12 +111,14 @@ class CameraDetector(Component):
         return True
 
     def _detect(self, image: np.ndarray, stamp_ns: int, frame_id: str) -> ImageObjects:
+        """Publish the objects of an image; return those that have to be covered, doubtful ones too."""
         if self._network is None:
             return ImageObjects(np.zeros((0, 4)), np.zeros((0, 10)), np.zeros((0, 4)), np.zeros(0))
-        objects = self._network.find(image, self.config.min_existence)
+        found = self._network.find(image, min(self.config.min_existence, COVERED))
+        objects = found[np.flatnonzero(found.existence >= self.config.min_existence)]
         self.context.measure("objects", float(len(objects)))
         self.context.publish("objects", convert.message_from_objects(objects, image, stamp_ns, frame_id))
-        return objects
+        return found
 
     def _read(self, image: np.ndarray, stamp_ns: int) -> None:
         """Read the signals where heads, intrinsics and pose are known."""

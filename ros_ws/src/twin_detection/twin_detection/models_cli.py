@@ -85,6 +85,8 @@ def fetch(name: str, file: Path | None = None, folder: Path | None = None) -> Pa
     """
     item = models.entry(name, folder)
     if models.shipped(item):
+        if file is not None:
+            raise ConfigError(f"model {name}: is shipped; expected no --file")
         return models.locate(item, folder)
     target = models.fetched_folder() / item.file
     if target.is_file() and file is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -99,6 +99,14 @@ class Background:
         """Start without knowledge."""
         self.state = _blank(self.shape)
         self._seen_scans = np.zeros(self.shape, np.float32)
+
+    def grow(self, rows: int) -> None:
+        """Add, once all is learned, the rows of lasers that had seen nothing: any return of theirs is foreground."""
+        more = _blank((rows - self.shape[0], self.shape[1]))
+        more.far[:] = NOTHING
+        names = [item.name for item in fields(_State)]
+        self.state = _State(*(np.concatenate([getattr(self.state, name), getattr(more, name)]) for name in names))
+        self.shape = self.state.far.shape
 
     def image(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
         """Return the ranges of one scan as an image, 0 where nothing returned; of two in a cell the farther."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _FEWEST, _MOST = 90, 8192
+#: More lasers than any LiDAR has; memory is taken for each.
+_MOST_LASERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,19 @@ class BeamGrid:
         return np.asarray(column)
 
 
+def lasers_of(ring: np.ndarray) -> int:
+    """Return how many lasers a scan has at least, from the (N,) laser of each return.
+
+    Raises:
+        ValueError: more than any LiDAR has.
+
+    """
+    count = int(ring.max(initial=0)) + 1
+    if count > _MOST_LASERS:
+        raise ValueError(f"ring: {count - 1}; expected less than {_MOST_LASERS}")
+    return count
+
+
 def grid_of(xyz: np.ndarray, ring: np.ndarray, columns: int = 0) -> BeamGrid:
     """Return the grid of a scan: its columns from the usual step between the returns of its fullest laser.
 
@@ -48,8 +63,11 @@ def grid_of(xyz: np.ndarray, ring: np.ndarray, columns: int = 0) -> BeamGrid:
         ring: (N,) laser of each, counted from 0.
         columns: of a turn; 0: as the scan shows.
 
+    Raises:
+        ValueError: more lasers than any LiDAR has.
+
     """
-    counts = np.bincount(ring) if len(ring) else np.zeros(1, int)
+    counts = np.bincount(ring, minlength=lasers_of(ring))
     turn = np.arctan2(xyz[:, 1], xyz[:, 0]).astype(np.float64) / (2 * np.pi)
     if not columns:
         fullest = np.sort(turn[ring == counts.argmax()])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from twin_detection.config import LidarDetectorConfig
 from twin_detection.core import point_network, splitting
 from twin_detection.core.background import Background, BackgroundSettings
-from twin_detection.core.beam_grid import BeamGrid, grid_of
+from twin_detection.core.beam_grid import BeamGrid, grid_of, lasers_of
 from twin_detection.core.classes import COUNT, DEBRIS, PEDESTRIAN, UNKNOWN
 from twin_detection.core.cluster_features import EXTENT, LONGER, Beams, ClusterFeatures, features_of
 from twin_detection.core.clusters import Clusters, cluster_still, join_flat
@@ -25,6 +25,8 @@ from twin_detection.core.shape import trim_overhang
 _TALL = 2.2
 #: Scans between two fits of the ground.
 _GROUND_SCANS = 100
+#: Last scans of the warm-up to which the first ground is fitted.
+_SCENERY = 5
 #: Standard deviation of the height of a centre, metres.
 _HEIGHT_SPREAD = 0.12
 #: A stored background that explains less of the first scan is of another place.
@@ -125,6 +127,7 @@ class StillDetector:
         if self._learning:
             self.learn(points, ring, distance, stamp_ns)
             return none
+        self._know_lasers(ring)
         cell, front = self.front(points, ring, distance)
         self._follow(points, distance, cell, front, duration)
         segments = self.segments(points, ring, front)
@@ -150,10 +153,10 @@ class StillDetector:
             self.background = Background(self.grid.shape, self._settings())
             self.beams = Beams(2 * np.pi / self.grid.columns, laser_gaps(points, ring))
         self.background.learn(self.background.image(self.grid.cells(points, ring), distance))
-        self._scenery.append(points)
+        self._scenery = [*self._scenery[1 - _SCENERY :], points]
         if (stamp_ns - self._first_ns) / 1e9 >= self.config.warm_up:
             self.background.finish_learning()
-            self._fit_ground(np.concatenate(self._scenery[-5:]))
+            self._fit_ground(np.concatenate(self._scenery))
             self._learning, self._scenery = False, []
 
     def _settings(self) -> BackgroundSettings:
@@ -175,6 +178,16 @@ class StillDetector:
         self.problem = f"background: the stored one explains {share:.0%} of a scan; learned anew"
         self.grid, self.background, self._learning = None, None, True
         self._first_ns = self._last_ns
+
+    def _know_lasers(self, ring: np.ndarray) -> None:
+        """Make room for lasers that return for the first time: all they had seen was the sky."""
+        assert self.grid is not None and self.background is not None
+        more = lasers_of(ring) - len(self.grid.phase)
+        if more <= 0:
+            return
+        self.grid = replace(self.grid, phase=np.pad(self.grid.phase, (0, more)))
+        self.beams = Beams(self.beams.step, np.pad(self.beams.gaps, (0, more), mode="edge"))
+        self.background.grow(len(self.grid.phase))
 
     def front(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the direction of each return, (N,), and the indices of those of surfaces before the background."""

@@ -31,8 +31,9 @@ class OwnMotion:
         return OwnMotion(np.array([x * cos + y * sin, y * cos - x * sin, z]), self.yaw_rate, self.stamp_ns)
 
     def fits(self, stamp_ns: int) -> bool:
-        """Whether this is the motion during the scan of a stamp."""
-        return abs(stamp_ns - self.stamp_ns) <= STALE * 1e9
+        """Whether this is the motion during the scan of a stamp, in numbers."""
+        known = bool(np.isfinite(self.velocity).all() and np.isfinite(self.yaw_rate))
+        return known and abs(stamp_ns - self.stamp_ns) <= STALE * 1e9
 
 
 def compensated(points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion) -> np.ndarray:
