@@ -60,6 +60,13 @@ def test_too_few_points_are_refused() -> None:
         CloudMap(np.zeros((3, 3)) + np.arange(3)[:, None])
 
 
+def test_where_too_little_stands_still_nothing_is_watched() -> None:
+    rng = np.random.default_rng(5)
+    leaves = rng.uniform((-20, -20, -2), (20, 20, 2), (20_000, 3))
+    with pytest.raises(ValueError, match="points on surfaces; expected at least 100"):
+        DriftCheck(AlignmentConfig(), leaves)
+
+
 def test_a_covered_sensor_is_told_from_one_that_turned() -> None:
     rng = np.random.default_rng(3)
     check = DriftCheck(AlignmentConfig(patience=2), street(rng))

@@ -13,6 +13,12 @@ from twin_common import cdr, stamps
 from twin_common.core import geometry
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
+from twin_fusion.config import FusionConfig
+from twin_fusion.core import camera_bodies
+from twin_fusion.core.camera_pairing import View, image_boxes
+from twin_fusion.core.ground_height import Ground
+from twin_fusion.core.ground_position import locate
+from twin_fusion.core.platform_fusion import PlatformFusion
 
 START_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -285,6 +291,33 @@ def test_intrinsics_and_boxes_that_are_none_are_told_in_one_line(tmp_path: Path)
     assert pole.node.events["not_finite"] == 3
     assert pole.given[-1][1]["objects"]["sensors"].tolist() == [1, 1, 1, 3]
     pole.host.close()
+
+
+def test_bad_intrinsics_stay_told_while_scans_go_on(pole: Pole) -> None:
+    pole.info(d=[0.1, 0.2])
+    for number in range(3):
+        pole.scan(0.1 * number, standing(PEOPLE, PEDESTRIAN))
+    pole.play()
+    assert len(pole.given) == 3 and "2 coefficients" in str(pole.node.problem)
+
+
+def test_objects_of_a_lidar_that_are_none_are_left_out(pole: Pole) -> None:
+    broken = standing(PEOPLE, PEDESTRIAN)
+    broken["time_offset"][0], broken["existence"][1], broken["classification"][2] = np.nan, np.nan, 99
+    pole.scan(0.0, broken)
+    pole.play()
+    assert pole.node.events["not_finite"] == 3 and pole.node.events["errors"] == 0
+    assert pole.given[-1][1]["objects"]["x"].tolist() == [15.0]
+
+
+def test_what_a_camera_saw_before_stamps_jumped_does_not_go_out() -> None:
+    fusion = PlatformFusion(FusionConfig(), cdr.record_dtype("twin_msgs/msg/DetectedObject"))
+    seen = photographed(standing(PEOPLE, PEDESTRIAN), POSE)
+    rows = camera_bodies.rows_of(seen["classification"], seen["posture"])
+    placed = locate(image_boxes(seen), seen["cut"], rows, LENS, POSE, Ground(0.0), FusionConfig())
+    for later_ns, expected in ((100_000_000, len(seen)), (-30 * SECOND, 0)):
+        fusion.frame(View(START_NS, seen, placed, LENS, POSE), 0)
+        assert len(fusion.scan(START_NS + later_ns, standing(PEOPLE[:0], PEDESTRIAN))) == expected
 
 
 def test_the_pose_of_the_camera_is_where_the_district_says() -> None:

@@ -105,6 +105,8 @@ def lidar_lidar(args: argparse.Namespace) -> int:
 
 def lidar_camera(args: argparse.Namespace) -> int:
     """Calibrate a camera by what the LiDAR of its platform sees."""
+    if not args.shift_sigma > 0:
+        raise ConfigError(f"shift-sigma: {args.shift_sigma:g} m; expected more than 0")
     path = calibration_data.district_of(args.bag, args.district)
     _, sensor = calibration_data.sensor_of(load_district(path), args.platform, "camera")
     seen, lens = calibration_data.sightings(args.bag, path, args.platform)

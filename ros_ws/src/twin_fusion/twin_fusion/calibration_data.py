@@ -22,6 +22,7 @@ from twin_fusion.core.scan_history import ScanHistory
 from twin_replay.bag import BagReader
 
 _LEAST_EXISTENCE = 0.6
+_KEPT = 256  # clouds of one platform in memory
 _LONGEST = 0.15  # seconds between a frame and the scan it is compared with
 _SLOWEST_UNKNOWN = 0.06  # seconds: objects without velocity may be compared over so long
 
@@ -100,8 +101,18 @@ def clouds(bag: Path, district: Path, platforms: Iterable[str], count: int) -> d
     """
     names = {registry.topic("lidar_points").resolve(name): name for name in platforms}
     found: dict[str, list[Cloud]] = {name: [] for name in names.values()}
-    play(bag, district, names.values(), frozenset({"lidar_driver"}),
-         lambda topic, cloud: found[names[topic]].append(cloud), frozenset(names))  # fmt: skip
+    number, every = dict.fromkeys(found, 0), dict.fromkeys(found, 1)
+
+    def take(topic: str, cloud: Cloud) -> None:
+        name = names[topic]
+        if number[name] % every[name] == 0:
+            found[name].append(cloud)
+        number[name] += 1
+        if len(found[name]) > _KEPT:
+            del found[name][1::2]
+            every[name] *= 2
+
+    play(bag, district, names.values(), frozenset({"lidar_driver"}), take, frozenset(names))
     for name, taken in found.items():
         if not taken:
             raise ConfigError(f"{bag}: no scans of {name}; expected a recording of its LiDAR")

@@ -58,6 +58,7 @@ class Fusion(Component):
         self._shots: deque[tuple[int, ArrayMessage]] = deque()
         self._lidar, self._camera = Rhythm(), Rhythm()
         self._trouble: str | None = None
+        self._no_lens: str | None = None
         self._reasons: list[str] = []
 
     def on_tf_static(self, message: TFMessage, _source: str) -> None:
@@ -74,11 +75,11 @@ class Fusion(Component):
     def on_camera_info(self, message: Any, _source: str) -> None:
         """Learn the camera's intrinsics."""
         try:
-            self._lens = convert.lens_from_info(message)
+            self._lens, self._no_lens = convert.lens_from_info(message), None
         except ValueError as error:
             self.context.count("bad_camera_info")
-            self._lens = None
-            self._tell(f"camera_info: {error}")
+            self._lens, self._no_lens = None, f"camera_info: {error}"
+            self._tell(self._no_lens)
 
     def on_lidar_objects(self, message: ArrayMessage, _source: str) -> None:
         """Take the detections of one scan."""
@@ -126,7 +127,7 @@ class Fusion(Component):
             if self._camera.due(message.stamp_ns, since_ns, stamps.from_seconds(self.config.camera_wait), now_ns):
                 return
             self._scans.popleft()
-            self._trouble = None
+            self._trouble = self._no_lens
             self.on_timer_level(now_ns)
             self._publish(message, pose)
 

@@ -12,6 +12,7 @@ from twin_fusion.core.registration import correction, register
 
 _NEAREST = 2.5  # metres: nearer points are of the mount itself
 _GATES = (0.8, 0.6, 0.4, 0.3, 0.2, 0.15)
+_FEWEST = 100  # points on known surfaces, without which nothing can be told
 _REFERENCE_CELL, _REFERENCE_SURFACES, _CELL = 0.3, 5000, 0.5
 
 
@@ -63,12 +64,14 @@ class DriftCheck:
         """Learn what stands still, from points (N, 3) of one scan.
 
         Raises:
-            ValueError: there are too few.
+            ValueError: there are too few, or too few of them on surfaces.
 
         """
         self._settings = settings
         self._map = CloudMap(self._usable(reference), _REFERENCE_CELL, _REFERENCE_SURFACES)
         self._share = len(self._map.match(self._sample(reference), _GATES[-1]).index)
+        if self._share < _FEWEST:
+            raise ValueError(f"reference: {self._share} points on surfaces; expected at least {_FEWEST}")
         self._bad = 0
 
     def check(self, points: np.ndarray) -> Check:

@@ -9,13 +9,17 @@ from twin_common.core import geometry
 
 
 def finite(objects: np.ndarray) -> np.ndarray:
-    """Return which objects have finite centre, size, heading and covariance, (N,) bool.
+    """Return which objects have finite numbers, and a class and a posture that there are, (N,) bool.
+
+    Velocities may be unknown, NaN.
 
     ``objects``: (N,) with the fields of twin_msgs/DetectedObject.
     """
     good: np.ndarray = np.isfinite(objects["position_covariance"]).all(axis=1)
-    for name in ("x", "y", "z", "length", "width", "height", "yaw", "yaw_variance"):
+    for name in ("x", "y", "z", "length", "width", "height", "yaw", "yaw_variance", "existence", "time_offset"):
         good &= np.isfinite(objects[name])
+    good &= np.isfinite(objects["class_probability"]).all(axis=1)
+    good &= (objects["classification"] < objects["class_probability"].shape[1]) & (objects["posture"] < 4)
     return good
 
 

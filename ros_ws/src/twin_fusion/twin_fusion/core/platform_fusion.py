@@ -31,6 +31,7 @@ _HIGHEST_CHANCE = 0.85
 _MOVERS = (4, 5, 6, 7)  # riders and people
 _CLEAR = 40.0  # pixels: of what is less tall a camera tells the class less surely
 _LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
+_LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
 
@@ -126,9 +127,14 @@ class PlatformFusion:
         evidence.join_places(fused, centre, covariance, joined)
 
     def camera_only(self, stamp_ns: int) -> list[np.ndarray]:
-        """Return what only cameras saw since the last call, each array (K,), timed relative to ``stamp_ns``."""
+        """Return what only cameras saw since the last call, each array (K,), timed relative to ``stamp_ns``.
+
+        What they saw at another time, before stamps jumped, is left out.
+        """
         given = []
         for taken_ns, objects in self._alone:
+            if abs(taken_ns - stamp_ns) > _LONGEST_AGO_NS:
+                continue
             objects["time_offset"] = (taken_ns - stamp_ns) / 1e9
             given.append(objects)
         self._alone = []
