@@ -211,6 +211,20 @@ def test_a_reading_names_its_heads() -> None:
     assert np.allclose((record["x"], record["y"], record["z"]), heads.place[3]) and message.frame_id == "map"
 
 
+def test_intrinsics_and_poses_that_are_none_give_no_camera() -> None:
+    info = CameraInfo(distortion_model="plumb_bob", d=[0.0] * 5)
+    info.k = np.array([457.0, 0, 319.5, 0, 457.0, 179.5, 0, 0, 1])
+    assert convert.camera_from_info(info, np.eye(4)) is not None
+    info.d = [0.1, 0.2]
+    assert convert.camera_from_info(info, np.eye(4)) is None
+    info.d = [0.0] * 5
+    standing_nowhere = Odometry()
+    standing_nowhere.pose.pose.orientation.w = 0.0
+    assert convert.camera_from_info(info, convert.pose_at(standing_nowhere, 0)) is None
+    info.k = np.full(9, np.nan)
+    assert convert.camera_from_info(info, np.eye(4)) is None
+
+
 def test_a_vehicles_pose_is_that_of_the_images_moment() -> None:
     odometry = Odometry()
     stamps.fill_time(odometry.header.stamp, START_NS)

@@ -21,6 +21,7 @@ from twin_detection.core.camera_signals import Camera, Heads, Reading
 
 _OBJECT, _SIGNAL = "twin_msgs/msg/ImageObject", "twin_msgs/msg/Signal"
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_COEFFICIENTS = (4, 5, 8, 12, 14)  # that OpenCV takes
 _PLAIN = ("plumb_bob", "rational_polynomial", "")  # distortion models of one kind, which OpenCV projects
 
 
@@ -89,11 +90,14 @@ def heads_of(district: DistrictConfig) -> Heads:
 
 
 def camera_from_info(info: CameraInfo, map_from_camera: np.ndarray) -> Camera | None:
-    """Return a camera at a pose, (4, 4); None where it is not calibrated, or has a lens of another kind."""
+    """Return a camera at a pose, (4, 4); None where it is not calibrated, has a lens of another kind, or no pose."""
     matrix = np.array(info.k, float).reshape(3, 3)
-    if matrix[0, 0] <= 0 or info.distortion_model not in _PLAIN:
-        return None
     distortion = np.array(info.d, float) if len(info.d) else np.zeros(5)
+    numbers = np.concatenate([matrix.reshape(-1), distortion, map_from_camera.reshape(-1)])
+    if not np.isfinite(numbers).all() or matrix[0, 0] <= 0:
+        return None
+    if info.distortion_model not in _PLAIN or len(distortion) not in _COEFFICIENTS:
+        return None
     return Camera(matrix, distortion, map_from_camera)
 
 
@@ -108,11 +112,17 @@ def message_from_reading(reading: Reading, heads: Heads, stamp_ns: int) -> Array
 
 
 def pose_at(odometry: Any, stamp_ns: int) -> np.ndarray:
-    """Return map_from_base (4, 4) at a stamp, from the odometry of a moment near it: its velocities are kept."""
+    """Return map_from_base (4, 4) at a stamp, from the odometry of a moment near it: its velocities are kept.
+
+    NaN where the odometry has no rotation.
+    """
     assert isinstance(odometry, Odometry)
     pose, twist = odometry.pose.pose, odometry.twist.twist
     ahead = stamps.to_seconds(stamp_ns - stamps.from_time(odometry.header.stamp))
-    turn = Rotation.from_quat([pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w])
+    quaternion = np.array([pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w])
+    if not abs(float(np.linalg.norm(quaternion)) - 1) < 0.1:
+        return np.full((4, 4), np.nan)
+    turn = Rotation.from_quat(quaternion)
     rates = np.array([twist.angular.x, twist.angular.y, twist.angular.z])
     way = np.array([twist.linear.x, twist.linear.y, twist.linear.z]) * ahead
     matrix = np.eye(4)
