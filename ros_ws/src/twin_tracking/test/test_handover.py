@@ -131,6 +131,28 @@ def test_late_arrays_do_not_change_who_has_come_back() -> None:
     assert len(ends[0]) == 2
 
 
+@pytest.mark.parametrize("seed", [23, 39])
+def test_nobody_is_in_two_places_though_people_vanish_and_arrays_come_late(seed: int) -> None:
+    """Twelve people of one square come and go; every third array comes up to 0.45 s late."""
+    rng, tracker = np.random.default_rng(seed), Tracker(TrackerConfig())
+    place, velocity = rng.uniform(-6, 6, (12, 2)), rng.normal(0, 1.0, (12, 2))
+    hidden_until, arrays = np.zeros(12), []
+    for step in range(250):
+        place = place + 0.1 * velocity
+        velocity = np.where(np.abs(place) > 7, -np.sign(place) * np.abs(velocity), velocity)
+        hides = (rng.random(12) < 0.02) & (hidden_until < step)
+        hidden_until[hides] = step + rng.integers(15, 60, hides.sum())
+        seen = np.flatnonzero((hidden_until < step) & (rng.random(12) < 0.95))
+        people = mover(place, velocity, label=classes.PEDESTRIAN).at(0.0)
+        stamp = START_NS + step * 100_000_000 + int(rng.integers(0, 3_000_000))
+        late = rng.uniform(0.1, 0.45) if rng.random() < 0.3 else 0.0
+        arrays.append((0.1 * step + late, stamp, detect(people, rng, sigma=0.05).take(seen)))
+    for _, stamp, seen in sorted(arrays, key=lambda one: one[0]):
+        ids = tracker.step(seen, stamp).ids
+        assert len(np.unique(ids)) == len(ids)
+    assert tracker.events["reordered"] > 20 and tracker.reidentified()
+
+
 def test_without_reach_nobody_comes_back() -> None:
     objects = mover(PERSONS, WALK, label=classes.PEDESTRIAN)
     tracker = Tracker(replace(TrackerConfig(), handover_reach=0.0))

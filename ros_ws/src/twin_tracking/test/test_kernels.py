@@ -13,6 +13,7 @@ from twin_tracking.core import attributes, existence, heading
 from twin_tracking.core.compiled import kernel
 from twin_tracking.core.detections import limits_of, prepare
 from twin_tracking.core.motion import MotionModel
+from twin_tracking.core.neighbours import near_pairs
 from twin_tracking.core.state import TRACK
 from twin_tracking.core.tracker import Tracker
 from twin_tracking.synthetic import START_NS, clutter, crowd, detect, joined
@@ -203,4 +204,8 @@ def test_nothing_is_compiled_after_the_warm_up() -> None:
             detect(objects.at(0.1 * step), rng, miss=0.2, existence=0.3 + 0.1 * step), START_NS + step * STEP_NS
         )
         tracker.step(clutter(6, rng, (80.0, 60.0)), START_NS + step * STEP_NS - STEP_NS // 2)
+    plain, strided = np.zeros((4, 2)), np.zeros((4, 6))[:, :2]
+    for centres in (plain, strided):
+        for points in (plain, strided):
+            assert len(near_pairs(centres, np.ones(4), points)[0]) == 16
     assert compiled() == before > 15

@@ -175,3 +175,12 @@ def test_the_ids_of_two_days_cannot_be_linked() -> None:
     differences = first.astype(np.int64) - second.astype(np.int64)
     assert len(np.unique(differences)) > 9_900, "no shift turns one day's ids into the other's"
     assert identity.key_of_day(8, midnight) != keys[1]
+
+
+def test_ids_that_are_put_right_stay_different() -> None:
+    ids = np.array([1, 2, 3, 4], np.uint64)
+    rows = np.array([1, 2])
+    assert identity.renamed(ids, rows, np.array([8, 9], np.uint64)).tolist() == [1, 8, 9, 4]
+    assert identity.renamed(ids, rows, np.array([3, 2], np.uint64)).tolist() == [1, 3, 2, 4], "they change places"
+    assert identity.renamed(ids, rows, np.array([4, 9], np.uint64)).tolist() == [1, 2, 9, 4], "4 is somebody else"
+    assert identity.renamed(ids, rows, np.array([4, 2], np.uint64)).tolist() == [1, 2, 3, 4], "2 is taken after all"

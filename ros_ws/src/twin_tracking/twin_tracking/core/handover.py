@@ -95,7 +95,7 @@ class Handover:
         return absent.joined(ended, host)
 
     def _forget(self, absent: Absent, tracks: np.ndarray, stamp_ns: int) -> Absent:
-        """Leave out who has been away for too long, and who has settled in his place."""
+        """Leave out who has been away for too long, who has settled in his place, and who is there after all."""
         config = self._config
         away = stamp_ns - absent.records["last_ns"]
         grouped = np.isin(absent.host, tracks["id"])
@@ -103,7 +103,7 @@ class Handover:
         taken = absent.own > 0
         open_still = stamp_ns - absent.taken_ns <= config.handover_settle * NANOSECONDS
         there = np.isin(absent.records["id"], tracks["id"])
-        keep = np.where(taken, open_still & there, away <= reach)
+        keep = np.where(taken, open_still & there, (away <= reach) & ~there)
         return absent if keep.all() else absent.take(keep)
 
     def _candidates(self, absent: Absent, tracks: np.ndarray, stamp_ns: int) -> np.ndarray:

@@ -49,3 +49,17 @@ def pseudonyms(first: int, count: int, key: int) -> np.ndarray:
     numbers = (np.arange(first, first + count, dtype=np.uint64) + keyed) & _MASK
     ids = _scramble(_scramble(numbers) ^ keyed)
     return np.where(ids == 0, _scramble(_MASK ^ keyed), ids)
+
+
+def renamed(ids: np.ndarray, rows: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return different ``ids`` (N,) with ``names`` (K,) in ``rows`` (K,), but where another row keeps that id."""
+    result = ids.copy()
+    result[rows] = names
+    while len(rows):
+        number, count = np.unique(result, return_inverse=True, return_counts=True)[1:]
+        shared = count[number[rows]] > 1
+        if not shared.any():
+            break
+        result[rows[shared]] = ids[rows[shared]]
+        rows = rows[~shared]
+    return result

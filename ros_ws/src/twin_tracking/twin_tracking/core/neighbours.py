@@ -19,7 +19,8 @@ def near_pairs(centres: np.ndarray, reach: np.ndarray, points: np.ndarray) -> tu
     """
     if not len(centres) or not len(points):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return _near_pairs(centres, reach, points)
+    # A kernel is compiled for each layout of its arrays: one layout, so that no later step waits for the compiler.
+    return _near_pairs(*(np.ascontiguousarray(item, float) for item in (centres, reach, points)))
 
 
 @kernel

@@ -114,8 +114,9 @@ class Tracker:
         is_young = np.flatnonzero(~np.isin(self._state["id"], known))
         sources = published["source"][was_young], self._state["source"][is_young]
         _, was, now = np.intersect1d(*sources, return_indices=True)
+        ids = identity.renamed(self._state["id"], is_young[now], published["id"][was_young[was]])
         self._state = self._state.copy()
-        self._state["id"][is_young[now]] = published["id"][was_young[was]]
+        self._state["id"] = ids
 
     def _advance(self, detections: np.ndarray, stamp_ns: int, fingerprint: bytes, number: int) -> None:
         """Process one array that is not older than the tracks."""
