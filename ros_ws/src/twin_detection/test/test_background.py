@@ -248,6 +248,9 @@ def test_a_background_of_another_place_is_learned_anew(stored: tuple[Path, Lidar
     found, _ = step(made, elsewhere, 0, rng)
     assert made.learning and len(found) == 0
     assert made.still is not None and "learned anew" in str(made.still.problem)
+    for index in range(1, 12):
+        step(made, elsewhere, index, rng)
+    assert not made.learning and made.still.problem is None
 
 
 @pytest.mark.parametrize(

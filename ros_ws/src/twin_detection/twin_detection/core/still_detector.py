@@ -157,7 +157,7 @@ class StillDetector:
         if (stamp_ns - self._first_ns) / 1e9 >= self.config.warm_up:
             self.background.finish_learning()
             self._fit_ground(np.concatenate(self._scenery))
-            self._learning, self._scenery = False, []
+            self._learning, self._scenery, self.problem = False, [], None
 
     def _settings(self) -> BackgroundSettings:
         config = self.config
