@@ -310,6 +310,18 @@ def test_objects_of_a_lidar_that_are_none_are_left_out(pole: Pole) -> None:
     assert pole.given[-1][1]["objects"]["x"].tolist() == [15.0]
 
 
+def test_who_only_a_fast_camera_sees_is_in_an_array_once(pole: Pole) -> None:
+    pole.info()
+    people = standing(PEOPLE, PEDESTRIAN)
+    for number in range(24):
+        if number < 10 and number % 2 == 0:
+            pole.scan(0.05 * number, people[:1])
+        pole.frame(0.05 * number, photographed(people, POSE))
+    pole.play()
+    counts = [len(message["objects"]) for _, message in pole.given]
+    assert max(counts) == 4 and counts[-1] == 4
+
+
 def test_what_a_camera_saw_before_stamps_jumped_does_not_go_out() -> None:
     fusion = PlatformFusion(FusionConfig(), cdr.record_dtype("twin_msgs/msg/DetectedObject"))
     seen = photographed(standing(PEOPLE, PEDESTRIAN), POSE)

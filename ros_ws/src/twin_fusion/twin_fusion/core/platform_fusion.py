@@ -154,7 +154,7 @@ class PlatformFusion:
         sigma = np.sqrt(np.trace(view.placed.covariance[:, :2, :2], axis1=1, axis2=2))
         usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
         usable &= objects["existence"] >= self._settings.min_existence
-        self._alone = [*self._alone[-3:], (view.stamp_ns, objects[usable])]
+        self._alone = [(view.stamp_ns, objects[usable])]  # of two frames the later: nobody goes out twice in one array
 
     def _pair(self, scan: Scan, view: View) -> np.ndarray:
         """Associate a frame with a scan and keep what it says; return the pairs (P, 2)."""
