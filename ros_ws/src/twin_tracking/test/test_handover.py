@@ -153,6 +153,19 @@ def test_nobody_is_in_two_places_though_people_vanish_and_arrays_come_late(seed:
     assert tracker.events["reordered"] > 20 and tracker.reidentified()
 
 
+def test_who_was_told_keeps_the_id_through_one_late_array_after_the_other() -> None:
+    """An array of before a birth comes late, so that what followed is told anew; then one of after it does."""
+    objects = mover(PERSONS[:1], WALK[:1], label=classes.PEDESTRIAN)
+    frames = list(_frames(objects, lambda time: np.full(1, time < 0.5), GREY[None], 2.0))
+    order = [0, 1, 2, 3, 5, 6, 8, 4, 7, *range(9, 20)]
+    tracker, ids = Tracker(TrackerConfig()), set()
+    for number in order:
+        stamp, seen = frames[number]
+        ids |= set(tracker.step(seen, stamp).ids.tolist())
+    assert tracker.events["reordered"] == 2
+    assert len(ids) == 1
+
+
 def test_without_reach_nobody_comes_back() -> None:
     objects = mover(PERSONS, WALK, label=classes.PEDESTRIAN)
     tracker = Tracker(replace(TrackerConfig(), handover_reach=0.0))

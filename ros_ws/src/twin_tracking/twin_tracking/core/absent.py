@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from twin_tracking.core import identity
 from twin_tracking.core import state as states
 
 
@@ -46,6 +47,10 @@ class Absent:
             np.concatenate([self.own_first_ns, none]), np.concatenate([self.taken_ns, none]),
             np.concatenate([self.density, none.astype(float)]),
         )  # fmt: skip
+
+    def exchanged(self, old: np.ndarray, new: np.ndarray) -> Absent:
+        """Return the same with the tracks ``old`` (K,) called ``new`` (K,): hosts, and who has taken a place."""
+        return replace(self, host=identity.exchanged(self.host, old, new), own=identity.exchanged(self.own, old, new))
 
     def moved(self, records: np.ndarray) -> Absent:
         """Return the same with other records (L,)."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from twin_tracking.core import identity
 from twin_tracking.core.absent import Absent
 from twin_tracking.core.state import NANOSECONDS
 
@@ -54,6 +55,16 @@ class History:
         while self._moments and self._moments[-1].stamp_ns > stamp_ns:
             later.append(self._moments.pop())
         return later[::-1]
+
+    def exchange(self, old: np.ndarray, new: np.ndarray) -> None:
+        """Call the tracks ``old`` (K,) ``new`` (K,) in all moments in which nobody else is called so."""
+        for place, moment in enumerate(self._moments):
+            ids = identity.exchanged(moment.before["id"], old, new)
+            if len(np.unique(ids)) < len(ids):
+                continue
+            before = moment.before.copy()
+            before["id"] = ids
+            self._moments[place] = replace(moment, before=before, absent=moment.absent.exchanged(old, new))
 
     def clear(self) -> None:
         """Forget everything."""

@@ -63,3 +63,12 @@ def renamed(ids: np.ndarray, rows: np.ndarray, names: np.ndarray) -> np.ndarray:
         result[rows[shared]] = ids[rows[shared]]
         rows = rows[~shared]
     return result
+
+
+def exchanged(ids: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return ``ids`` (N,) with each of ``old`` (K,), all different, replaced by its partner in ``new`` (K,)."""
+    if not len(old):
+        return ids
+    order = np.argsort(old)
+    place = order[np.minimum(np.searchsorted(old, ids, sorter=order), len(old) - 1)]
+    return np.where(old[place] == ids, new[place], ids)

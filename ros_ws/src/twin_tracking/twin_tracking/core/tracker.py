@@ -115,7 +115,10 @@ class Tracker:
         sources = published["source"][was_young], self._state["source"][is_young]
         _, was, now = np.intersect1d(*sources, return_indices=True)
         ids = identity.renamed(self._state["id"], is_young[now], published["id"][was_young[was]])
-        self._state = self._state.copy()
+        born_again = (ids != self._state["id"]) & ~np.isin(self._state["id"], later[0].absent.records["id"])
+        told = self._state["id"][born_again], ids[born_again]
+        self._history.exchange(*told)
+        self._state, self._absent = self._state.copy(), self._absent.exchanged(*told)
         self._state["id"] = ids
 
     def _advance(self, detections: np.ndarray, stamp_ns: int, fingerprint: bytes, number: int) -> None:
