@@ -95,6 +95,23 @@ def test_broken_files_are_named_and_nothing_is_written(tmp_path: Path, broken: s
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("broken", "old", "new", "said"),
+    [
+        ("det_pointrcnn/Car/0042.txt", ",9.0,1.5,", ",nan,1.5,", "0042.txt:1: not all numbers are finite"),
+        ("det_pointrcnn/Car/0042.txt", "0,2,500", "-1,2,500", "0042.txt:1: frame -1; expected 0 or more"),
+        ("oxts/0042.txt", " 8.4 ", " inf ", "0042.txt:1: not all numbers are finite"),
+    ],
+)
+def test_impossible_numbers_are_named(tmp_path: Path, broken: str, old: str, new: str, said: str) -> None:
+    street(tmp_path)
+    text = (tmp_path / broken).read_text()
+    (tmp_path / broken).write_text(text.replace(old, new, 1))
+    with pytest.raises(KittiError, match=said):
+        evaluate_kitti(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("lines", [0, FRAMES - 1])
 def test_too_few_poses_are_refused(tmp_path: Path, lines: int) -> None:
     street(tmp_path)

@@ -223,6 +223,13 @@ def _numbers(words: Sequence[str], path: Path, line: int) -> list[float]:
         raise KittiError(f"{path}:{line}: {error}; expected numbers") from None
 
 
+def _finite(words: Sequence[str], path: Path, line: int) -> list[float]:
+    values = _numbers(words, path, line)
+    if not np.isfinite(values).all():
+        raise KittiError(f"{path}:{line}: not all numbers are finite; expected finite ones")
+    return values
+
+
 def read_calibration(path: Path) -> Calibration:
     """Read ``calib/SEQ.txt``; both spellings of the keys that are in circulation are taken.
 
@@ -273,7 +280,7 @@ def read_detections(path: Path, kind: str) -> Boxes:
     """Read detections as comma-separated text: frame, type, 2D box (4), score, h, w, l, x, y, z, rot_y, alpha.
 
     Raises:
-        KittiError: a line has another number of columns; names file and line.
+        KittiError: a line has another number of columns, or an impossible number; names file and line.
 
     """
     rows = []
@@ -283,7 +290,9 @@ def read_detections(path: Path, kind: str) -> Boxes:
             continue
         if len(words) != 15:
             raise KittiError(f"{path}:{number}: {len(words)} columns; expected 15")
-        v = _numbers(words, path, number)
+        v = _finite(words, path, number)
+        if v[0] < 0:
+            raise KittiError(f"{path}:{number}: frame {v[0]:g}; expected 0 or more")
         rows.append([v[0], -1, -1, -1, v[14], *v[2:6], *v[7:10], *v[10:13], v[13], v[6]])
     return _boxes(np.array(rows, float).reshape(-1, 17), [kind] * len(rows))
 
@@ -312,7 +321,7 @@ def read_oxts(path: Path) -> Oxts:
             continue
         if len(words) != len(fields):
             raise KittiError(f"{path}:{number}: {len(words)} columns; expected {len(fields)}")
-        rows.append(_numbers(words, path, number))
+        rows.append(_finite(words, path, number))
     columns = np.array(rows, float).reshape(-1, len(fields)).T
     return Oxts(**dict(zip(fields, columns, strict=True)))
 
