@@ -168,6 +168,17 @@ def test_the_recordings_are_tracked_better_than_by_the_peer(tmp_path: Path) -> N
 
 
 @pytest.mark.realdata
+@pytest.mark.parametrize("kind", list(KITTI))
+def test_a_recording_cut_short_gives_the_same_rows(kind: str) -> None:
+    sequence = next(one for one in read_all(REAL) if one.name == "0000")
+    whole = track_boxes(sequence, kind, *KITTI[kind]).rows
+    part, early = track_boxes(until(sequence, 77), kind, *KITTI[kind]).rows, whole.select(whole.frame <= 77)
+    assert len(early) > 50
+    for name in ("frame", "track_id", "location", "rotation_y", "size", "image_box", "score"):
+        np.testing.assert_allclose(getattr(part, name), getattr(early, name), rtol=0, atol=1e-9)
+
+
+@pytest.mark.realdata
 def test_every_variant_of_the_ablation_tracks() -> None:
     sequence = next(one for one in read_all(REAL) if one.name == "0003")
     for name, change in VARIANTS.items():
