@@ -57,7 +57,8 @@ def _put(partial: Path, target: Path) -> None:
 def terminate_as_interrupt() -> Iterator[None]:
     """Let SIGTERM too raise KeyboardInterrupt, where this thread may say so; other errors that follow from it as well.
 
-    A compiled module whose import is interrupted raises ImportError.
+    A compiled module whose import is interrupted raises ImportError; a callback of one may lose the interrupt, which is
+    then raised at the end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -76,6 +77,9 @@ def terminate_as_interrupt() -> Iterator[None]:
         if asked.is_set():
             raise KeyboardInterrupt from None
         raise
+    else:
+        if asked.is_set():
+            raise KeyboardInterrupt
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
