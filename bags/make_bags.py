@@ -54,7 +54,7 @@ RECORDINGS = (
     ),
     Recording(
         "vehicle_pass", "The sensor vehicle drives past two poles in ordinary traffic",
-        ("vehicle_pass", "--platforms", "pole_01,pole_02,vehicle_01", "--skip", "2", "--duration", "12"),
+        ("vehicle_pass", "--platforms", "pole_01,pole_02,vehicle_01", "--skip", "2", "--duration", "11"),
     ),
 )  # fmt: skip
 
