@@ -87,6 +87,7 @@ def _topics() -> tuple[Topic, ...]:
         Topic("sim_actors", "/sim/actors", t + "SimActorArray", STREAM, 10, d, True, "Simulation only: ground truth of every actor, map frame"),
         Topic("sim_events", "/sim/events", t + "SimEventArray", STREAM, 10, d, True, "Simulation only: events that have begun"),
         Topic("sim_density", "/sim/density", t + "TwinSnapshot", STREAM, 1, d, True, "Simulation only: true density of people in cells of 1 m; no tracks in it"),
+        Topic("sim_map", "/sim/map", "visualization_msgs/msg/MarkerArray", LATCHED, 0, d, False, "Simulation only: what stands still, map frame"),
         Topic("sim_visibility", "/{platform}/sim/visibility", t + "SimVisibilityArray", STREAM, 10, d, True, "Simulation only: points and pixels on each actor"),
         Topic("tf", "/tf", "tf2_msgs/msg/TFMessage", EVENT, 10, d, True, "Moving frames"),
         Topic("tf_static", "/tf_static", "tf2_msgs/msg/TFMessage", LATCHED, 0, d, True, "Fixed frames"),

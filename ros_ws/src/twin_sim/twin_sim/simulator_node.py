@@ -1,4 +1,4 @@
-"""The simulated district as a process: /clock, actors, signals and events.
+"""The simulated district as a process: /clock, actors, signals, events and what stands still.
 
     ros2 run twin_sim simulator SCENARIO --rate 1 --platforms pole_01 vehicle_01
 
@@ -34,6 +34,7 @@ from twin_sim import convert
 from twin_sim.core.frame import STEP_NS, Frame
 from twin_sim.scenario import load_scenario
 from twin_sim.simulation import Simulation
+from twin_sim.static_map import static_map
 
 LEAD_NS = 150_000_000  # a frame's time minus the time at which it is published
 DENSITY_FRAMES = 10  # between two grids of densities
@@ -94,7 +95,7 @@ class Simulator:
         self._node, self._simulation, self._config = node, simulation, config
         self._out = {
             key: (codec_for(registry.topic(key).type_name), self._publisher(node, key))
-            for key in ("sim_actors", "sim_events", "signals", "sim_density")
+            for key in ("sim_actors", "sim_events", "signals", "sim_density", "sim_map")
         }
         self._clock = node.create_publisher(Clock, "/clock", qos_profile(registry.topic("clock").qos))
         self._platforms = Platforms(node, config.platforms)
@@ -109,6 +110,7 @@ class Simulator:
 
     def run(self, stop: threading.Event) -> None:
         """Run until the end of the scenario, or until ``stop`` is set."""
+        self._send("sim_map", static_map(self._simulation.world, self._simulation.start_ns))
         self._wait_for_sensors(stop)
         duration = self._config.duration or self._simulation.scenario.duration
         while not stop.is_set() and self.steps * STEP_NS < stamps.from_seconds(duration) + STEP_NS:
@@ -127,8 +129,11 @@ class Simulator:
         if self.steps % DENSITY_FRAMES == 0:
             messages.append(("sim_density", convert.density_to_message(frame)))
         for key, message in messages:
-            codec, publisher = self._out[key]
-            publisher.publish(codec.encode(message))
+            self._send(key, message)
+
+    def _send(self, key: str, message: Any) -> None:
+        codec, publisher = self._out[key]
+        publisher.publish(codec.encode(message))
 
     def _reach(self, time_ns: int, stop: threading.Event) -> None:
         """Let the clock run to ``time_ns``; it stands still while a platform is too far behind."""
