@@ -84,7 +84,7 @@ def test_the_simulated_district_runs_live(own_domain: int) -> None:
 def test_simulated_packets_go_through_the_ordinary_driver(own_domain: int, tmp_path: Path) -> None:
     """Over UDP: what the driver has received is recorded, and becomes tracks."""
     bag = tmp_path / "bag"
-    options = ("scenario:=near_miss", "platforms:=pole_01", "udp:=true", "duration:=6", "foxglove_port:=0")
+    options = ("scenario:=near_miss", "platforms:=pole_01", "udp:=true", "duration:=12", "foxglove_port:=0")
     command = [str(ROOT / "twin"), "launch", "simulation", *options, f"record:={bag}"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, cwd=ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
