@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment, minimize
 
 from twin_detection.core.bev_decode import CLASSES, GROUPS, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
+from twin_detection.evaluation.measures import average_precision
 from twin_detection.models import open_session
 
 #: How near a centre has to be, by index of CLASSES, metres; and how far labels are asked for.
@@ -100,17 +101,6 @@ def _matched(labels: np.ndarray, asked: np.ndarray, boxes: BevBoxes) -> list[lis
             row[11:13] = [abs(boxes.size[j, 0] - length), abs(boxes.size[j, 1] - width)]
         rows.append(row)
     return rows
-
-
-def average_precision(score: np.ndarray, hit: np.ndarray, wanted: int) -> float:
-    """Return the area under the curve of precision over recall, precision made monotone (Everingham et al. 2010)."""
-    if not wanted:
-        return float("nan")
-    order = np.argsort(-score, kind="stable")
-    hits = np.cumsum(hit[order])
-    recall, precision = hits / wanted, hits / np.arange(1, len(hits) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(np.concatenate([[0.0], recall])) * precision))
 
 
 def calibrate(path: Path, grid: BevGrid, scans: list[LabelledScan]) -> BevCalibration:

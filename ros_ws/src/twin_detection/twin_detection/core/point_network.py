@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from twin_detection.core.cluster_features import ClusterFeatures
 
@@ -95,7 +96,7 @@ def decoded(answer: np.ndarray, features: ClusterFeatures, calibration: Calibrat
     sure = np.hypot(turn[:, 0], turn[:, 1])
     yaw = features.bearing + 0.5 * np.arctan2(turn[:, 1], turn[:, 0])
     return Estimates(
-        _softmax(logits / calibration.temperature), _softmax(posture), np.column_stack([x, y, z]), size,
+        softmax(logits / calibration.temperature, axis=1), softmax(posture, axis=1), np.column_stack([x, y, z]), size,
         np.mod(yaw + np.pi / 2, np.pi) - np.pi / 2, _covariance(factor, cos, sin) * calibration.spread**2,
         np.minimum(heading_variance(sure) * calibration.heading, np.pi**2 / 12),
     )  # fmt: skip
@@ -116,10 +117,3 @@ def _covariance(factor: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndar
     turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
     root = turn @ lower
     return np.asarray(root @ root.transpose(0, 2, 1))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    if not len(logits):
-        return logits
-    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True))

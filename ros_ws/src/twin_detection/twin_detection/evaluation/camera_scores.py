@@ -14,12 +14,13 @@ import numpy as np
 from twin_detection.camera_scenes import LABEL
 from twin_detection.core.camera_decode import area, intersections, overlaps
 from twin_detection.core.camera_objects import ImageObjects
+from twin_detection.evaluation import measures
+from twin_detection.evaluation.measures import average_precision
 
 OVERLAP = 0.5  # intersection over union from which on an object is found
 HIDDEN = 0.6  # share of a detection within what is not asked for, from which on it does not count
 #: What is asked for: so many pixels of it, so many rows, so much of its box to be seen, so near (metres).
 PIXELS, ROWS, VISIBLE, REACH = 60, 12.0, 0.4, 50.0
-BINS = 10
 HIT, MISS, UNCOUNTED = 1, 0, -1
 
 
@@ -117,18 +118,6 @@ def joined(parts: Sequence[Outcome]) -> Outcome:
     return Outcome(wanted=np.sum([part.wanted for part in parts], axis=0), **columns)
 
 
-def average_precision(score: np.ndarray, hit: np.ndarray, wanted: int) -> float:
-    """Return the average precision of detections (N,), which of them are hits, and how many objects there are."""
-    if not wanted:
-        return float("nan")
-    order = np.argsort(-score, kind="stable")
-    hits = np.cumsum(hit[order])
-    precision = hits / np.arange(1, len(hits) + 1)
-    kept = np.maximum.accumulate(precision[::-1])[::-1]
-    recall = np.concatenate([[0.0], hits / wanted])
-    return float((np.diff(recall) * kept).sum())
-
-
 def of_classes(outcome: Outcome, kinds: Sequence[int]) -> dict[str, float]:
     """Return objects, average precision, and recall and precision at a score of 0.5, averaged over classes."""
     rows = []
@@ -148,13 +137,10 @@ def of_classes(outcome: Outcome, kinds: Sequence[int]) -> dict[str, float]:
 
 
 def reliability(outcome: Outcome) -> np.ndarray:
-    """Return, by bins of existence, mean existence, share of hits of any class, and count, (BINS, 3)."""
+    """Return, by bins of existence, mean existence, share of hits of any class, and count, (B, 3)."""
     counted = outcome.there != UNCOUNTED
     existence, hit = outcome.existence[counted], outcome.there[counted] == HIT
-    bins = np.minimum((existence * BINS).astype(int), BINS - 1)
-    rows = [(existence[bins == i].mean(), hit[bins == i].mean(), (bins == i).sum()) if (bins == i).any()
-            else (np.nan, np.nan, 0) for i in range(BINS)]  # fmt: skip
-    return np.array(rows)
+    return np.column_stack(measures.reliability(existence, hit.astype(float)))
 
 
 def calibration_error(outcome: Outcome) -> float:

@@ -20,7 +20,7 @@ from twin_detection.convert import detections_from_message, message_from_detecti
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.evaluation import tables
 from twin_detection.evaluation.lidar_sources import PoleLidar
-from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, View, wanted_platforms
+from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, View, answers, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, Truth, joined, score_frame, truth_of
 from twin_fusion.config import FusionConfig
 from twin_fusion.core import camera_bodies
@@ -171,7 +171,7 @@ def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes
     rows: dict[str, list[Rows]] = {source.name: [] for source in sources}
     for number, spec in enumerate(specs):
         console.print(f"scene {number + 1} of {len(specs)}, with cameras: {spec.name}", style="dim")
-        for view, found in _answers(spec, sources, scenes):
+        for view, found in _pictured(spec, sources, scenes):
             assert view.shot is not None
             position = view.map_from_lidar[:3, 3]
             truth = _truth_in_view(truth_of(view.frame, position, view.points, view.pixels), view.shot)
@@ -183,18 +183,12 @@ def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes
     return {name: joined(parts) for name, parts in rows.items()}
 
 
-def _answers(
+def _pictured(
     spec: SceneSpec, sources: Sequence[Source], scenes: Scenes
 ) -> Iterator[tuple[View, dict[str, Detections]]]:
     """Yield the views of a scene that are scored, with what each source found."""
-    begun, pictures = False, dict.fromkeys(spec.platforms, 0)
-    for number, (view, _) in enumerate(scenes.views(spec)):
-        if not begun:
-            assert scenes.current is not None
-            for source in sources:
-                source.start(spec, scenes.current)
-            begun = True
-        found = {source.name: source.detect(view) for source in sources}
+    pictures = dict.fromkeys(spec.platforms, 0)
+    for number, (view, _, found) in enumerate(answers(spec, sources, scenes)):
         if view.shot is None or number < 10 * len(spec.platforms):
             continue
         pictures[view.platform] += 1

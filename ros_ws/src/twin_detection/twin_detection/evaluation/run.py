@@ -12,7 +12,7 @@ from rich.console import Console
 from twin_detection.evaluation import tables
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
 from twin_detection.evaluation.parked import with_parked
-from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, wanted_platforms
+from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, answers, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, joined, score_frame, truth_of
 
 SCENARIOS = "config/scenarios"
@@ -27,14 +27,7 @@ def scored(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes: Scenes
     rows: dict[str, list[Rows]] = {source.name: [] for source in sources}
     for number, spec in enumerate(specs):
         console.print(f"scene {number + 1} of {len(specs)}: {spec.name}", style="dim")
-        begun = False
-        for view, counts in scenes.views(spec):
-            if not begun:
-                assert scenes.current is not None
-                for source in sources:
-                    source.start(spec, scenes.current)
-                begun = True
-            found = {source.name: source.detect(view) for source in sources}
+        for view, counts, found in answers(spec, sources, scenes):
             if not counts:
                 continue
             position = view.map_from_lidar[:3, 3]

@@ -146,6 +146,20 @@ class Scenes:
         self._stages = {}
 
 
+def answers(
+    spec: SceneSpec, sources: Sequence[Source], scenes: Scenes
+) -> Iterator[tuple[View, bool, dict[str, Detections]]]:
+    """Yield every view of a scene, whether it counts, and what each source found in it, by the source's name."""
+    begun = False
+    for view, counts in scenes.views(spec):
+        if not begun:
+            assert scenes.current is not None
+            for source in sources:
+                source.start(spec, scenes.current)
+            begun = True
+        yield view, counts, {source.name: source.detect(view) for source in sources}
+
+
 def _platform_sensors(stage: Stage, name: str) -> PlatformSensors:
     return PlatformSensors(stage, stage.world.district.platform(name), COLUMNS)
 
