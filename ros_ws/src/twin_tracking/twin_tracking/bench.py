@@ -171,7 +171,7 @@ def kitti_speed(data: Path) -> dict[str, float]:
     from twin_tracking.evaluation.kitti_tracks import track_boxes, track_with_peer
     from twin_tracking.kitti_config import KITTI
 
-    sequences = [one for one in read_all(data) if "Car" in one.boxes]
+    sequences = [one for one in read_all(data)[0] if "Car" in one.boxes]
     frames = sum(one.frames for one in sequences)
     ours = sum(track_boxes(one, "Car", *KITTI["Car"]).seconds for one in sequences)
     peer = sum(track_with_peer(one, "Car").seconds for one in sequences)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from twin_replay.core import kitti_results
-from twin_replay.core.kitti import Boxes
+from twin_replay.core.kitti import Boxes, KittiError
 from twin_tracking.config import TrackerConfig
 from twin_tracking.evaluation.kitti_data import KittiDetections, read_sequence, sequence_names
 from twin_tracking.evaluation.kitti_tracks import Told, track_boxes, track_with_peer
@@ -37,40 +38,45 @@ def evaluate_kitti(data: Path, out: Path) -> dict[str, Any]:
     """Track every sequence found, write the tracks, score them where there are labels; print and return the figures.
 
     Raises:
-        KittiError: ``data`` has no detections or a file of it is broken.
+        KittiError: ``data`` has no detections, or a sequence cannot be read; the others are done by then.
 
     """
-    sequences = read_all(data)
-    without_poses = [one.name for one in sequences if one.map_from_lidar is None]
-    if without_poses:
-        print(f"no oxts for {', '.join(without_poses)}: tracked in the moving LiDAR's frame")
+    sequences, broken = read_all(data)
     missing = [kind for kind in KITTI if not any(kind in one.boxes for one in sequences)]
     if missing:
         print(f"no detections of {', '.join(missing)}: empty files, not scored")
     warm_up()
-    metrics: dict[str, Any] = {"sequences": [one.name for one in sequences], "classes": {}}
+    metrics: dict[str, Any] = {"sequences": [one.name for one in sequences], "broken": broken, "classes": {}}
     for kind in KITTI:
         told = {OURS: _told(sequences, kind, track_with(KITTI)), PEER: _told(sequences, kind, track_with_peer)}
         for one, result in zip(sequences, told[OURS], strict=True):
             kitti_results.write_labels(out / kind / "data" / f"{one.name}.txt", result.rows)
         metrics["classes"][kind] = {method: _figures(sequences, kind, results) for method, results in told.items()}
-    unlabelled = [one.name for one in sequences if one.labels is None]
-    if unlabelled:
-        print(f"no labels for {', '.join(unlabelled)}: tracked and written, not scored")
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     _print(metrics)
+    if broken:
+        raise KittiError(f"{len(broken)} of {len(broken) + len(sequences)} sequences not tracked: {', '.join(broken)}")
     return metrics
 
 
-def read_all(data: Path) -> list[KittiDetections]:
-    """Read every sequence that has detections.
+def read_all(data: Path) -> tuple[list[KittiDetections], dict[str, str]]:
+    """Read every sequence that has detections; return those that can be read, and why others cannot; print both.
 
     Raises:
-        KittiError: there is none, or a file is broken.
+        KittiError: there is none, or none can be read.
 
     """
-    kinds = tuple(KITTI)
-    return [read_sequence(data, name, kinds) for name in sequence_names(data, kinds)]
+    sequences, broken = [], {}
+    for name in sequence_names(data, tuple(KITTI)):
+        try:
+            sequences.append(read_sequence(data, name, tuple(KITTI)))
+        except KittiError as error:
+            broken[name] = str(error)
+    if not sequences:
+        raise KittiError(next(iter(broken.values())))
+    for line in [note for one in sequences for note in one.notes] + list(broken.values()):
+        print(line, file=sys.stderr)
+    return sequences, broken
 
 
 def track_with(settings: Settings) -> Track:

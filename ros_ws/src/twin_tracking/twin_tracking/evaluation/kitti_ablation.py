@@ -64,7 +64,7 @@ def ablate(data: Path, out: Path) -> dict[str, Any]:
         KittiError: ``data`` has no detections or a file of it is broken.
 
     """
-    sequences = [one for one in read_all(data) if one.labels is not None]
+    sequences = [one for one in read_all(data)[0] if one.labels is not None]
     figures: dict[str, Any] = {}
     for name, change in VARIANTS.items():
         settings = {kind: change(setting) for kind, setting in KITTI.items()}

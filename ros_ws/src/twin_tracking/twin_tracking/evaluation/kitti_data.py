@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -13,11 +15,15 @@ from twin_replay.core import kitti
 from twin_replay.core.kitti import Boxes, Calibration, KittiError
 
 DETECTIONS = "det_pointrcnn"
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
 class KittiDetections:
-    """One sequence: ``boxes`` by class, ``map_from_lidar`` (F, 4, 4) or none, ``labels`` or none; ``frames`` F."""
+    """One sequence: ``boxes`` by class, ``map_from_lidar`` (F, 4, 4) or none, ``labels`` or none; ``frames`` F.
+
+    ``notes``: what is missing or broken without which it can be tracked all the same, a line each.
+    """
 
     name: str
     frames: int
@@ -25,6 +31,7 @@ class KittiDetections:
     boxes: dict[str, Boxes]
     map_from_lidar: np.ndarray | None
     labels: Boxes | None
+    notes: tuple[str, ...] = ()
 
 
 def sequence_names(data: Path, kinds: tuple[str, ...]) -> list[str]:
@@ -35,17 +42,17 @@ def sequence_names(data: Path, kinds: tuple[str, ...]) -> list[str]:
 
     """
     folder = data / DETECTIONS
-    names = sorted({path.stem for kind in kinds for path in (folder / kind).glob("*.txt")})
+    names = sorted({path.stem for kind in kinds for path in (folder / kind).glob("[!.]*.txt")})
     if not names:
         raise KittiError(f"{folder}: no detections; expected files as {folder}/{kinds[0]}/0000.txt")
     return names
 
 
 def read_sequence(data: Path, name: str, kinds: tuple[str, ...]) -> KittiDetections:
-    """Read one sequence; poses and labels are optional.
+    """Read one sequence; without poses or labels that can be used it is read all the same, and its notes say so.
 
     Raises:
-        KittiError: no calibration, or a file that is not in the benchmark's format.
+        KittiError: no calibration, or a calibration or detections that are not in the benchmark's format.
 
     """
     boxes = {}
@@ -54,16 +61,27 @@ def read_sequence(data: Path, name: str, kinds: tuple[str, ...]) -> KittiDetecti
         if path.is_file():
             boxes[kind] = kitti.read_detections(path, kind)
     calibration = kitti.read_calibration(data / "calib" / f"{name}.txt")
-    labels_path, oxts_path = data / "label_02" / f"{name}.txt", data / "oxts" / f"{name}.txt"
-    labels = kitti.read_labels(labels_path) if labels_path.is_file() else None
+    notes: list[str] = []
+    labels = _optional(kitti.read_labels, data / "label_02" / f"{name}.txt", "not scored", notes)
+    oxts = _optional(kitti.read_oxts, data / "oxts" / f"{name}.txt", "tracked in the moving LiDAR's frame", notes)
     frames = 1 + max(int(found.frame.max(initial=-1)) for found in [*boxes.values(), *([labels] if labels else [])])
     poses = None
-    if oxts_path.is_file():
-        oxts = kitti.read_oxts(oxts_path)
-        if len(oxts) < max(frames, 1):
-            raise KittiError(f"{oxts_path}: {len(oxts)} lines; expected at least {max(frames, 1)}, one per frame")
+    if oxts is not None and len(oxts) < max(frames, 1):
+        path = data / "oxts" / f"{name}.txt"
+        short = f"{len(oxts)} lines; expected at least {max(frames, 1)}, one per frame"
+        notes.append(f"{path}: {short}: {name} is tracked in the moving LiDAR's frame")
+    elif oxts is not None:
         poses, frames = _map_from_lidar(oxts, calibration), len(oxts)
-    return KittiDetections(name, frames, calibration, boxes, poses, labels)
+    return KittiDetections(name, frames, calibration, boxes, poses, labels, tuple(notes))
+
+
+def _optional(read: Callable[[Path], Read], path: Path, without: str, notes: list[str]) -> Read | None:
+    """Return what ``read`` makes of a file; nothing, and a note of what happens ``without`` it, if it cannot."""
+    try:
+        return read(path)
+    except KittiError as error:
+        notes.append(f"{error}: {path.stem} is {without}")
+        return None
 
 
 def _map_from_lidar(oxts: kitti.Oxts, calibration: Calibration) -> np.ndarray:
