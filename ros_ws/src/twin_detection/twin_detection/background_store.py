@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from twin_common.array_store import load_arrays, save_arrays
 from twin_common.config import ConfigError
 from twin_detection.config import STILL, LidarDetectorConfig
 from twin_detection.core.background import NOTHING, Background, BackgroundSettings
@@ -37,18 +33,8 @@ def save_background(
         ConfigError: the file cannot be written.
 
     """
-    about = json.dumps({"version": VERSION, **_mount(config)})
     images = {name: getattr(background.state, name) for name in IMAGES}
-    part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(part, about=np.array(about), phase=grid.phase, gaps=gaps, **images)
-        part.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; expected a file that can be written") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    save_arrays(path, _about(config), {"phase": grid.phase, "gaps": gaps, **images})
 
 
 def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, Background, np.ndarray]:
@@ -58,18 +44,7 @@ def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, 
         ConfigError: the file is damaged, or of another platform, mount or version.
 
     """
-    try:
-        with np.load(path) as stored:
-            values = {name: stored[name] for name in ("about", "phase", "gaps", *IMAGES)}
-        about = json.loads(str(values["about"]))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{path}: not a stored background ({reason}); expected one of this node's") from None
-    if not isinstance(about, dict) or about.get("version") != VERSION:
-        raise ConfigError(f"{path}: a background of another version; expected version {VERSION}")
-    for name, expected in _mount(config).items():
-        if about.get(name) != expected:
-            raise ConfigError(f"{path}: background of {name} {about.get(name)!r}; expected {expected!r}")
+    values = load_arrays(path, "background", _about(config), ("phase", "gaps", *IMAGES))
     _check_kinds(path, values)
     grid = BeamGrid(values["far"].shape[-1], values["phase"].astype(np.float32))
     _check_images(path, grid, values)
@@ -82,10 +57,10 @@ def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, 
     return grid, background, values["gaps"].astype(np.float64)
 
 
-def _mount(config: LidarDetectorConfig) -> dict[str, Any]:
+def _about(config: LidarDetectorConfig) -> dict[str, Any]:
     """Return what a background belongs to."""
     names = ("platform", "sensor_height", "roll_deg", "pitch_deg")
-    return {name: getattr(config, name) for name in names}
+    return {"version": VERSION, **{name: getattr(config, name) for name in names}}
 
 
 def _check_kinds(path: Path, values: dict[str, np.ndarray]) -> None:
