@@ -104,11 +104,14 @@ def _evaluate_tracking(arguments: argparse.Namespace) -> int:
         return evaluate_sim(arguments.out)
     from twin_tracking.evaluation.kitti import evaluate_kitti
     from twin_tracking.evaluation.kitti_ablation import ablate
+    from twin_tracking.evaluation.kitti_choice import cross_validate
 
     if not arguments.data.is_dir():
         raise ConfigError(f"{arguments.data}: no such folder; expected the recordings to score on (--data)")
     if arguments.ablation:
         ablate(arguments.data, arguments.out)
+    elif arguments.cross_validate:
+        cross_validate(arguments.data, arguments.out)
     else:
         evaluate_kitti(arguments.data, arguments.out)
     print(f"written: {arguments.out}/metrics.json and the raw results")
@@ -168,6 +171,9 @@ def build_parser() -> argparse.ArgumentParser:
         "alone, in pictures (default: %(default)s)",
     )  # fmt: skip
     score.add_argument("--ablation", action="store_true", help="tracking, format kitti: each ingredient off in turn")
+    score.add_argument(
+        "--cross-validate", action="store_true", help="tracking, format kitti: parameters chosen without each sequence"
+    )
     score.add_argument("--long", action="store_true", help="detection: also an hour with somebody who lies still")
     score.add_argument("--no-cameras", action="store_true", help="detection: LiDARs alone")
     score.set_defaults(func=_evaluate)
