@@ -17,19 +17,19 @@ import torch
 from calibrate import calibrate
 from losses import loss
 from network import CameraNet, anchors
-from pictures import SIDE, Example, Pictures
+from pictures import SIZES, Example, Pictures
 
 from twin_common.core.object_class import CLASS_NAMES
 from twin_detection.camera_scenes import CAMERA_CLASSES
 from twin_detection.models import models_folder, stamp
 
 POSTURES = ("upright", "sitting", "lying")
-STEPS, BATCH, RATE, WARM_UP = 2000, 16, 3e-3, 80
-AVERAGED = 0.996  # decay of the weights' running mean, which is what is exported
+STEPS, BATCH, RATE, WARM_UP = 5000, 16, 3e-3, 80
+AVERAGED = 0.998  # decay of the weights' running mean, which is what is exported
 
 
 def batch(examples: list[Example]) -> tuple[torch.Tensor, list[tuple[torch.Tensor, ...]]]:
-    """Return images (B, 3, SIDE, SIDE) and what is in each."""
+    """Return images (B, 3, H, W) and what is in each."""
     images = torch.from_numpy(np.stack([item.image for item in examples])).permute(0, 3, 1, 2).float()
     targets = [
         (torch.from_numpy(item.boxes).float(), torch.from_numpy(item.kinds), torch.from_numpy(item.postures),
@@ -55,18 +55,19 @@ def learn(pictures: Pictures, seed: int, steps: int, kept: Path) -> CameraNet:
     deep = [p for p in net.parameters() if p.ndim >= 2]
     groups = [{"params": deep, "weight_decay": 0.02}, {"params": flat, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=RATE)
-    grid = anchors(SIDE, SIDE)
+    grids = [anchors(*size) for size in SIZES]
     order: list[int] = []
     shown: dict[str, float] = {}
     began = time.monotonic()
     for step in range(steps):
         if len(order) < BATCH:
             order += rng.permutation(len(pictures)).tolist()
-        images, targets = batch([pictures.crop(order.pop(), rng) for _ in range(BATCH)])
+        size = step % len(SIZES)
+        images, targets = batch([pictures.crop(order.pop(), rng, *SIZES[size]) for _ in range(BATCH)])
         with torch.autocast("cpu", torch.bfloat16):
             levels = net.features(images)
         raw = torch.cat([level.float().flatten(2) for level in levels], dim=2).transpose(1, 2)
-        parts = loss(raw, grid, targets, len(CAMERA_CLASSES))
+        parts = loss(raw, grids[size], targets, len(CAMERA_CLASSES))
         for group in optimiser.param_groups:
             group["lr"] = RATE * rate(step, steps)
         optimiser.zero_grad()
@@ -101,7 +102,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pictures", type=Path, default=Path("out/camera_pictures"), help="folder, made if missing")
-    parser.add_argument("--count", type=int, default=4000, help="of pictures to render")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--out", type=Path, default=Path("models/camera.onnx"))
     parser.add_argument("--threads", type=int, default=1)
@@ -109,7 +109,7 @@ def main() -> int:
     torch.set_num_threads(given.threads)
     if not (given.pictures / "labels.npz").is_file():
         script = Path(__file__).with_name("render.py")
-        asked = ["--out", str(given.pictures), "--count", str(given.count), "--seed", str(given.seed)]
+        asked = ["--out", str(given.pictures), "--seed", str(given.seed)]
         subprocess.run([sys.executable, str(script), *asked], check=True)
     net = learn(Pictures(given.pictures), given.seed, given.steps, given.out.with_suffix(".part.pt"))
     export(net, given.out)

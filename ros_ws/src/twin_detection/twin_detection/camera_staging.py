@@ -21,6 +21,8 @@ KIND_SHARES = {"saloon": 2, "suv": 2, "hatchback": 1, "van": 1, "taxi": 1, "ligh
                "motorcycle": 5, "scooter": 5, "bicycle": 4}  # fmt: skip
 WALKS = {Activity.WALKING: 5, Activity.STANDING: 3, Activity.RUNNING: 1, Activity.SITTING: 5, Activity.LYING: 6}
 
+CLEAR_TO = 0.8  # of the visibility: beyond it less than a tenth of the contrast is left
+
 
 def random_weather(rng: np.random.Generator) -> Weather:
     """Return day, dusk or night; dry, rain or haze."""
@@ -30,6 +32,17 @@ def random_weather(rng: np.random.Generator) -> Weather:
     rain = rng.uniform(0.5, 14.0) if wet < 0.25 else 0.0
     visibility = rng.uniform(150, 1500) if wet > 0.9 else 20_000.0 if not rain else rng.uniform(1500, 8000)
     return Weather(rain, visibility, 15.0, float(elevation), float(rng.uniform(-np.pi, np.pi)))
+
+
+def random_fog(rng: np.random.Generator) -> Weather:
+    """Return fog at any hour, its visibility 50 to 600 m."""
+    visibility = float(np.exp(rng.uniform(np.log(50.0), np.log(600.0))))
+    return dataclasses.replace(random_weather(rng), rain=0.0, visibility=visibility)
+
+
+def leave_out_hidden(found: np.ndarray, weather: Weather) -> None:
+    """Set what may be asked of objects (N,) LABEL to nothing where the air hides them."""
+    found["visible"][found["distance"] > CLEAR_TO * weather.visibility] = 0.0
 
 
 def random_camera(rng: np.random.Generator, world: World, index: ZoneIndex) -> np.ndarray:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from twin_detection.camera_scenes import labels
-from twin_detection.camera_staging import mixed, random_camera, random_weather
+from twin_detection.camera_staging import leave_out_hidden, mixed, random_camera, random_fog, random_weather
 from twin_detection.core.camera_signals import Camera
 from twin_detection.evaluation.scenes import HELD_OUT, SceneSpec
 from twin_sim.core.camera import CameraRenderer
@@ -26,6 +26,7 @@ from twin_sim.simulation import Simulation
 
 STAGED, STAGED_SEED = "staged", 10_011
 STAGED_SCENARIO, STAGED_FRAMES = "rush_hour", 12
+STAGED_FOG = 5  # one of so many staged pictures is in fog
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,12 @@ def staged(folder: Path, count: int, seed: int = STAGED_SEED, scenario: str = ST
     with CameraRenderer(cached_scenery(world), world, seed=seed) as renderer:
         model = CameraModel()
         view = renderer.view(model)
-        for _ in range(count):
-            weather, pose = random_weather(rng), random_camera(rng, world, index)
+        for number in range(count):
+            weather = random_fog(rng) if number % STAGED_FOG == 0 else random_weather(rng)
+            pose = random_camera(rng, world, index)
             frame = mixed(rng, frames[rng.integers(len(frames))], pose, index, weather)
             picture = renderer.render(view, pose, frame, weather)
             found = labels(picture, frame.actors, parked)
+            leave_out_hidden(found, weather)
             camera = Camera(model.matrix(), model.coefficients(), pose)
             yield Scene(STAGED, as_sent(picture.rgb), found, camera, frame.signals)
