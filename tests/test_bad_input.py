@@ -86,6 +86,8 @@ def test_a_busy_port(own_domain: int) -> None:
         (("bag", "info", "nowhere"), ("nowhere",)),
         (("replay", "nowhere"), ("nowhere",)),
         (("eval", "tracking", "--data", "nowhere"), ("nowhere: no such folder",)),
+        (("eval", "detection", "--format", "camera", "--long"), ("--format camera with --long; expected --out",)),
+        (("eval", "detection", "--format", "camera", "--data", "x"), ("--format camera with --data; expected --out",)),
         (("bench", "speed"), ("no benchmark 'speed'",)),
         (("launch", "simulation", "scenario:=nowhere"), ("nowhere: no such scenario", "near_miss")),
         (("launch", "simulation", "poles:=40"), ("poles: 40; expected at most 12",)),

@@ -77,6 +77,10 @@ def _evaluate_camera(arguments: argparse.Namespace) -> int:
 
     if arguments.what != "detection":
         raise ConfigError(f"eval {arguments.what}: --format camera; expected it with detection only")
+    for option in ("data", "long", "no_cameras", "ablation", "cross_validate"):
+        if getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise ConfigError(f"eval detection: --format camera with --{name}; expected --out at most beside it")
     evaluate_camera(scenario_folder(), arguments.out)
     print(f"written: {arguments.out}/metrics.json, plots and examples")
     return 0
