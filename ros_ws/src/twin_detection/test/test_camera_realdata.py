@@ -10,6 +10,7 @@ import pytest
 
 from twin_common.core.object_class import ObjectClass
 from twin_detection.camera_network import CameraNetwork
+from twin_detection.core.anonymise import COVERED, covered, covered_zones
 from twin_detection.core.camera_decode import overlaps
 
 SHARED = Path(__file__).resolve().parents[5] / "shared"
@@ -22,6 +23,8 @@ CARS = {
     "000015.png": [(0, 218, 195, 368), (1003, 218, 1242, 375), (433, 188, 478, 224), (644, 175, 690, 212)],
     "000020.png": [(394, 199, 456, 237), (652, 160, 716, 226), (1028, 131, 1134, 181)],
 }
+#: Plates of 000010.png whose letters can be read, pixels: a rear one and a front one.
+PLATES = [(894, 246, 952, 265), (182, 280, 218, 291)]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,14 @@ def test_cars_are_found_where_they_are(network: CameraNetwork, name: str) -> Non
     share = overlaps(np.array(CARS[name], float), cars)
     assert (share.max(axis=1) > 0.6).all()
     assert len(found) <= len(CARS[name]) + 4 and not (found.label == ObjectClass.PEDESTRIAN).any()
+
+
+def test_plates_that_can_be_read_are_covered(network: CameraNetwork) -> None:
+    image = cv2.imread(str(FRAMES / "000010.png"))
+    view = covered(image, covered_zones(np.zeros((0, 5)), network.find(image, COVERED)))
+    for x0, y0, x1, y1 in PLATES:
+        assert len(np.unique(image[y0:y1, x0:x1].reshape(-1, 3), axis=0)) > 200
+        assert len(np.unique(view[y0:y1, x0:x1].reshape(-1, 3), axis=0)) <= 6  # flat blocks, and no letters
 
 
 def test_nothing_is_found_on_the_sky(network: CameraNetwork) -> None:

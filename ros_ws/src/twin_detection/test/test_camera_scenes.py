@@ -10,9 +10,11 @@ import pytest
 from twin_common.core.object_class import ObjectClass
 from twin_detection.camera_scenes import labels, postures
 from twin_detection.core.camera_decode import overlaps
+from twin_detection.core.camera_objects import ImageObjects
+from twin_detection.evaluation.camera_plates import covered_plates, plates
 from twin_sim.core.camera import CameraRenderer
 from twin_sim.core.camera_model import CameraModel
-from twin_sim.core.frame import SIGNAL, Activity, Frame, Weather, no_actors
+from twin_sim.core.frame import SIGNAL, Activity, Frame, Shape, Weather, no_actors
 from twin_sim.core.scenery import parked_actors
 from twin_sim.scenery_cache import cached_scenery
 from twin_sim.world import World, load_world
@@ -88,3 +90,25 @@ def test_only_what_can_be_seen_is_labelled(world: World, renderer: CameraRendere
     first = found[found["index"] == 0][0]
     assert first["posture"] == 1 and first["distance"] == pytest.approx(20.0, abs=0.5) and first["visible"] > 0.9
     assert first["box"][3] - first["box"][1] == pytest.approx(457 * 1.7 / 20, abs=4)
+
+
+def test_a_plate_is_told_from_behind_and_not_from_the_side(world: World, renderer: CameraRenderer) -> None:
+    actors = no_actors(1)
+    actors["actor_id"], actors["classification"], actors["shape"] = 1, ObjectClass.CAR, Shape.HATCHBACK
+    actors["length"], actors["width"], actors["height"], actors["z"] = 4.0, 1.75, 1.5, 100.0  # above all that hides
+    view, frame = renderer.view(CameraModel()), Frame(1, actors, np.zeros(0, SIGNAL))
+    behind = plates(renderer.render(view, camera_at(-8.0, 0.0, 101.0, 0.0), frame, Weather()), actors)
+    focal = CameraModel().matrix()[0, 0]
+    wide = focal * 0.52 / (8.0 - 2.0)  # a plate of 52 cm at the rear end, 6 m away
+    assert behind.shape == (1, 4)
+    np.testing.assert_allclose(behind[0, 2] - behind[0, 0], wide, atol=1.5)
+    np.testing.assert_allclose((behind[0, 0] + behind[0, 2]) / 2, 320.0, atol=1.0)
+    assert 180.0 < behind[0, 1] < 180 + focal * 0.6 / 6.0  # 40 to 75 cm above the ground, seen from 1 m
+    assert not len(plates(renderer.render(view, camera_at(0.0, -8.0, 101.0, np.pi / 2), frame, Weather()), actors))
+
+    def shares(*box: float) -> list[float]:
+        certain = np.eye(10)[[ObjectClass.CAR]]
+        return covered_plates(ImageObjects(np.array([box]), certain, np.eye(4)[:1], np.ones(1)), behind).tolist()
+
+    assert shares(250.0, 140.0, 390.0, 260.0) == [1.0]
+    assert shares(20.0, 140.0, 160.0, 260.0) == [0.0]

@@ -17,11 +17,11 @@ from twin_detection import camera_convert as convert
 from twin_detection.anonymiser import Anonymiser
 from twin_detection.camera_config import CameraDetectorConfig
 from twin_detection.camera_network import CameraNetwork
+from twin_detection.core.anonymise import COVERED
 from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.core.camera_signals import Heads, Reading, read
 
 POSE_AGE = 0.35  # seconds between an image and the odometry that places it, at most
-COVERED = 0.1  # existence from which on an object's head or plates are covered, whatever is reported
 CROWDED = 0.8  # of the time between two images that max_rate allows: clocks are not that exact
 
 

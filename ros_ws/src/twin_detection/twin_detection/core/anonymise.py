@@ -13,6 +13,7 @@ from twin_common.core.object_class import ObjectClass
 from twin_detection.core.camera_decode import overlaps
 from twin_detection.core.camera_objects import ImageObjects
 
+COVERED = 0.1  # existence from which on an object's head or plates are covered, whatever is reported
 STRIDE = 4  # of CenterFace's outputs, pixels
 FACE_OVERLAP = 0.3  # above which the less certain of two faces is the same face
 FACE_MARGIN = 0.35  # by which a face's box is enlarged on each side, of its size
@@ -20,10 +21,13 @@ BLOCKS = 3  # across the shorter side of what is covered: too few for a face
 #: Part of a person's box that is the head, of two-wheelers with riders too: share of the height from the top.
 HEAD = 0.25
 #: Part of a vehicle's box that may hold plates: from this share of the height down; on all sides, as plates are at
-#: either end and a box does not tell which is seen.
-PLATE_FROM = 0.42
+#: either end and a box does not tell which is seen. Seen from 1.5 to 7 m above the ground, plates begin at 0.41 of a
+#: true box at the earliest (a rear plate from high above); the rest is for boxes that are not exact.
+PLATE_FROM = 0.3
+VEHICLE_MARGIN = 0.08  # by which a vehicle's zone reaches beyond its box at the sides and below, of its size
 PEOPLE = (ObjectClass.PEDESTRIAN, ObjectClass.MOTORCYCLE, ObjectClass.SCOOTER, ObjectClass.BICYCLE)
 PLATED = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.MOTORCYCLE)
+CUT = 1.5  # pixels from the upper edge within which a box is cut off
 LEGIBLE = 24.0  # pixels: on vehicles whose box is narrower, a plate cannot be read
 
 
@@ -72,18 +76,26 @@ def covered_zones(faces: np.ndarray, objects: ImageObjects) -> np.ndarray:
     size = faces[:, 2:4] - faces[:, :2]
     zones = [np.hstack([faces[:, :2] - FACE_MARGIN * size, faces[:, 2:4] + FACE_MARGIN * size])]
     likely = objects.class_probability > 0.2  # not the best class alone: what may be a person is covered like one
-    for kinds, low, high in ((PEOPLE, 0.0, HEAD), (PLATED, PLATE_FROM, 1.0)):
-        box = objects.box[likely[:, kinds].any(axis=1)]
-        if kinds is PLATED:
-            box = box[box[:, 2] - box[:, 0] >= LEGIBLE]
-        part = box.copy()
-        tall = box[:, 3] - box[:, 1]
-        part[:, 1], part[:, 3] = box[:, 1] + low * tall, box[:, 1] + high * tall
-        if kinds is PEOPLE:  # one who sits or lies has the head at another place: nearly square boxes are covered whole
-            flat = (box[:, 2] - box[:, 0]) > 0.8 * tall
-            part[flat] = box[flat]
-        zones.append(part)
+    zones.append(_heads(objects.box[likely[:, PEOPLE].any(axis=1)]))
+    zones.append(_plates(objects.box[likely[:, PLATED].any(axis=1)]))
     return np.concatenate(zones)
+
+
+def _heads(box: np.ndarray) -> np.ndarray:
+    """Return where persons' heads are, (N, 4): nearly square boxes are covered whole, as of those who sit or lie."""
+    part, tall = box.copy(), box[:, 3] - box[:, 1]
+    low = (box[:, 2] - box[:, 0]) > 0.8 * tall
+    part[~low, 3] = (box[:, 1] + HEAD * tall)[~low]
+    return part
+
+
+def _plates(box: np.ndarray) -> np.ndarray:
+    """Return where vehicles' plates are, (N, 4); of one that the image's upper edge cuts off, all of its box."""
+    box = box[box[:, 2] - box[:, 0] >= LEGIBLE]
+    part, size = box.copy(), box[:, 2:] - box[:, :2]
+    part[:, 1] += np.where(box[:, 1] > CUT, PLATE_FROM * size[:, 1], 0.0)
+    part += np.column_stack([-size[:, 0], 0.0 * size[:, 1], size]) * VEHICLE_MARGIN
+    return part
 
 
 def covered(image: np.ndarray, zones: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from twin_detection.camera_scenes import labels
 from twin_detection.camera_staging import leave_out_hidden, mixed, random_camera, random_fog, random_weather
 from twin_detection.core.camera_signals import Camera
+from twin_detection.evaluation.camera_plates import plates
 from twin_detection.evaluation.scenes import HELD_OUT, SceneSpec
 from twin_sim.core.camera import CameraRenderer
 from twin_sim.core.camera_model import CameraModel
@@ -33,7 +34,7 @@ STAGED_FOG = 5  # one of so many staged pictures is in fog
 class Scene:
     """One picture: of which group it is, (H, W, 3) uint8 BGR as it leaves the camera, what it shows, (N,) LABEL.
 
-    ``camera``: intrinsics and pose; ``signals``: (S,) SIGNAL, true.
+    ``camera``: intrinsics and pose; ``signals``: (S,) SIGNAL, true; ``plates``: (P, 4) pixels, those that can be read.
     """
 
     group: str
@@ -41,6 +42,7 @@ class Scene:
     labels: np.ndarray
     camera: Camera
     signals: np.ndarray
+    plates: np.ndarray
 
 
 def as_sent(rgb: np.ndarray) -> np.ndarray:
@@ -74,7 +76,8 @@ def _poles(scenario: Scenario, spec: SceneSpec, frames: list[Frame]) -> Iterator
             for frame in frames:
                 picture = renderer.render(view, pose, frame, scenario.weather)
                 found = labels(picture, frame.actors, parked)
-                yield Scene(spec.weather, as_sent(picture.rgb), found, camera, frame.signals)
+                seen = plates(picture, frame.actors)
+                yield Scene(spec.weather, as_sent(picture.rgb), found, camera, frame.signals, seen)
 
 
 def staged(folder: Path, count: int, seed: int = STAGED_SEED, scenario: str = STAGED_SCENARIO) -> Iterator[Scene]:
@@ -103,4 +106,5 @@ def staged(folder: Path, count: int, seed: int = STAGED_SEED, scenario: str = ST
             found = labels(picture, frame.actors, parked)
             leave_out_hidden(found, weather)
             camera = Camera(model.matrix(), model.coefficients(), pose)
-            yield Scene(STAGED, as_sent(picture.rgb), found, camera, frame.signals)
+            seen = plates(picture, frame.actors)
+            yield Scene(STAGED, as_sent(picture.rgb), found, camera, frame.signals, seen)

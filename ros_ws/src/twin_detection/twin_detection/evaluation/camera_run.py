@@ -16,10 +16,12 @@ from twin_common.config import ConfigError
 from twin_common.core.object_class import CLASS_NAMES
 from twin_detection.camera_network import CameraNetwork
 from twin_detection.camera_scenes import CAMERA_CLASSES
+from twin_detection.core.anonymise import COVERED
 from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.core.camera_signals import Heads, read
 from twin_detection.evaluation import camera_scores as scores
 from twin_detection.evaluation.camera_pictures import Scene, held_out, staged
+from twin_detection.evaluation.camera_plates import covered_plates
 
 OURS, PEERS = "camera", ("yolox_nano", "yolox_nano_sample", "yolox_tiny")
 #: Rows of the tables: classes by name; of cars, trucks and buses together COCO's detectors can be asked too.
@@ -27,6 +29,7 @@ ROWS: dict[str, tuple[int, ...]] = {CLASS_NAMES[kind]: (kind,) for kind in CAMER
 STAGED_PICTURES = 200
 EXAMPLES = 6
 SIGNAL_CONFIDENCE = 0.3
+WHOLE = 0.95  # of a plate, from which on it is covered
 _POSTURES = ("upright", "sitting", "lying")
 
 
@@ -42,12 +45,15 @@ def evaluate_camera(folder: Path, out: Path) -> dict[str, Any]:
     networks = {OURS: CameraNetwork(OURS)} | _peers()
     outcomes: dict[tuple[str, str], list[scores.Outcome]] = defaultdict(list)
     signals: dict[str, list[np.ndarray]] = defaultdict(list)
+    plates: dict[str, list[np.ndarray]] = defaultdict(list)
     drawn: dict[str, int] = defaultdict(int)
     for scenes in (held_out(folder), staged(folder, STAGED_PICTURES)):
         for scene in scenes:
             for name, network in networks.items():
                 objects = network.find(scene.image, 0.02)
                 outcomes[name, scene.group].append(scores.outcome_of(objects, scene.labels))
+                if name == OURS:
+                    plates[scene.group].append(covered_plates(objects[objects.existence >= COVERED], scene.plates))
                 if name == OURS and drawn[scene.group] < EXAMPLES and len(outcomes[name, scene.group]) % 20 == 10:
                     drawn[scene.group] += 1
                     path = out / f"{scene.group}_{drawn[scene.group]}.png"
@@ -61,6 +67,7 @@ def evaluate_camera(folder: Path, out: Path) -> dict[str, Any]:
         "postures": {group: _postures(joined[OURS, group]) for name, group in joined if name == OURS},
         "calibration error": {f"{a} {b}": scores.calibration_error(item) for (a, b), item in joined.items()},
         "signals": {group: _signals(np.concatenate(rows)) for group, rows in signals.items()},
+        "plates": {group: _plates(np.concatenate(rows)) for group, rows in plates.items()},
     }
     _print(metrics)
     _plot(joined, out)
@@ -101,6 +108,11 @@ def _signals(rows: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
+def _plates(shares: np.ndarray) -> dict[str, float]:
+    """Return how many plates could be read, and how many of them an anonymous view covers."""
+    return {"readable": float(len(shares)), "covered": float((shares > WHOLE).mean()) if len(shares) else float("nan")}
+
+
 def _detection(joined: dict[tuple[str, str], scores.Outcome]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for (name, group), outcome in joined.items():
@@ -139,6 +151,8 @@ def _print(metrics: dict[str, Any]) -> None:
             f"signals, {group}: {found['read']:.2f} of {found['heads in sight']:.0f} heads in sight read, "
             f"{found['right']:.3f} of these right"
         )
+    for group, found in metrics["plates"].items():
+        console.print(f"plates, {group}: {found['covered']:.3f} of {found['readable']:.0f} readable ones covered")
     for key, error in metrics["calibration error"].items():
         console.print(f"calibration error, {key}: {error:.3f}")
 
