@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from twin_detection.core.camera_decode import Boxes, anchors, decoded, kept, letterboxed, overlaps
+from twin_common.core.image_boxes import anchors, overlaps
+from twin_detection.core.camera_decode import Boxes, decoded, kept, letterboxed
 
 
 def raw_with(height: int, width: int, box: tuple[float, ...], stride: int, scores: tuple[float, ...]) -> np.ndarray:

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from twin_common.core.image_boxes import overlaps
 from twin_common.core.object_class import ObjectClass
 from twin_detection.camera_network import CameraNetwork
 from twin_detection.core.anonymise import COVERED, covered, covered_zones
-from twin_detection.core.camera_decode import overlaps
 
 SHARED = Path(__file__).resolve().parents[5] / "shared"
 FRAMES = SHARED / "data/kitti_tracking/image_02/0001"

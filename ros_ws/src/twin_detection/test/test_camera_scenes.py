@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twin_common.core.image_boxes import overlaps
 from twin_common.core.object_class import ObjectClass
 from twin_detection.camera_scenes import labels, postures
-from twin_detection.core.camera_decode import overlaps
 from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.evaluation.camera_plates import covered_plates, plates
 from twin_sim.core.camera import CameraRenderer

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from twin_common.config import ConfigError
-from twin_detection.core.camera_decode import STRIDES, Boxes, decoded, kept, letterboxed
+from twin_common.core.image_boxes import STRIDES
+from twin_detection.core.camera_decode import Boxes, decoded, kept, letterboxed
 from twin_detection.core.camera_objects import ImageObjects, our_classes, road_users
 from twin_detection.models import ModelEntry, entry, open_model
 

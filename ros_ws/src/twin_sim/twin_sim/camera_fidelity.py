@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twin_common.config import ConfigError
+from twin_common.core.image_boxes import anchors, corners, overlaps
 from twin_common.core.object_class import ObjectClass
 from twin_sim.core.camera import CameraRenderer, Picture
 from twin_sim.core.camera_truth import seen
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from twin_sim.scenario import Scenario
 
 SIDE = 416  # of the detector's input, px
-STRIDES = (8, 16, 32)
 PERSON, BICYCLE, CAR, MOTORCYCLE, BUS, TRUCK = 0, 1, 2, 3, 5, 7  # COCO, in the detector's order
 #: What counts as found, by class of actor; a rider may be found as a person or as the machine.
 ACCEPTED = {
@@ -60,34 +60,17 @@ class Detector:
         boxed = np.full((SIDE, SIDE, 3), 114, np.uint8)
         boxed[: size[1], : size[0]] = cv2.resize(rgb[..., ::-1], size, interpolation=cv2.INTER_LINEAR)
         self._net.setInput(boxed.transpose(2, 0, 1)[None].astype(np.float32))
-        found = _decoded(self._net.forward().reshape(-1, 85))
+        found = self._net.forward().reshape(-1, 85)
         scores = found[:, 4:5] * found[:, 5:]
         kinds = scores.argmax(axis=1)
         best = scores[np.arange(len(scores)), kinds]
         keep = best > threshold
-        boxes, best, kinds = found[keep, :4] / scale, best[keep], kinds[keep]
+        boxes = corners(found[keep], anchors(SIDE, SIDE)[keep]) / scale
+        best, kinds = best[keep], kinds[keep]
         shifted = boxes + kinds[:, None] * 10_000.0  # so that classes do not suppress each other
         spans = np.hstack([shifted[:, :2], shifted[:, 2:] - shifted[:, :2]])
         kept = np.array(cv2.dnn.NMSBoxes(spans.tolist(), best.tolist(), threshold, 0.45), int).reshape(-1)
         return np.asarray(np.column_stack([boxes, best, kinds])[kept])
-
-
-def _decoded(raw: np.ndarray) -> np.ndarray:
-    """Return YOLOX's output (N, 85) with corners in pixels of its input in the first four columns."""
-    steps = [(SIDE // stride, stride) for stride in STRIDES]
-    grid = np.concatenate([np.stack(np.meshgrid(range(n), range(n)), axis=2).reshape(-1, 2) for n, _ in steps])
-    stride = np.concatenate([np.full((n * n, 1), s) for n, s in steps])
-    middle, half = (raw[:, :2] + grid) * stride, np.exp(raw[:, 2:4]) * stride / 2
-    return np.hstack([middle - half, middle + half, raw[:, 4:]])
-
-
-def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of boxes (N, 4) and (M, 4), (N, M)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

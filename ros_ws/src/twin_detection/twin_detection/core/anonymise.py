@@ -9,8 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from twin_common.core.image_boxes import overlaps
 from twin_common.core.object_class import ObjectClass
-from twin_detection.core.camera_decode import overlaps
 from twin_detection.core.camera_objects import ImageObjects
 
 COVERED = 0.1  # existence from which on an object's head or plates are covered, whatever is reported

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
-STRIDES = (8, 16, 32)
+from twin_common.core.image_boxes import anchors, corners, overlaps
+
 GREY = 114  # of what a letterbox adds
 _FAR = 1e5  # pixels between the boxes of different classes where each class is suppressed on its own
 
@@ -68,16 +68,6 @@ def letterboxed(image: np.ndarray, height: int, width: int) -> tuple[np.ndarray,
     return boxed, scale
 
 
-@lru_cache(maxsize=8)
-def anchors(height: int, width: int) -> np.ndarray:
-    """Return column, row and stride of every output of an input's size, (N, 3)."""
-    parts = []
-    for stride in STRIDES:
-        rows, columns = np.mgrid[: height // stride, : width // stride]
-        parts.append(np.stack([columns, rows, np.full_like(rows, stride)], axis=2).reshape(-1, 3))
-    return np.asarray(np.concatenate(parts), float)
-
-
 def decoded(raw: np.ndarray, height: int, width: int, classes: int, min_score: float) -> Boxes:
     """Return what an output says, in pixels of the input, where object times best class is at least ``min_score``.
 
@@ -95,11 +85,7 @@ def decoded(raw: np.ndarray, height: int, width: int, classes: int, min_score: f
     best = raw[:, 4] * raw[:, 5 : 5 + classes].max(axis=1)
     chosen = np.flatnonzero(best >= min_score)  # NaN is left out
     rows, grid = raw[chosen].astype(float), grid[chosen]
-    middle = (rows[:, :2] + grid[:, :2]) * grid[:, 2:]
-    half = np.exp(np.minimum(rows[:, 2:4], 10.0)) * grid[:, 2:] / 2
-    return Boxes(
-        np.hstack([middle - half, middle + half]), rows[:, 4], rows[:, 5 : 5 + classes], rows[:, 5 + classes :]
-    )
+    return Boxes(corners(rows, grid), rows[:, 4], rows[:, 5 : 5 + classes], rows[:, 5 + classes :])
 
 
 def kept(found: Boxes, overlap: float, limit: int = 300) -> Boxes:
@@ -124,22 +110,3 @@ def _suppressed(boxes: np.ndarray, overlap: float) -> np.ndarray:
         chosen.append(left[0])
         left = left[1:][overlaps(boxes[left[:1]], boxes[left[1:]])[0] <= overlap]
     return np.array(chosen, int)
-
-
-def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return intersection over union of boxes (N, 4) and (M, 4), (N, M)."""
-    shared = intersections(first, second)
-    areas = [area(boxes) for boxes in (first, second)]
-    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
-
-
-def intersections(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the areas that boxes (N, 4) and (M, 4) share, (N, M)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
-    return np.asarray(np.clip(high - low, 0, None).prod(axis=2))
-
-
-def area(boxes: np.ndarray) -> np.ndarray:
-    """Return the areas of boxes (N, 4), (N,)."""
-    return np.asarray(np.clip(boxes[:, 2:4] - boxes[:, :2], 0, None).prod(axis=1))

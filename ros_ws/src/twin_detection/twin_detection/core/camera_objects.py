@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from twin_common.core.image_boxes import area, intersections
 from twin_common.core.object_class import CLASS_NAMES, ObjectClass
-from twin_detection.core.camera_decode import Boxes, area, intersections
+from twin_detection.core.camera_decode import Boxes
 
 #: Posture probabilities: not known, upright, sitting, lying.
 POSTURES = 4

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_common.core.image_boxes import area, intersections, overlaps
 from twin_detection.camera_scenes import LABEL
-from twin_detection.core.camera_decode import area, intersections, overlaps
 from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.evaluation import measures
 from twin_detection.evaluation.measures import average_precision
