@@ -9,6 +9,7 @@ import numpy as np
 
 from twin_common.config import ConfigError
 from twin_common.core.image_boxes import STRIDES
+from twin_detection.camera_config import CameraDetectorConfig
 from twin_detection.core.camera_decode import Boxes, decoded, kept, letterboxed
 from twin_detection.core.camera_objects import ImageObjects, our_classes, road_users
 from twin_detection.models import ModelEntry, entry, open_model
@@ -23,7 +24,7 @@ class CameraNetwork:
         name: in the manifest.
         threads: that one image uses.
         file: in place of where the model usually lies.
-        overlap: of two boxes of one class from which on they are one object.
+        overlap: of two boxes of one class from which on they are one object; None: as the node's default is.
         folder: of the manifest, in place of the project's.
 
     Raises:
@@ -32,7 +33,7 @@ class CameraNetwork:
     """
 
     def __init__(
-        self, name: str, threads: int = 1, file: str = "", overlap: float = 0.5, folder: Path | None = None
+        self, name: str, threads: int = 1, file: str = "", overlap: float | None = None, folder: Path | None = None
     ) -> None:
         """Open the model."""
         self.entry: ModelEntry = entry(name, folder)
@@ -42,7 +43,7 @@ class CameraNetwork:
             raise ConfigError(f"model {name}: {error}") from None
         self._session: Any = open_model(name, threads, file=file or None, folder=folder)
         self._input = self._session.get_inputs()[0]
-        self._overlap = overlap
+        self._overlap = CameraDetectorConfig().overlap if overlap is None else overlap
         shape = self._input.shape
         if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) and side % 32 == 0 for side in shape[2:]):
             raise ConfigError(f"model {name}: input of shape {shape}; expected (1, 3, H, W), H and W multiples of 32")

@@ -25,7 +25,7 @@ from twin_sim.sensor_config import camera_of
 from twin_sim.sensor_messages import JPEG_QUALITY
 from twin_sim.simulation import Simulation
 
-STAGED, STAGED_SEED = "staged", 10_011
+STAGED, STAGED_IN_FOG, STAGED_SEED = "staged", "staged, fog", 10_011
 STAGED_SCENARIO, STAGED_FRAMES = "rush_hour", 12
 STAGED_FOG = 5  # one of so many staged pictures is in fog
 
@@ -99,7 +99,8 @@ def staged(folder: Path, count: int, seed: int = STAGED_SEED, scenario: str = ST
         model = CameraModel()
         view = renderer.view(model)
         for number in range(count):
-            weather = random_fog(rng) if number % STAGED_FOG == 0 else random_weather(rng)
+            group = STAGED if number % STAGED_FOG else STAGED_IN_FOG
+            weather = random_weather(rng) if group == STAGED else random_fog(rng)
             pose = random_camera(rng, world, index)
             frame = mixed(rng, frames[rng.integers(len(frames))], pose, index, weather)
             picture = renderer.render(view, pose, frame, weather)
@@ -107,4 +108,4 @@ def staged(folder: Path, count: int, seed: int = STAGED_SEED, scenario: str = ST
             leave_out_hidden(found, weather)
             camera = Camera(model.matrix(), model.coefficients(), pose)
             seen = plates(picture, frame.actors)
-            yield Scene(STAGED, as_sent(picture.rgb), found, camera, frame.signals, seen)
+            yield Scene(group, as_sent(picture.rgb), found, camera, frame.signals, seen)

@@ -56,7 +56,7 @@ def evaluate_camera(folder: Path, out: Path) -> dict[str, Any]:
                     plates[scene.group].append(covered_plates(objects[objects.existence >= COVERED], scene.plates))
                 if name == OURS and drawn[scene.group] < EXAMPLES and len(outcomes[name, scene.group]) % 20 == 10:
                     drawn[scene.group] += 1
-                    path = out / f"{scene.group}_{drawn[scene.group]}.png"
+                    path = out / f"{scene.group.replace(', ', '_')}_{drawn[scene.group]}.png"
                     cv2.imwrite(str(path), drawing(scene, objects))
             signals[scene.group].append(signal_rows(scene))
     joined = {key: scores.joined(parts) for key, parts in outcomes.items()}
