@@ -81,6 +81,30 @@ def test_a_covered_sensor_is_told_from_one_that_turned() -> None:
     assert "has turned by" in str(found.problem) and found.turn_deg == pytest.approx(1.0, abs=0.05)
 
 
+def test_what_comes_and_goes_is_learned_and_a_mount_that_creeps_is_told_all_the_same() -> None:
+    rng = np.random.default_rng(4)
+    check = DriftCheck(AlignmentConfig(patience=1, min_share=0.6), street(rng))
+    wall = np.column_stack([rng.uniform(-30, 30, 6000), np.full(6000, -12.0), rng.uniform(-5, 4, 6000)])
+    gone = street(rng)
+    gone = np.concatenate([gone[(gone[:, 1] < 11.5) | (gone[:, 0] > 0)], wall])  # half a front is gone, another built
+    before = check.check(gone)
+    assert before.agrees and check.renew(gone)
+    assert check.check(gone).share > before.share + 0.05
+    with_front = len(check.reference)
+    turns = []
+    for k in range(1, 9):
+        turned = (gone + rng.normal(scale=0.01, size=gone.shape)) @ Rotation.from_euler(
+            "z", 0.04 * k, degrees=True
+        ).as_matrix()
+        found = check.check(turned)
+        turns.append(found.turn_deg)
+        if found.agrees:
+            check.renew(turned)
+    assert np.allclose(turns, 0.04 * np.arange(1, 9), atol=0.025)
+    assert "has turned by" in str(found.problem) and not found.agrees
+    assert len(check.reference) < 1.5 * with_front
+
+
 @pytest.fixture(scope="module")
 def stage():
     scenario = load_scenario(ROOT / "config/scenarios/near_miss.yaml")
@@ -103,22 +127,56 @@ def scans(stage: Stage, mount: PoseConfig, first_ns: int, count: int) -> list[po
     return clouds
 
 
-def test_the_node_reports_a_mount_that_turns_by_half_a_degree(stage: Stage) -> None:
-    parameters = {"platform": "pole_01", "settle": 1.0, "period": 0.5, "patience": 3}
+def watched(clouds: list[pointcloud.Cloud], **values: object) -> tuple[list[str | None], list[float]]:
+    """Return what a node of its own says after each cloud, and the turn it finds, degrees."""
+    parameters = {"platform": "pole_01", "settle": 1.0, "period": 0.5, "patience": 3, **values}
     spec = NodeSpec(
         "twin_fusion.alignment_node:Alignment", "alignment", "/pole_01", parameters, {"~/input/points": "/p"}
     )
     host = LockstepHost([spec], lambda *_: None)
     node = host.runtimes[0]
-    mount = stage.world.district.platform("pole_01").lidar.mount
-    turned = dataclasses.replace(mount, yaw_deg=mount.yaw_deg + 0.4, pitch_deg=mount.pitch_deg + 0.3)
     problems, turns = [], []
-    for cloud in scans(stage, mount, START_NS, 8) + scans(stage, turned, START_NS + 4_000_000_000, 5):
+    for cloud in clouds:
         host.feed("/p", cloud.stamp_ns + 10_000_000, pointcloud.encode(cloud))
         problems.append(node.problem)
         turns.append(node.measures.get("turn_deg", 0.0))
+    host.close()
+    return problems, turns
+
+
+def test_the_node_reports_a_mount_that_turns_by_half_a_degree(stage: Stage) -> None:
+    mount = stage.world.district.platform("pole_01").lidar.mount
+    turned = dataclasses.replace(mount, yaw_deg=mount.yaw_deg + 0.4, pitch_deg=mount.pitch_deg + 0.3)
+    clouds = scans(stage, mount, START_NS, 8) + scans(stage, turned, START_NS + 4_000_000_000, 5)
+    problems, turns = watched(clouds)
     assert not any(problems[:10])
     assert max(turns[:8]) < 0.03
     assert turns[-1] == pytest.approx(0.5, abs=0.04)
-    assert "mount of the LiDAR has turned by 0." in problems[10]
-    host.close()
+    assert "mount of the LiDAR has turned by 0." in str(problems[10])
+
+
+def test_a_mount_that_turned_while_the_node_was_off_is_reported(stage: Stage, tmp_path: Path) -> None:
+    mount = stage.world.district.platform("pole_01").lidar.mount
+    turned = dataclasses.replace(mount, yaw_deg=mount.yaw_deg + 0.5)
+    kept = {"state_folder": str(tmp_path), "renew_every": 1.0}
+    assert not any(watched(scans(stage, mount, START_NS, 8), **kept)[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["pole_01.alignment.npz"]
+    later = scans(stage, turned, START_NS + 10**13, 6)
+    problems, turns = watched(later, **kept)
+    assert turns[-1] == pytest.approx(0.5, abs=0.04) and "has turned by 0." in str(problems[-1])
+    problems, turns = watched(later, **kept, yaw_deg=1.0)  # calibrated since: another mount, another reference
+    assert "reference of yaw_deg 0.0; expected 1.0; learned anew" in str(problems[0])
+    assert problems[-1] is None and turns[-1] < 0.03
+
+
+def test_a_damaged_reference_is_told_in_one_line_and_learned_anew(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "pole_01.alignment.npz"
+    path.write_bytes(b"PK\x03\x04 nothing")
+    clouds = scans(stage, stage.world.district.platform("pole_01").lidar.mount, START_NS, 4)
+    problems, _ = watched(clouds, state_folder=str(tmp_path))
+    assert str(problems[0]).startswith(f"{path}: not a stored reference (")
+    assert "\n" not in str(problems[0]) and problems[-1] is None
+    assert path.stat().st_size > 10_000
+    (tmp_path / "file").write_text("")
+    problems, _ = watched(clouds, state_folder=str(tmp_path / "file"))
+    assert "expected a file that can be written" in str(problems[-1])

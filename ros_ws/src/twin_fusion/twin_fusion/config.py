@@ -32,13 +32,6 @@ class FusionConfig(Config):
     camera_memory: float = setting(
         0.5, "s", "how long what a frame says of an object counts, fading", low=0.1, high=3.0
     )
-    camera_weight: float = setting(0.5, "", "exponent of the camera's class probabilities", low=0.0, high=1.0)
-    lidar_weight: float = setting(
-        1.0, "", "exponent of the LiDAR's class probabilities where the camera has some", low=0.0, high=1.0
-    )
-    max_elapsed: float = setting(
-        0.12, "s", "the camera's place of an object counts if it is not older", low=0.0, high=1.0
-    )
     silence: float = setting(
         0.5, "s", "a sensor silent for longer is lost; the other goes on alone", low=0.2, high=10.0
     )
@@ -71,6 +64,10 @@ class PairingConfig(Config):
     )
     gate: float = setting(9.21, "", "squared Mahalanobis distance, 2 degrees of freedom; 9.21 is 99%", low=1.0, high=50)
     margin: float = setting(0.15, "m", "gap between two footprints that may still be one object", low=0.0, high=2.0)
+    person_distance: float = setting(
+        0.0, "m", "between the centres of two views of a person; 0: persons are left apart, the tracker joins them",
+        low=0.0, high=2.0,
+    )  # fmt: skip
     min_agreement: float = setting(0.2, "", "smallest agreement of two class distributions, 0..1", low=0.0, high=1.0)
 
 
@@ -90,6 +87,11 @@ class AlignmentConfig(Config):
     """Notices that the mount of a still LiDAR has moved."""
 
     platform: str = setting("", doc="name of the platform; filled in by the graph")
+    sensor_height: float = setting(5.0, "m", "of the configured mount; another one has its own reference",
+                                   low=0.1, high=50.0)  # fmt: skip
+    roll_deg: float = setting(0.0, "deg", "of the configured mount, too", low=-90.0, high=90.0)
+    pitch_deg: float = setting(0.0, "deg", "of the configured mount, too", low=-90.0, high=90.0)
+    yaw_deg: float = setting(0.0, "deg", "of the configured mount, too", low=-360.0, high=360.0)
     settle: float = setting(20.0, "s", "time after the first scan at which what stands still is learned",
                             low=0.0, high=3600.0)  # fmt: skip
     period: float = setting(5.0, "s", "time between two checks", low=0.5, high=600.0)
@@ -100,6 +102,9 @@ class AlignmentConfig(Config):
                                low=0.05, high=0.95)  # fmt: skip
     points: int = setting(2000, doc="points of a scan that a check looks at", low=200, high=50000)
     reach: float = setting(45.0, "m", "farther points are not looked at", low=5.0, high=200.0)
+    renew_every: float = setting(600.0, "s", "time between two renewals of what stands still, where a check agrees",
+                                 low=1.0, high=86400.0)  # fmt: skip
+    state_folder: str = setting("", doc="folder in which the reference is kept from run to run; empty: it is not")
 
 
 @dataclass(frozen=True, slots=True)
