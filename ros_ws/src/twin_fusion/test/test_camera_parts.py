@@ -9,6 +9,7 @@ from twin_fusion.core import evidence
 from twin_fusion.core.blending import blend
 from twin_fusion.core.camera_mount import Sighting, fit_mount
 from twin_fusion.core.camera_pairing import clip_boxes, image_boxes, overlap, project_boxes
+from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.merging import merge
 from twin_fusion.core.placement import place, poses_between
@@ -57,14 +58,30 @@ def test_a_sensor_that_knows_nothing_changes_nothing() -> None:
     lidar[0, 7], lidar[0, 6], lidar[1, 0] = 0.7, 0.3, 1.0
     ignorant = np.zeros((2, 10))
     ignorant[:, 0] = 1.0
-    own, full = np.ones((2, 1)), np.ones(2)
-    np.testing.assert_allclose(evidence.weighted_classes(lidar, ignorant, (own, full))[0, 6:8], (0.3, 0.7), atol=0.05)
+    words, full = ClassLikelihood(), np.ones(2)
+    same = evidence.joined_classes(lidar, words.of(ignorant), full)
+    np.testing.assert_allclose(same[0, 6:8], (0.3, 0.7), atol=0.05)
+    assert same[1, 0] > 0.95
     sure = np.full((2, 10), 0.01)
-    sure[:, 6] = 0.91
-    fused = evidence.weighted_classes(lidar, sure, (own, full))
-    assert fused[0, 6] > 0.9 and fused[1, 6] > 0.85
+    sure[:, 1] = 0.91
+    fused = evidence.joined_classes(np.full((2, 10), 0.1), words.of(sure), full)
+    assert fused.argmax(axis=1).tolist() == [1, 1] and (fused[:, 1] > 0.6).all()
     np.testing.assert_allclose(fused.sum(axis=1), 1.0)
-    np.testing.assert_allclose(evidence.weighted_classes(lidar, sure, (own, np.zeros(2)))[0, 7], 0.7, atol=0.05)
+    np.testing.assert_allclose(evidence.joined_classes(lidar, words.of(sure), np.zeros(2))[0, 7], 0.7, atol=0.05)
+
+
+def test_a_camera_that_takes_riders_for_persons_is_found_out() -> None:
+    rng = np.random.default_rng(0)
+    words, person, scooter = ClassLikelihood(), np.full((1, 10), 0.01), np.zeros((1, 10))
+    person[0, 7], scooter[0, 5], doubt = 0.91, 1.0, np.zeros((1, 10))
+    doubt[0, [5, 7]] = 0.6, 0.4
+    first = evidence.joined_classes(doubt, words.of(person), np.ones(1))
+    for _ in range(300):
+        words.note(scooter, person + rng.uniform(0, 0.01, (1, 10)))
+        words.note(doubt, person)  # of whom the LiDAR is not sure, nothing is learned
+    later = evidence.joined_classes(doubt, words.of(person), np.ones(1))
+    assert first[0, 5] < 0.45  # "person" speaks against a scooter,
+    assert 0.5 < later[0, 5] < 0.65  # but hardly where scooters are called that as well
 
 
 def test_belief_rises_where_both_see_and_falls_where_one_should() -> None:

@@ -89,14 +89,29 @@ def image_boxes(objects: np.ndarray) -> np.ndarray:
     return np.stack([objects[name] for name in ("x_min", "y_min", "x_max", "y_max")], axis=1).astype(float)
 
 
-def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the overlap (N, M) of boxes (N, 4) and (M, 4) as a share of the smaller one; 0 where one is NaN."""
+def overlap(first: np.ndarray, second: np.ndarray, *, of_both: bool = False) -> np.ndarray:
+    """Return the overlap (N, M) of boxes (N, 4) and (M, 4) as a share of the smaller one; 0 where one is NaN.
+
+    With ``of_both`` as a share of what the two cover together.
+    """
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     common = np.clip(high - low, 0, None).prod(axis=2)
     areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 1e-6, None).prod(axis=1) for boxes in (first, second)]
-    share = common / np.minimum(areas[0][:, None], areas[1][None, :])
-    return np.asarray(np.nan_to_num(share))
+    smaller = np.minimum(areas[0][:, None], areas[1][None, :])
+    whole = areas[0][:, None] + areas[1][None, :] - common if of_both else smaller
+    return np.asarray(np.nan_to_num(common / whole))
+
+
+def covered(objects: np.ndarray, boxes: np.ndarray, view: View) -> np.ndarray:
+    """Return how much of each camera object (M,) a LiDAR object of its kind covers in the image, 0..1.
+
+    ``objects``: (N,) of the LiDAR, ``boxes``: (N, 4) in the image; the share is of the smaller box.
+    """
+    if not len(objects) or not len(view.objects):
+        return np.zeros(len(view.objects))
+    related = classes.AGREEMENT[objects["classification"]][:, view.objects["classification"]] > 0
+    return np.asarray(np.where(related, overlap(boxes, image_boxes(view.objects)), 0.0).max(axis=0))
 
 
 def pair_with_camera(
@@ -148,5 +163,6 @@ def _costs(
     )  # fmt: skip
     possible = (overlap(boxes, seen) >= settings.min_overlap) & (agreement >= settings.min_agreement)
     distance = np.where(view.placed.good[None, :], distance, settings.gate)
-    costs = distance + sideways - 2 * np.log(np.maximum(agreement, 1e-6))
+    likeness = overlap(boxes, seen, of_both=True)
+    costs = distance + sideways - 2 * np.log(np.maximum(agreement, 1e-6)) - 2 * np.log(np.maximum(likeness, 0.05))
     return distance, np.where(possible & (sideways <= settings.gate), costs, _FORBIDDEN)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 UNKNOWN = 0
+PERSON = 7
 COUNT = 10
 
 

@@ -7,25 +7,22 @@ import numpy as np
 from twin_fusion.core import classes
 
 COUNT = classes.COUNT
-PERSON = 7
+PERSON = classes.PERSON
 UNKNOWN_POSTURE = 0
 _LEAST = 0.01  # no class is ruled out by one sensor alone
-_RIDERS = (4, 5, 6)
-_RIDER_AS_PERSON = 0.3  # how likely a camera calls a rider a person: of far machines it sees little
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
-#: ``identity`` in the scans; ``log_odds`` of existence; ``weight`` of the camera's classes, 0 where it missed it.
+#: ``identity`` in the scans; ``log_odds`` of existence; ``seen``: not so where the camera missed it.
 EVIDENCE = np.dtype(
-    [("identity", "i8"), ("stamp_ns", "i8"), ("log_odds", "f8"), ("weight", "f8"), ("class_probability", "f8", COUNT),
-     ("posture_probability", "f8", 4), ("colour", "u1", 8), ("placed", "?"),
-     ("centre", "f8", 2), ("covariance", "f8", (2, 2))]
+    [("identity", "i8"), ("stamp_ns", "i8"), ("log_odds", "f8"), ("seen", "?"), ("class_likelihood", "f8", COUNT),
+     ("posture_probability", "f8", 4), ("colour", "u1", 8)]
 )  # fmt: skip
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the odds of probabilities, kept within 0.02 and 0.98."""
-    held = np.clip(np.asarray(probability, float), 0.02, 0.98)
+    """Return the logarithm of the odds of probabilities, kept within 0.001 and 0.999."""
+    held = np.clip(np.asarray(probability, float), 0.001, 0.999)
     return np.asarray(np.log(held / (1 - held)))
 
 
@@ -40,35 +37,28 @@ def missed(existence: np.ndarray, chance: np.ndarray) -> np.ndarray:
     return np.asarray(left / np.maximum(left + 1 - existence, 1e-9))
 
 
-def weighted_classes(first: np.ndarray, second: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Return the classes (N, 10) of two sensors by Bayes' rule, each likelihood to the power of its weight.
+def joined_classes(own: np.ndarray, likelihood: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the classes (N, 10) by Bayes' rule: ``own`` of the LiDAR times the camera's likelihood to a power (N,).
 
-    What a sensor calls unknown is ignorance: it is shared out among the classes. Unknown stays what both call so.
+    What the LiDAR calls unknown is ignorance: it is shared out among the classes, but for what the camera calls so too
+    (column 0 of ``likelihood``).
     """
-    ignorance = [item[:, classes.UNKNOWN].astype(float) for item in (first, second)]
-    unknown = ignorance[0] * ignorance[1] ** weights[1]
-    likelihood = [
-        np.maximum(item[:, 1:].astype(float) + share[:, None] / (COUNT - 1), _LEAST)
-        for item, share in zip((first, second), ignorance, strict=True)
-    ]
-    product = likelihood[0] ** weights[0] * likelihood[1] ** weights[1][:, None]
-    product *= ((1 - unknown) / product.sum(axis=1))[:, None]
-    return np.concatenate([unknown[:, None], product], axis=1)
+    unknown = own[:, classes.UNKNOWN].astype(float)
+    left = unknown * likelihood[:, classes.UNKNOWN] ** weight
+    known = np.maximum(own[:, 1:].astype(float) + (unknown / (COUNT - 1))[:, None], _LEAST)
+    product = known * likelihood[:, 1:] ** weight[:, None]
+    product *= ((1 - left) / product.sum(axis=1))[:, None]
+    return np.concatenate([left[:, None], product], axis=1)
 
 
-def apply(objects: np.ndarray, evidence: np.ndarray, weight: np.ndarray, lidar_weight: float, camera_bit: int) -> None:
+def apply(objects: np.ndarray, evidence: np.ndarray, weight: np.ndarray, camera_bit: int) -> None:
     """Change objects (N,), DetectedObject, in place by EVIDENCE (N,) about each, at ``weight`` (N,) 0..1.
 
-    ``weight`` fades with the age of the evidence; ``lidar_weight`` is the exponent of the LiDAR's classes.
+    ``weight`` fades with the age of the evidence.
     """
-    classes_weight = weight * evidence["weight"]
-    own = lidar_weight + (1 - lidar_weight) * (1 - weight)
-    said = evidence["class_probability"].copy()
-    for rider in _RIDERS:
-        said[:, rider] = np.maximum(said[:, rider], _RIDER_AS_PERSON * said[:, PERSON])
-    fused = weighted_classes(objects["class_probability"], said, (own[:, None], classes_weight))
-    seen = evidence["weight"] > 0
-    objects["class_probability"][seen] = fused[seen]
+    seen = evidence["seen"] & (weight > 0)
+    joined = joined_classes(objects["class_probability"][seen], evidence["class_likelihood"][seen], weight[seen])
+    objects["class_probability"][seen] = joined
     objects["classification"] = np.argmax(objects["class_probability"], axis=1)
     odds = log_odds(objects["existence"]) + weight * evidence["log_odds"]
     objects["existence"] = np.where(weight > 0, from_log_odds(odds), objects["existence"])
@@ -91,24 +81,3 @@ def posture(lidar: np.ndarray, camera: np.ndarray) -> np.ndarray:
     best = np.argmax(joint, axis=1)
     sure = joint[np.arange(len(lidar)), best] > _LEAST_POSTURE * total
     return np.asarray(np.where(ignorant | ~sure | (total <= 0), lidar, best), np.uint8)
-
-
-def join_places(objects: np.ndarray, centre: np.ndarray, covariance: np.ndarray, joined: np.ndarray) -> None:
-    """Move objects (N,) in place to where LiDAR and camera together say they are, by the weight of their covariances.
-
-    The errors of the two are independent but for the platform's pose, whose error is small beside the camera's.
-
-    ``centre``: (N, 2), ``covariance``: (N, 2, 2) of the camera at the objects' times; ``joined``: (N,) bool.
-    """
-    if not joined.any():
-        return
-    chosen = objects[joined]
-    spread = chosen["position_covariance"].astype(float).reshape(-1, 3, 3)
-    own = spread[:, :2, :2].copy()
-    gain = own @ np.linalg.inv(own + covariance[joined])
-    places = np.stack([chosen["x"], chosen["y"]], axis=1)
-    places += np.einsum("nij,nj->ni", gain, centre[joined] - places)
-    spread[:, :2, :2] = own - gain @ own
-    chosen["x"], chosen["y"] = places.T
-    chosen["position_covariance"] = spread.reshape(-1, 9)
-    objects[joined] = chosen

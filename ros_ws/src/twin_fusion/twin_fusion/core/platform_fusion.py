@@ -16,10 +16,13 @@ from twin_fusion.core.camera_pairing import (
     CameraPairingSettings,
     View,
     clip_boxes,
+    covered,
     image_boxes,
+    overlap,
     pair_with_camera,
     project_boxes,
 )
+from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.placement import add_pose_error
 from twin_fusion.core.scan_history import Scan, ScanHistory
@@ -29,7 +32,8 @@ LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
 _HIGHEST_CHANCE = 0.85
 _MOVERS = (4, 5, 6, 7)  # riders and people
-_CLEAR = 40.0  # pixels: of what is less tall a camera tells the class less surely
+_EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
+_UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
 _LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
 _LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
@@ -49,18 +53,6 @@ class FusionSettings(CameraPairingSettings, Protocol):
     @property
     def camera_memory(self) -> float:
         """Seconds."""
-
-    @property
-    def lidar_weight(self) -> float:
-        """0..1."""
-
-    @property
-    def max_elapsed(self) -> float:
-        """Seconds."""
-
-    @property
-    def camera_weight(self) -> float:
-        """0..1."""
 
     @property
     def min_pixels(self) -> float:
@@ -87,6 +79,7 @@ class PlatformFusion:
         self._alone: list[tuple[int, np.ndarray]] = []
         self.camera_hits = HitRate((0.6, 0.5, 0.3))
         self.lidar_hits = HitRate((0.8, 0.7, 0.4))
+        self.class_words = ClassLikelihood()
 
     def scan(self, stamp_ns: int, objects: np.ndarray) -> np.ndarray:
         """Take the objects of a scan (N,), map frame; return them with what the camera said of them, and its own."""
@@ -109,22 +102,8 @@ class PlatformFusion:
             said[known] = self._evidence[rows[known]]
             age = np.abs(scan.stamp_ns - said["stamp_ns"]) / 1e9
             weight = np.where(known, np.clip(1 - age / self._settings.camera_memory, 0, 1), 0.0)
-            said["weight"][~known | (weight <= 0)] = 0.0
-            evidence.apply(fused, said, weight, self._settings.lidar_weight, CAMERA)
-            self._join_places(fused, scan, said, known & (weight > 0))
+            evidence.apply(fused, said, weight, CAMERA)
         return np.concatenate([fused, *self.camera_only(scan.stamp_ns)])
-
-    def _join_places(self, fused: np.ndarray, scan: Scan, said: np.ndarray, known: np.ndarray) -> None:
-        """Improve the places (N,) of a scan by those of a frame taken at about the same time."""
-        elapsed = (scan.times - said["stamp_ns"]) / 1e9
-        velocity = scan.velocity()
-        moving = np.isfinite(velocity[:, 0])
-        drift = np.where(moving, 0.3, 0.5) * classes.TOP_SPEED[fused["classification"]] * np.abs(elapsed)
-        centre = said["centre"] + np.nan_to_num(velocity) * elapsed[:, None]
-        covariance = said["covariance"] + np.square(drift)[:, None, None] * np.eye(2)
-        joined = known & said["placed"] & (np.abs(elapsed) <= self._settings.max_elapsed)
-        joined &= fused["classification"] != evidence.PERSON  # a LiDAR sees them whole: nothing to add
-        evidence.join_places(fused, centre, covariance, joined)
 
     def camera_only(self, stamp_ns: int) -> list[np.ndarray]:
         """Return what only cameras saw since the last call, each array (K,), timed relative to ``stamp_ns``.
@@ -146,9 +125,10 @@ class PlatformFusion:
         alone = np.ones(len(view.objects), bool)
         chance = np.zeros(len(view.objects))
         if scan is not None:
-            pairs = self._pair(scan, view)
+            pairs, share = self._pair(scan, view)
             alone[pairs[:, 1]] = False
             chance = self._chance_of_lidar(view, ~alone)
+            alone &= share < _EXPLAINED
         objects = self.objects_of(view, platform)
         objects["existence"] = evidence.missed(objects["existence"], chance)
         sigma = np.sqrt(np.trace(view.placed.covariance[:, :2, :2], axis1=1, axis2=2))
@@ -156,8 +136,11 @@ class PlatformFusion:
         usable &= objects["existence"] >= self._settings.min_existence
         self._alone = [(view.stamp_ns, objects[usable])]  # of two frames the later: nobody goes out twice in one array
 
-    def _pair(self, scan: Scan, view: View) -> np.ndarray:
-        """Associate a frame with a scan and keep what it says; return the pairs (P, 2)."""
+    def _pair(self, scan: Scan, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """Associate a frame with a scan and keep what it says.
+
+        Returns the pairs (P, 2), and how much of each camera object's box (M,) one of the LiDAR's of its kind covers.
+        """
         objects = scan.objects
         elapsed = (view.stamp_ns - scan.times) / 1e9
         velocity = scan.velocity()
@@ -172,26 +155,29 @@ class PlatformFusion:
         pairs = pair_with_camera(objects, at_frame, drift, boxes, view, self._settings)
         fresh = np.zeros(len(objects), evidence.EVIDENCE)
         fresh["identity"], fresh["stamp_ns"] = scan.identity, view.stamp_ns
-        self._note_hits(fresh, pairs, view)
+        self._note_hits(fresh, pairs, objects, boxes, view)
         self._note_misses(fresh, pairs, moved, whole, boxes, view)
         told = fresh[fresh["log_odds"] != 0]
         keep_ns = round(self._settings.camera_memory * 1e9)
         old = self._evidence
         old = old[(np.abs(view.stamp_ns - old["stamp_ns"]) <= keep_ns) & ~np.isin(old["identity"], told["identity"])]
         self._evidence = np.concatenate([old, told])
-        return pairs
+        return pairs, covered(objects, boxes, view)
 
-    def _note_hits(self, fresh: np.ndarray, pairs: np.ndarray, view: View) -> None:
-        """Write what the camera says of the objects that it sees."""
+    def _note_hits(
+        self, fresh: np.ndarray, pairs: np.ndarray, objects: np.ndarray, boxes: np.ndarray, view: View
+    ) -> None:
+        """Write what the camera says of the objects that it sees, the less the less its box is the LiDAR's."""
         mine, theirs = pairs[:, 0], view.objects[pairs[:, 1]]
-        fresh["log_odds"][mine] = np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
-        tall = theirs["y_max"] - theirs["y_min"]
-        fresh["weight"][mine] = self._settings.camera_weight * np.clip(tall / _CLEAR, 0.05, 1.0)
-        for name in ("class_probability", "posture_probability", "colour"):
+        alike = np.diagonal(overlap(boxes[mine], image_boxes(theirs), of_both=True))
+        trust = np.clip((alike - _UNLIKE) / (_ALIKE - _UNLIKE), 1e-3, 1.0)
+        fresh["seen"][mine] = True
+        fresh["log_odds"][mine] = trust * np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
+        fresh["class_likelihood"][mine] = self.class_words.of(theirs["class_probability"]) ** trust[:, None]
+        known = trust >= 1.0
+        self.class_words.note(objects["class_probability"][mine][known], theirs["class_probability"][known])
+        for name in ("posture_probability", "colour"):
             fresh[name][mine] = theirs[name]
-        fresh["placed"][mine] = view.placed.good[pairs[:, 1]]
-        fresh["centre"][mine] = view.placed.centre[pairs[:, 1], :2]
-        fresh["covariance"][mine] = view.placed.covariance[pairs[:, 1], :2, :2]
 
     def _note_misses(
         self, fresh: np.ndarray, pairs: np.ndarray, objects: np.ndarray, whole: np.ndarray, boxes: np.ndarray,
