@@ -14,7 +14,7 @@ from twin_detection.core.background import Background, BackgroundSettings
 from twin_detection.core.beam_grid import grid_of
 from twin_detection.core.classes import CAR, TRUCK
 from twin_detection.core.isolated import supported
-from twin_detection.synthetic import Box
+from twin_detection.synthetic import PERIOD_NS, Box, scan
 
 
 def test_nothing_is_reported_while_learning_and_nothing_of_the_background_after() -> None:
@@ -130,6 +130,17 @@ def test_a_road_user_that_is_recognised_in_one_scan_of_five_is_not_absorbed() ->
         assert watch(model, 5.0, 1.0, road_user=0.8 * (number % 5 == 0), every=1.0)
 
 
+def test_leaves_that_flicker_where_a_road_user_once_stood_are_absorbed_again() -> None:
+    """The judgement fades within the hour, while nobody who stays loses it: see the test of an hour above."""
+    model = wall()
+    assert watch(model, 5.0, 60.0, road_user=0.9, every=1.0)
+    rng = np.random.default_rng(3)
+    for _ in range(3000):
+        leaf = float(rng.choice([5.0, 5.6, 10.0]))
+        watch(model, leaf, 1.0, road_user=0.03, every=1.0)
+    assert not watch(model, 5.3, 0.1)
+
+
 def test_somebody_who_comes_where_a_thing_was_absorbed_and_taken_away_is_seen() -> None:
     model = wall(absorb_after=60.0)
     assert not watch(model, 6.0, 120.0, road_user=0.0, every=1.0)
@@ -201,6 +212,23 @@ def test_a_laser_that_sees_something_for_the_first_time_costs_no_scan() -> None:
     assert len(found) == 0
 
 
+def test_a_laser_that_is_silent_at_first_costs_nothing_of_what_was_learned() -> None:
+    rng = np.random.default_rng(13)
+    made = detector()
+    for index in range(12):
+        points = scan(POLE, [HOUSE, PARKED], rng).points
+        highest = points["ring"] == points["ring"].max()
+        points = points[~highest] if index < 8 else points
+        xyz = np.stack([points["x"], points["y"], points["z"]], axis=1)
+        made.step(xyz, points["ring"], points["time_offset_ns"] * 1e-9, index * PERIOD_NS)
+    assert not made.learning
+    for index in range(12, 16):
+        found, _ = step(made, [HOUSE, PARKED], index, rng)
+        assert len(found) == 0
+    found, _ = step(made, [HOUSE, PARKED, car(5.0)], 16, rng)
+    assert len(found) == 1
+
+
 def test_lasers_that_no_lidar_has_are_refused_before_memory_is_taken() -> None:
     with pytest.raises(ValueError, match="ring: 60000; expected less than 512"):
         grid_of(np.ones((2, 3)), np.array([0, 60000], np.uint16))
@@ -245,12 +273,27 @@ def test_a_background_of_another_place_is_learned_anew(stored: tuple[Path, Lidar
     made, rng = detector(), np.random.default_rng(9)
     BackgroundKeeper(config).restore(made.still)
     elsewhere = [Box(0.0, y, 60.0, 0.5, 6.0) for y in (-7.0, 6.0)]
-    found, _ = step(made, elsewhere, 0, rng)
-    assert made.learning and len(found) == 0
-    assert made.still is not None and "learned anew" in str(made.still.problem)
-    for index in range(1, 12):
+    for index in range(51):
+        found, _ = step(made, elsewhere, index, rng)
+        assert made.learning and len(found) == 0
+        assert made.still is not None and "the stored one explains" in str(made.still.problem)
+        assert ("learned anew" in str(made.still.problem)) == (index == 50)
+    for index in range(51, 62):
         step(made, elsewhere, index, rng)
-    assert not made.learning and made.still.problem is None
+    assert not made.learning and made.still is not None and made.still.problem is None
+
+
+def test_a_stored_background_outlives_scans_of_fog_at_the_start(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    _, config = stored
+    made, rng = detector(), np.random.default_rng(12)
+    BackgroundKeeper(config).restore(made.still)
+    fog = [Box(2.8 * np.cos(turn), 2.8 * np.sin(turn), 1.2, 1.2, 5.5) for turn in np.linspace(0, 2 * np.pi, 24)]
+    for index in range(10):
+        found, _ = step(made, fog, index, rng)
+        assert made.learning and len(found) == 0
+    found, _ = step(made, [HOUSE, PARKED, car(5.0)], 10, rng)
+    assert not made.learning and len(found) == 1
+    assert made.still is not None and made.still.problem is None
 
 
 @pytest.mark.parametrize(
@@ -288,6 +331,22 @@ def test_a_wrong_or_damaged_file_is_refused_in_one_line(
     with pytest.raises(ConfigError, match=expected) as caught:
         load_background(path, config)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_background_is_written_beside_the_scans_as_it_was(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    path, config = stored
+    made = learned([HOUSE, PARKED], np.random.default_rng(14)).still
+    assert made is not None and made.background is not None
+    keeper = BackgroundKeeper(replace(config, store_every=10.0))
+    path.unlink()
+    assert keeper.keep(made, 0) is None and keeper.keep(made, 9_000_000_000) is None
+    keeper.finish()
+    assert not path.exists()
+    before = made.background.state.far.copy()
+    assert keeper.keep(made, 10_000_000_000) is None
+    made.background.state.far[:] = 1.0
+    keeper.finish()
+    np.testing.assert_array_equal(load_background(path, config)[1].state.far, before)
 
 
 def test_a_folder_that_cannot_be_is_one_line(stored: tuple[Path, LidarDetectorConfig]) -> None:

@@ -21,6 +21,8 @@ MODES = {
     "moving, learned": ({"mode": "moving", "method": "learned", "sensor_height": 1.8},
                         Lidar(height=1.8, columns=900, lowest_deg=-24.0, highest_deg=2.5)),
 }  # fmt: skip
+#: Scans of the warm-up, of which nothing is published.
+SILENT = {"still": 10, "moving, rules": 0, "moving, learned": 0}
 STREET = [Box(0.0, 14.0, 40.0, 1.0, 8.0), Box(0.0, -12.0, 40.0, 1.0, 8.0)]
 CAR = Box(10.0, 3.0, 4.4, 1.8, 1.5, 0.2)
 
@@ -73,7 +75,7 @@ def test_a_broken_cloud_gets_one_line_and_the_node_goes_on(mode: str, name: str)
     feed(target, good(mode, 14))
     runtime = target.runtimes[0]
     assert runtime.problem is None and runtime.events["errors"] == 0
-    assert len(seen) == 15
+    assert len(seen) == 15 - SILENT[mode]
     record = seen[-1]["objects"]
     assert len(record) and np.hypot(record["x"] - 10.0, record["y"] - 3.0).min() < 0.6
     numbers = [name for name in record.dtype.names if record[name].dtype.kind == "f" and "velocity" not in name]
@@ -108,7 +110,7 @@ def test_repeated_and_reversed_scans_are_counted(mode: str) -> None:
     feed(target, replace(backwards, points=points))
     events = target.runtimes[0].events
     assert events["repeated"] == 1 and events["set_back"] == 1 and events["errors"] == 0
-    assert len(seen) == 16
+    assert len(seen) == 16 - SILENT[mode]
     assert seen[-1].stamp_ns == START_NS + 15 * PERIOD_NS
 
 
@@ -126,4 +128,4 @@ def test_a_stored_background_of_another_pole_is_refused_in_one_line(tmp_path: Pa
     feed(other, good("still", 14))
     problem = other.runtimes[0].problem
     assert problem is not None and "sensor_height 5.0; expected 4.0" in problem and "\n" not in problem
-    assert len(seen[-1]["objects"]) == 0
+    assert len(seen) == 0

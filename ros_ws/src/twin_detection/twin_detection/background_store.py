@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import numpy as np
 from twin_common.array_store import load_arrays, save_arrays
 from twin_common.config import ConfigError
 from twin_detection.config import STILL, LidarDetectorConfig
-from twin_detection.core.background import NOTHING, Background, BackgroundSettings
+from twin_detection.core.background import Background, BackgroundSettings
+from twin_detection.core.background_step import NOTHING
 from twin_detection.core.beam_grid import BeamGrid
 from twin_detection.core.still_detector import StillDetector
 
@@ -52,6 +55,7 @@ def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, 
         config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
     )
     background = Background(grid.shape, settings)
+    background.learned = True
     for name in IMAGES:
         setattr(background.state, name, values[name])
     return grid, background, values["gaps"].astype(np.float64)
@@ -88,6 +92,8 @@ def _check_images(path: Path, grid: BeamGrid, values: dict[str, np.ndarray]) -> 
 class BackgroundKeeper:
     """Restores the background of a detector from a file at the start, and stores it from time to time.
 
+    Packing and writing take longer than a scan may, and are done beside the scans, on a copy.
+
     Args:
         config: of the detector; without ``state_folder`` nothing is kept.
 
@@ -99,6 +105,8 @@ class BackgroundKeeper:
         kept = bool(config.state_folder) and config.mode == STILL
         self._path = background_path(config.state_folder, config.platform) if kept else None
         self._stored_ns: int | None = None
+        self._writing: threading.Thread | None = None
+        self._trouble: str | None = None
 
     def restore(self, detector: StillDetector | None) -> str | None:
         """Give a detector the stored background; return what is wrong with it in one line, or None."""
@@ -111,17 +119,36 @@ class BackgroundKeeper:
         return None
 
     def keep(self, detector: StillDetector | None, stamp_ns: int, *, now: bool = False) -> str | None:
-        """Store the background where it is time, or ``now``; return what went wrong in one line, or None."""
+        """Store the background where it is time, or ``now``; return what went wrong last, in one line, or None."""
         if self._path is None or detector is None or detector.learning or detector.background is None:
             return None
         if self._stored_ns is None or stamp_ns < self._stored_ns:
             self._stored_ns = stamp_ns
-        if not now and (stamp_ns - self._stored_ns) / 1e9 < self._config.store_every:
-            return None
+        if now:
+            self.finish()
+        elif (stamp_ns - self._stored_ns) / 1e9 < self._config.store_every or self._busy():
+            return self._trouble
         self._stored_ns = stamp_ns
         assert detector.grid is not None
+        copied = detector.grid, copy.deepcopy(detector.background), detector.beams.gaps
+        self._writing = threading.Thread(target=self._write, args=copied, name="background")
+        self._writing.start()
+        if now:
+            self.finish()
+        return self._trouble
+
+    def finish(self) -> None:
+        """Wait until what is being written is written."""
+        if self._writing is not None:
+            self._writing.join()
+
+    def _busy(self) -> bool:
+        return self._writing is not None and self._writing.is_alive()
+
+    def _write(self, grid: BeamGrid, background: Background, gaps: np.ndarray) -> None:
+        assert self._path is not None
         try:
-            save_background(self._path, detector.grid, detector.background, detector.beams.gaps, self._config)
+            save_background(self._path, grid, background, gaps, self._config)
+            self._trouble = None
         except ConfigError as error:
-            return str(error)
-        return None
+            self._trouble = str(error)

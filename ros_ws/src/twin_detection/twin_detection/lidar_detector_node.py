@@ -42,7 +42,7 @@ class LidarDetector(Component):
         self._motion = convert.motion_from_odometry(message).turned(np.radians(self.config.yaw_deg))
 
     def on_points(self, cloud: Cloud, _source: str) -> None:
-        """Detect, and publish with the scan's stamp and frame."""
+        """Detect, and publish with the scan's stamp and frame; nothing while the background is not known yet."""
         if self._last_ns is not None and cloud.stamp_ns == self._last_ns:
             self.context.count("repeated")
             return
@@ -55,6 +55,8 @@ class LidarDetector(Component):
         self.context.report(self._problem(xyz, cloud.stamp_ns))
         self.context.measure("learning", float(self._detector.learning))
         self.context.measure("objects", float(len(detections)))
+        if self._detector.learning:  # an empty array would say that nobody is there
+            return
         self.context.publish("objects", convert.message_from_detections(detections, cloud.stamp_ns, frame_id))
         if self.context.wanted("foreground"):
             self._publish_foreground(cloud, frame_id, members)

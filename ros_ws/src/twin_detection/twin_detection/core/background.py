@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
-#: Range of a direction in which nothing was seen, metres.
-NOTHING = np.float32(1e4)
-#: Returns that went to and fro so often between two surfaces see an edge, or leaves.
-_FLIPS = 3
-#: Flips count half after so long, seconds.
-_FLIP_MEMORY = 60.0
-#: A band of leaves or an edge is kept so long without being seen; one of a thing that stood there, so long, seconds.
-_BAND_KEPT, _THING_KEPT = 1800.0, 2.0
+from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, SPREAD, follow
+
 #: Neighbouring directions see one surface where their ranges differ by less, metres.
 _STEP = 3.0
-#: What stands where nothing was seen before joins after so long, seconds.
-_NEW_GROUND = 30.0
-#: Time over which it is judged whether a direction shows a road user, seconds; more than this share is one.
-_JUDGED_OVER, _ROAD_USER = 10.0, 0.1
-#: Time over which it is noted whether something stands in a direction, seconds; less than this share is passing.
-_PRESENT_OVER, _PRESENT = 3.0, 0.3
-#: Things that stand still return from within this of one range, metres.
-_STEADY = 0.3
-#: Spread of ranges at the begin, and at least, metres.
-_SPREAD, _LEAST_SPREAD = 0.05, 0.01
+#: Time over which it is judged whether a direction shows a road user, seconds.
+_JUDGED_OVER = 10.0
+#: Less than this share of the time, and something is passing.
+_PRESENT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +52,7 @@ def _blank(shape: tuple[int, int]) -> _State:
         return np.full(shape, value, kind)
 
     return _State(
-        far=filled(-1.0), spread=filled(_SPREAD), low=filled(np.inf), high=filled(-np.inf), band_unseen=filled(0.0),
+        far=filled(-1.0), spread=filled(SPREAD), low=filled(np.inf), high=filled(-np.inf), band_unseen=filled(0.0),
         thing=filled(0, bool), flips=filled(0.0), before=filled(0, bool), beyond_time=filled(0.0),
         beyond_range=filled(float(NOTHING)), front_time=filled(0.0), front_range=filled(0.0), road_user=filled(0.0),
         presence=filled(0.0),
@@ -80,7 +69,8 @@ class Background:
     slowly; returns from beyond it show that something has left, and replace it after ``uncover_after``.
 
     Foreground joins the background only as a band, and only where what stands there has been told to be no road user:
-    after ``absorb_after`` where it stands still, earlier where it flickers. A person or a vehicle never does.
+    after ``absorb_after`` where it stands still, earlier where it flickers. A person or a vehicle never does while it
+    is there; the judgement fades once nothing stands there any more.
     The two ranges are those of a mixture model (Stauffer and Grimson 1999) that suits a LiDAR, which sees no farther
     than what is there; judging by class instead of by time is what keeps people who lie still.
 
@@ -94,6 +84,7 @@ class Background:
     settings: BackgroundSettings
     state: _State = field(init=False)
     _seen_scans: np.ndarray = field(init=False)
+    learned: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Start without knowledge."""
@@ -101,11 +92,13 @@ class Background:
         self._seen_scans = np.zeros(self.shape, np.float32)
 
     def grow(self, rows: int) -> None:
-        """Add, once all is learned, the rows of lasers that had seen nothing: any return of theirs is foreground."""
+        """Add the rows of lasers that had seen nothing; once all is learned, any return of theirs is foreground."""
         more = _blank((rows - self.shape[0], self.shape[1]))
-        more.far[:] = NOTHING
+        if self.learned:
+            more.far[:] = NOTHING
         names = [item.name for item in fields(_State)]
         self.state = _State(*(np.concatenate([getattr(self.state, name), getattr(more, name)]) for name in names))
+        self._seen_scans = np.concatenate([self._seen_scans, np.zeros(more.far.shape, np.float32)])
         self.shape = self.state.far.shape
 
     def image(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -137,7 +130,8 @@ class Background:
     def finish_learning(self) -> None:
         """End the warm-up: forget what only passed, and let directions without a return take those beside them."""
         state = self.state
-        self._drop_bands(state.flips < _FLIPS)
+        self.learned = True
+        self._drop_bands(state.flips < FLIPS)
         state.far[state.far < 0] = NOTHING
         around = np.stack([np.roll(state.far, step, axis=1) for step in (-3, -2, -1, 1, 2, 3)])
         known = around < NOTHING
@@ -181,14 +175,12 @@ class Background:
             duration: time since the scan before, seconds.
 
         """
-        state, seen = self.state, image > 0
-        tolerance = self._tolerance()
-        difference = image - state.far
-        agrees = seen & ~front & (np.abs(difference) <= tolerance)
-        self._follow(agrees, image, min(duration / self.settings.memory, 1.0))
-        self._uncover(image, seen & (difference > tolerance), agrees, duration)
-        self._forget_bands(image, agrees, duration)
-        self._absorb(image, seen, front, agrees, duration)
+        settings, state = self.settings, self.state
+        known: list[Any] = [getattr(state, item.name).reshape(-1) for item in fields(_State)]
+        follow(
+            image.reshape(-1), front.reshape(-1), settings.margin, min(duration / settings.memory, 1.0),
+            settings.uncover_after, settings.absorb_after, duration, *known,
+        )  # fmt: skip
 
     def judge(self, cell: np.ndarray, road_user: np.ndarray, duration: float) -> None:
         """Note how probably the (N,) foreground returns belong to road users, 0..1; call it after ``update``."""
@@ -214,73 +206,14 @@ class Background:
     def _tolerance(self) -> np.ndarray:
         return np.asarray(np.maximum(np.float32(self.settings.margin), 3 * self.state.spread))
 
-    def _follow(self, where: np.ndarray, image: np.ndarray, rate: np.ndarray | float) -> None:
-        """Move the surface and its spread towards the returns of some directions."""
+    def _follow(self, where: np.ndarray, image: np.ndarray, rate: np.ndarray) -> None:
+        """Move the surface and its spread towards the returns of some directions, by a share for each of them."""
         state = self.state
-        difference = np.where(where, image - state.far, 0)
-        if isinstance(rate, np.ndarray):
-            spread_out = np.zeros(self.shape, np.float32)
-            spread_out[where] = rate
-            weight: np.ndarray = spread_out
-        else:
-            weight = where * np.float32(rate)
-        state.far += weight * difference
-        state.spread += weight * (np.abs(difference) - state.spread)
-        np.maximum(state.spread, _LEAST_SPREAD, out=state.spread)
+        difference = image[where] - state.far[where]
+        state.far[where] += rate * difference
+        state.spread[where] += rate * (np.abs(difference) - state.spread[where])
+        np.maximum(state.spread, LEAST_SPREAD, out=state.spread)
 
     def _drop_bands(self, where: np.ndarray) -> None:
         state = self.state
         state.low[where], state.high[where], state.thing[where] = np.inf, -np.inf, False
-
-    def _uncover(self, image: np.ndarray, beyond: np.ndarray, agrees: np.ndarray, duration: float) -> None:
-        """Replace the surface where returns have come from beyond it for some time."""
-        state = self.state
-        state.beyond_time[agrees] = 0.0
-        state.beyond_range[agrees] = NOTHING
-        if not beyond.any():
-            return
-        state.beyond_time[beyond] += np.float32(duration)
-        state.beyond_range[beyond] = np.minimum(state.beyond_range[beyond], image[beyond])
-        ripe = beyond & (state.beyond_time >= self.settings.uncover_after)
-        state.far[ripe] = state.beyond_range[ripe]
-        state.spread[ripe] = _SPREAD
-        state.beyond_time[ripe] = 0.0
-        state.beyond_range[ripe] = NOTHING
-        self._drop_bands(ripe & (state.flips < _FLIPS))
-
-    def _forget_bands(self, image: np.ndarray, agrees: np.ndarray, duration: float) -> None:
-        """Drop bands before which the surface has been seen for long."""
-        state = self.state
-        banded = np.isfinite(state.low)
-        if not banded.any():
-            return
-        shown = banded & (image > state.low - self.settings.margin) & (image < state.high + self.settings.margin)
-        state.band_unseen[shown & ~agrees] = 0.0
-        state.band_unseen += (banded & agrees) * np.float32(duration)
-        kept = np.where(state.thing, _THING_KEPT, _BAND_KEPT)
-        self._drop_bands(banded & (state.band_unseen > kept))
-
-    def _absorb(
-        self, image: np.ndarray, seen: np.ndarray, front: np.ndarray, agrees: np.ndarray, duration: float
-    ) -> None:
-        """Let what stands or flickers before the background join it, unless it has been told to be a road user."""
-        state = self.state
-        state.presence += seen * np.float32(min(duration / _PRESENT_OVER, 1.0)) * (front - state.presence)
-        moved = front & (np.abs(image - state.front_range) > _STEADY)
-        state.front_range[moved] = image[moved]
-        state.flips *= np.float32(0.5 ** (duration / _FLIP_MEMORY))
-        state.flips += front & ~state.before
-        state.before[seen] = front[seen]
-        state.front_time[moved | agrees] = 0.0
-        state.front_time += front * np.float32(duration)
-        harmless = front & (state.road_user < _ROAD_USER)
-        limit = np.where(state.far >= NOTHING, _NEW_GROUND, self.settings.absorb_after)
-        stands = harmless & (state.front_time >= limit)
-        flickers = harmless & ~moved & (state.flips >= 2 * _FLIPS) & (state.far < NOTHING)
-        for where, thing in ((stands, True), (flickers & ~stands, False)):
-            if where.any():
-                state.low[where] = np.minimum(state.low[where], image[where])
-                state.high[where] = np.maximum(state.high[where], image[where])
-                state.band_unseen[where] = 0.0
-                state.thing[where] = thing
-                state.front_time[where] = 0.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_detection.core.clusters import Clusters, starts_of
+from twin_common.core.compiled import kernel
+from twin_detection.core.clusters import Clusters
 
 #: Points that stand for one cluster, one in a cell of this edge, metres, so that near sides do not outweigh far ones.
 _SAMPLES = 64
@@ -41,68 +42,99 @@ def fit_rectangles(xy: np.ndarray, height: np.ndarray, clusters: Clusters) -> np
         raise ValueError(f"height: expected ({len(xy)},), got {height.shape}")
     if not len(clusters):
         return np.zeros((0, 5))
-    owner = np.repeat(np.arange(len(clusters)), clusters.counts)
-    mean = np.column_stack([clusters.mean(xy[:, 0]), clusters.mean(xy[:, 1])])
-    shifted = (xy[clusters.order] - mean[owner]).astype(np.float32)
-    low = height[clusters.order] < _UPRIGHT
-    few = np.bincount(owner, weights=low) < _SHARE * clusters.counts
-    low |= few[owner]
-    whole, body = _sampled(shifted, owner), _sampled(shifted[low], owner[low])
-    headings = np.broadcast_to(np.arange(0, np.pi / 2, _STEP), (len(clusters), round(np.pi / 2 / _STEP)))
-    best = _best(whole, body, headings)
-    fine = _best(whole, body, best[:, None] + np.linspace(-1, 1, 9)[None] * _STEP)
-    return _rectangles(shifted, owner, clusters, mean, fine)
+    return np.asarray(
+        _fitted(
+            xy[clusters.order].astype(np.float64), height[clusters.order] < _UPRIGHT, clusters.starts, clusters.counts
+        )
+    )
 
 
-def _sampled(points: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Return evenly drawn points of each owner, one per cell, (S, C, 2); repeated where there are fewer."""
-    cells = (points * np.float32(1 / _CELL)).astype(np.int64) + 2048
-    _, first = np.unique((owner << 24) + (cells[:, 0] << 12) + cells[:, 1], return_index=True)
-    counts = np.bincount(owner[first])
-    starts = starts_of(counts)
-    samples = min(_SAMPLES, int(counts.max()))
-    steps = (np.arange(samples)[:, None] * counts[None]) // samples
-    return np.asarray(points[first[starts[None] + steps]])
+@kernel
+def _fitted(xy: np.ndarray, upright: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the rectangles of consecutive groups of (M, 2) points, (C, 5)."""
+    found = np.empty((len(starts), 5))
+    for number in range(len(starts)):
+        begin, count = starts[number], counts[number]
+        points, low = xy[begin : begin + count], upright[begin : begin + count]
+        x, y = points[:, 0].mean(), points[:, 1].mean()
+        shifted = points - np.array([[x, y]])
+        if low.sum() < _SHARE * count:
+            low = np.ones(count, np.bool_)
+        whole, body = _sampled(shifted), _sampled(shifted[low])
+        heading = _best(whole, body, 0.0, _STEP, round(np.pi / 2 / _STEP))
+        heading = _best(whole, body, heading - _STEP, _STEP / 4, 9)
+        found[number] = _rectangle(shifted, x, y, heading)
+    return found
 
 
-def _best(whole: np.ndarray, body: np.ndarray, headings: np.ndarray) -> np.ndarray:
-    """Return the best of (C, A) headings for each cluster, (C,)."""
-    cos, sin = np.cos(headings).astype(np.float32), np.sin(headings).astype(np.float32)
-
-    def along_and_across(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x, y = points[:, :, 0, None], points[:, :, 1, None]
-        return x * cos + y * sin, y * cos - x * sin
-
-    along, across = along_and_across(body)
-    nearest = np.minimum(_edge_distance(along), _edge_distance(across))
-    np.maximum(nearest, _ON_EDGE, out=nearest)
-    closeness = np.reciprocal(nearest, out=nearest).sum(axis=0)
-    along, across = along_and_across(whole)
-    area = (along.max(axis=0) - along.min(axis=0)) * (across.max(axis=0) - across.min(axis=0))
-    best = np.argmax(closeness / (area + _AREA), axis=1)
-    return np.asarray(np.take_along_axis(headings, best[:, None], axis=1)[:, 0])
-
-
-def _edge_distance(along: np.ndarray) -> np.ndarray:
-    """Return the distance of (S, C, A) coordinates to whichever end of their extent is nearer on the whole."""
-    high, low = along.max(axis=0), along.min(axis=0)
-    along = along - np.where(along.sum(axis=0) > len(along) * (high + low) / 2, high, low)
-    return np.asarray(np.abs(along, out=along))
+@kernel
+def _sampled(points: np.ndarray) -> np.ndarray:
+    """Return evenly drawn points, one per cell, (S, 2)."""
+    key = np.empty(len(points), np.int64)
+    for place in range(len(points)):
+        row, column = int(points[place, 0] / _CELL) + 2048, int(points[place, 1] / _CELL) + 2048
+        key[place] = row * 4096 + column
+    order = np.argsort(key, kind="mergesort")
+    first = np.empty(len(points), np.int64)
+    count = 0
+    for place in range(len(order)):
+        if place == 0 or key[order[place]] != key[order[place - 1]]:
+            first[count] = order[place]
+            count += 1
+    samples = min(count, _SAMPLES)
+    chosen = np.empty((samples, 2))
+    for place in range(samples):
+        chosen[place] = points[first[place * count // samples]]
+    return chosen
 
 
-def _rectangles(
-    shifted: np.ndarray, owner: np.ndarray, clusters: Clusters, mean: np.ndarray, heading: np.ndarray
-) -> np.ndarray:
-    """Return the bounding rectangles of all points along the headings, (C, 5)."""
+@kernel
+def _best(whole: np.ndarray, body: np.ndarray, first: float, step: float, headings: int) -> float:
+    """Return the best of evenly spaced headings."""
+    best, heading = -1.0, first
+    along, across = np.empty(len(body)), np.empty(len(body))
+    for number in range(headings):
+        cos, sin = np.cos(first + number * step), np.sin(first + number * step)
+        for place in range(len(body)):
+            along[place] = body[place, 0] * cos + body[place, 1] * sin
+            across[place] = body[place, 1] * cos - body[place, 0] * sin
+        end, side = _nearer_end(along), _nearer_end(across)
+        closeness = 0.0
+        for place in range(len(body)):
+            closeness += 1.0 / max(min(abs(along[place] - end), abs(across[place] - side)), _ON_EDGE)
+        length, width = _extent(whole, cos, sin)
+        score = closeness / (length * width + _AREA)
+        if score > best:
+            best, heading = score, first + number * step
+    return heading
+
+
+@kernel
+def _nearer_end(along: np.ndarray) -> float:
+    """Return whichever end of the extent of (S,) coordinates is nearer to them on the whole."""
+    low, high = along.min(), along.max()
+    return float(high if along.mean() > (low + high) / 2 else low)
+
+
+@kernel
+def _extent(points: np.ndarray, cos: float, sin: float) -> tuple[float, float]:
+    """Return how far (S, 2) points reach along and across a direction."""
+    low, high, right, left = np.inf, -np.inf, np.inf, -np.inf
+    for place in range(len(points)):
+        along, across = points[place, 0] * cos + points[place, 1] * sin, points[place, 1] * cos - points[place, 0] * sin
+        low, high, right, left = min(low, along), max(high, along), min(right, across), max(left, across)
+    return high - low, left - right
+
+
+@kernel
+def _rectangle(points: np.ndarray, x: float, y: float, heading: float) -> np.ndarray:
+    """Return the rectangle, (5,), of (M, 2) points about x, y along a heading."""
     cos, sin = np.cos(heading), np.sin(heading)
-    along = shifted[:, 0] * cos[owner] + shifted[:, 1] * sin[owner]
-    across = shifted[:, 1] * cos[owner] - shifted[:, 0] * sin[owner]
-    ends = [end.reduceat(values, clusters.starts) for values in (along, across) for end in (np.minimum, np.maximum)]
-    middle_along, middle_across = (ends[0] + ends[1]) / 2, (ends[2] + ends[3]) / 2
-    x = mean[:, 0] + middle_along * cos - middle_across * sin
-    y = mean[:, 1] + middle_along * sin + middle_across * cos
-    length, width = ends[1] - ends[0], ends[3] - ends[2]
-    turned = width > length
-    yaw = heading + np.where(turned, np.pi / 2, 0.0)
-    yaw = np.mod(yaw + np.pi / 2, np.pi) - np.pi / 2
-    return np.column_stack([x, y, np.where(turned, width, length), np.where(turned, length, width), yaw])
+    along, across = points[:, 0] * cos + points[:, 1] * sin, points[:, 1] * cos - points[:, 0] * sin
+    length, width = along.max() - along.min(), across.max() - across.min()
+    middle_along, middle_across = (along.max() + along.min()) / 2, (across.max() + across.min()) / 2
+    x += middle_along * cos - middle_across * sin
+    y += middle_along * sin + middle_across * cos
+    yaw = heading + (np.pi / 2 if width > length else 0.0)
+    yaw = (yaw + np.pi / 2) % np.pi - np.pi / 2
+    return np.array([x, y, max(length, width), min(length, width), yaw])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
 from twin_detection.core.boxes import fit_rectangles
 from twin_detection.core.clusters import Clusters
 
@@ -68,49 +69,76 @@ def features_of(
             empty,
             empty,
         )
-    order, owner = clusters.order, np.repeat(np.arange(count), clusters.counts)
-    xyz = points[order].astype(np.float64)
-    origin = np.column_stack([clusters.mean(points[:, 0]), clusters.mean(points[:, 1])])
-    bearing = np.arctan2(origin[:, 1], origin[:, 0])
-    cos, sin = np.cos(bearing)[owner], np.sin(bearing)[owner]
-    dx, dy = xyz[:, 0] - origin[owner, 0], xyz[:, 1] - origin[owner, 1]
-    seen = np.column_stack([dx * cos + dy * sin, dy * cos - dx * sin, height[order]])
-    rows = clusters.starts[:, None] + (np.arange(SAMPLES)[None] * clusters.counts[:, None]) // SAMPLES
-    rectangles = fit_rectangles(points[:, :2].astype(np.float64), height, clusters)
-    scalars = _scalars(seen, xyz, ring[order], clusters, owner, beams, origin, bearing, rectangles)
-    ground = np.add.reduceat(xyz[:, 2] - height[order], clusters.starts) / clusters.counts
-    return ClusterFeatures(seen[rows].astype(np.float32), scalars, origin, bearing, ground)
-
-
-def _scalars(
-    seen: np.ndarray, xyz: np.ndarray, ring: np.ndarray, clusters: Clusters, owner: np.ndarray, beams: Beams,
-    origin: np.ndarray, bearing: np.ndarray, rectangles: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Return (C, len(SCALARS)) float32; ``seen``: (M, 3) points in the order of the clusters, along the view."""
-    starts, counts = clusters.starts, clusters.counts
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.add.reduceat(values, starts) / counts)
-
-    low, high = np.minimum.reduceat(seen, starts), np.maximum.reduceat(seen, starts)
-    extent = high - low
-    middle = np.add.reduceat(seen, starts) / counts[:, None]
-    away = seen - middle[owner]
-    spread = np.sqrt(np.add.reduceat(away**2, starts) / counts[:, None])
-    tilt = mean(away[:, 0] * away[:, 1]) / np.maximum(spread[:, 0] * spread[:, 1], 1e-3)
-    distance = mean(np.sqrt(np.einsum("ij,ij->i", xyz, xyz)))
-    flat = np.hypot(origin[:, 0], origin[:, 1])
-    beam_gap, laser_gap = beams.step * flat, mean(beams.gaps[ring]) * distance
-    area = np.maximum(extent[:, 1], 0.1) * np.maximum(extent[:, 2], 0.1)
-    turned = 2 * (rectangles[:, 4] - bearing)
-    cos, sin = np.cos(bearing), np.sin(bearing)
-    rx, ry = rectangles[:, 0] - origin[:, 0], rectangles[:, 1] - origin[:, 1]
-    lasers = np.maximum.reduceat(ring, starts).astype(float) - np.minimum.reduceat(ring, starts) + 1
-    columns = (
-        np.log(np.maximum(flat, 0.5)), np.log(counts), np.log(np.maximum(beam_gap, 1e-3)),
-        np.log(np.maximum(laser_gap, 1e-3)), mean(np.arctan2(xyz[:, 2], np.hypot(xyz[:, 0], xyz[:, 1]))), extent[:, 0],
-        extent[:, 1], low[:, 2], high[:, 2], middle[:, 2], spread[:, 2], spread[:, 0], spread[:, 1], tilt,
-        rectangles[:, 2], rectangles[:, 3], np.cos(turned), np.sin(turned), rx * cos + ry * sin, ry * cos - rx * sin,
-        np.minimum(counts * beam_gap * laser_gap / area, 4.0), np.log(lasers),
+    order = clusters.order
+    xyz, above = points[order].astype(np.float64), height[order].astype(np.float64)
+    rectangles = fit_rectangles(points[:, :2], height, clusters)
+    scalars, shown, origin, bearing, ground = _described(
+        xyz, above, ring[order].astype(np.int64), clusters.starts, clusters.counts, beams.step,
+        np.asarray(beams.gaps, np.float64), rectangles,
     )  # fmt: skip
-    return np.column_stack(columns).astype(np.float32)
+    return ClusterFeatures(shown, scalars, origin, bearing, ground)
+
+
+@kernel
+def _described(
+    xyz: np.ndarray, height: np.ndarray, ring: np.ndarray, starts: np.ndarray, counts: np.ndarray, step: float,
+    gaps: np.ndarray, rectangles: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Return scalars, points, origin, bearing and ground of consecutive groups of (M, 3) points."""
+    clusters = len(starts)
+    scalars = np.empty((clusters, 22), np.float32)
+    shown = np.empty((clusters, SAMPLES, 3), np.float32)
+    origin, bearing, ground = np.empty((clusters, 2)), np.empty(clusters), np.empty(clusters)
+    for number in range(clusters):
+        begin, count = starts[number], counts[number]
+        own, above, lasers = xyz[begin : begin + count], height[begin : begin + count], ring[begin : begin + count]
+        x, y = own[:, 0].mean(), own[:, 1].mean()
+        view = np.arctan2(y, x)
+        cos, sin = np.cos(view), np.sin(view)
+        seen = np.empty((count, 3))
+        distance, gap, elevation = 0.0, 0.0, 0.0
+        for place in range(count):
+            dx, dy = own[place, 0] - x, own[place, 1] - y
+            seen[place] = dx * cos + dy * sin, dy * cos - dx * sin, above[place]
+            flat = np.hypot(own[place, 0], own[place, 1])
+            distance += np.hypot(flat, own[place, 2])
+            gap += gaps[lasers[place]]
+            elevation += np.arctan2(own[place, 2], flat)
+        for place in range(SAMPLES):
+            shown[number, place] = seen[place * count // SAMPLES]
+        origin[number], bearing[number] = (x, y), view
+        ground[number] = (own[:, 2] - above).mean()
+        flat = np.hypot(x, y)
+        spacing = step * flat, gap / count * (distance / count)
+        scalars[number, :5] = (
+            np.log(max(flat, 0.5)),
+            np.log(count),
+            np.log(max(spacing[0], 1e-3)),
+            np.log(max(spacing[1], 1e-3)),
+            elevation / count,
+        )
+        _shaped(scalars[number], seen, count * spacing[0] * spacing[1])
+        turned = 2 * (rectangles[number, 4] - view)
+        rx, ry = rectangles[number, 0] - x, rectangles[number, 1] - y
+        scalars[number, 14:20] = (
+            rectangles[number, 2], rectangles[number, 3], np.cos(turned), np.sin(turned), rx * cos + ry * sin,
+            ry * cos - rx * sin,
+        )  # fmt: skip
+        scalars[number, 21] = np.log(lasers.max() - lasers.min() + 1)
+    return scalars, shown, origin, bearing, ground
+
+
+@kernel
+def _shaped(scalars: np.ndarray, seen: np.ndarray, seen_area: float) -> None:
+    """Fill in the scalars about the extent of (M, 3) points along the view."""
+    low, high, middle, spread = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    for axis in range(3):
+        values = seen[:, axis]
+        low[axis], high[axis], middle[axis] = values.min(), values.max(), values.mean()
+        spread[axis] = np.sqrt(((values - middle[axis]) ** 2).mean())
+    together = ((seen[:, 0] - middle[0]) * (seen[:, 1] - middle[1])).mean()
+    scalars[5:14] = (
+        high[0] - low[0], high[1] - low[1], low[2], high[2], middle[2], spread[2], spread[0], spread[1],
+        together / max(spread[0] * spread[1], 1e-3),
+    )  # fmt: skip
+    scalars[20] = min(seen_area / (max(high[1] - low[1], 0.1) * max(high[2] - low[2], 0.1)), 4.0)

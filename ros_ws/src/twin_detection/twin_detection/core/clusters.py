@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from twin_detection.core.regions import touching, united
 
 _EIGHT = np.ones((3, 3), bool)
 _MOST_WIDENED = 3
@@ -22,6 +22,8 @@ _GRAZING = 2.0
 #: Who lies is lower than the first, and where lasers meet the ground farther apart than the second, is joined in cells
 #: of the third, metres.
 _FLAT, _FLAT_STEP, _FLAT_CELL = 0.65, 0.35, 0.6
+#: More than any LiDAR has.
+_LASERS = 512
 
 
 def starts_of(counts: np.ndarray) -> np.ndarray:
@@ -181,17 +183,8 @@ class _Grid:
 
     def label_few(self) -> tuple[np.ndarray, int]:
         """Return the same for the cells of all points, without looking at the empty ones."""
-        cells, owner = np.unique(self._cell, return_inverse=True)
-        links = []
-        for step in (1, self._side - 1, self._side, self._side + 1):
-            at = np.searchsorted(cells, cells + step)
-            touches = at < len(cells)
-            touches[touches] = cells[at[touches]] == cells[touches] + step
-            links.append((np.flatnonzero(touches), at[touches]))
-        rows, columns = (np.concatenate([link[end] for link in links]) for end in (0, 1))
-        graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(len(cells), len(cells)))
-        count, number = connected_components(graph, directed=False)
-        return np.where(self._cell > 0, number[owner] + 1, 0), int(count)
+        label, count = touching(np.where(self._cell > 0, self._cell, -1).astype(np.int64), self._side)
+        return label, int(count)
 
 
 def _beams(xy: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
@@ -206,15 +199,13 @@ def _beam_groups(column: np.ndarray, away: np.ndarray) -> np.ndarray:
     """Return the groups, from 1, of points that neighbouring beams saw at nearly the same distance, (N,)."""
     if not len(column):
         return np.zeros(0, np.int64)
-    cells = np.zeros((int(column.max()) + 1, int(away.max()) + 1), bool)
-    cells[column, away] = True
-    labels, _ = ndimage.label(cells, _EIGHT)
-    return np.asarray(labels[column, away])
+    width = int(away.max()) + 2
+    return np.asarray(touching(column * width + away, width)[0])
 
 
 def _roof_pairs(points: np.ndarray, ring: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs of points that successive lasers saw in one direction at one height, (P,) indices each."""
-    order = np.lexsort((ring, column))
+    order = np.argsort(column * _LASERS + ring, kind="stable")
     first, second = order[:-1], order[1:]
     rise = ring[second].astype(np.int64) - ring[first]
     step = points[second] - points[first]
@@ -231,12 +222,7 @@ def _pair_groups(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tu
 
 def _united(label: np.ndarray, count: int, some: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, int]:
     """Give one label to all clusters of which ``some`` points lie in the same ``group``; 0 stays no cluster."""
-    used = (some > 0) & (group > 0)
-    size = count + 1 + int(group.max(initial=0))
-    links = (np.ones(np.count_nonzero(used), bool), (some[used], count + group[used]))
-    _, united = connected_components(coo_array(links, shape=(size, size)), directed=False)
-    number = united[: count + 1] + 1
-    number[0] = 0
+    number = united(count, some.astype(np.int64), group.astype(np.int64))
     return number[label], int(number.max(initial=0))
 
 

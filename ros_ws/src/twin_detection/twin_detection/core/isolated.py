@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
+
 #: Neighbouring beams that count: up to one laser and two firings away.
-_STEPS = [(row, column) for row in (-1, 0, 1) for column in (-2, -1, 0, 1, 2) if row or column]
+_LASERS, _FIRINGS = 1, 2
 #: They see the same surface where the ranges differ by less than the first, and this share of the range, metres.
 _APART, _SHARE = 0.3, 0.01
 #: How many have to: more up to a range where drops are, and where any object is seen by many beams, metres.
@@ -28,14 +30,32 @@ def supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, shape:
         shape: rows and columns of that image.
 
     """
-    image = np.full((shape[0] + 2) * shape[1], np.inf, np.float32)  # a row of nothing below and above
-    row, column = cell // shape[1] + 1, cell % shape[1]
-    own = row * shape[1] + column
-    image[own] = distance
-    others = np.stack([(row + down) * shape[1] + (column + left) % shape[1] for down, left in _STEPS])
-    agrees = np.abs(image[others] - distance) < _APART + _SHARE * distance
-    found = np.count_nonzero(agrees, axis=0)
-    sure = found >= np.where((distance < _NEAR) & (before > _LOW), _NEEDED_NEAR, _NEEDED)
-    proven = np.zeros(len(image), bool)
-    proven[own] = sure
-    return np.asarray(sure | (agrees & proven[others]).any(axis=0))
+    return np.asarray(_supported(cell, distance.astype(np.float32), before, *shape))
+
+
+@kernel
+def _supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    image = np.zeros((rows, columns), np.float32)
+    proven = np.zeros((rows, columns), np.bool_)
+    for place in range(len(cell)):
+        image[cell[place] // columns, cell[place] % columns] = distance[place]
+    kept = np.zeros(len(cell), np.bool_)
+    for second in (False, True):
+        for place in range(len(cell)):
+            row, column, near = cell[place] // columns, cell[place] % columns, _APART + _SHARE * distance[place]
+            agree = 0
+            for beside in range(max(row - _LASERS, 0), min(row + _LASERS + 1, rows)):
+                for left in range(-_FIRINGS, _FIRINGS + 1):
+                    at = (column + left) % columns
+                    other = image[beside, at]
+                    if (beside == row and left == 0) or other <= 0 or abs(other - distance[place]) >= near:
+                        continue
+                    agree += 1
+                    if second and proven[beside, at]:
+                        kept[place] = True
+            needed = _NEEDED_NEAR if distance[place] < _NEAR and before[place] > _LOW else _NEEDED
+            if not second and agree >= needed:
+                kept[place] = True
+        for place in range(len(cell)):
+            proven[cell[place] // columns, cell[place] % columns] = kept[place]
+    return kept

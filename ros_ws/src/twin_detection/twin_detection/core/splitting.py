@@ -7,14 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from twin_detection.core.clusters import Clusters, regions, starts_of
+from twin_detection.core.heads import nearest_heads
 
-_CELL = 0.15  # m, of the map of heights in which heads are looked for
-_APART = 0.4  # m, heads are at least so far from each other
-_LOWEST = 0.9  # m, heads are above this
-_DROP = 0.25  # m, and so much above the lowest point between two of them
 _CELLS = (0.8, 0.6, 0.45, 0.3, 0.2, 0.12)  # m
 _LEAST_SHARE, _LEAST = 0.06, 6  # of the points, that make a part
-_MOST = 4096  # cells of one cluster's map along an edge
 
 
 def by_gaps(xy: np.ndarray, clusters: Clusters, chosen: np.ndarray, max_range: float) -> tuple[Clusters, np.ndarray]:
@@ -48,7 +44,7 @@ def by_heads(xy: np.ndarray, height: np.ndarray, clusters: Clusters, chosen: np.
     """
 
     def parts(rows: np.ndarray) -> list[np.ndarray]:
-        label = _labels(xy[rows], height[rows])
+        label = nearest_heads(xy[rows], height[rows])
         return [rows[label == part] for part in range(int(label.max()) + 1) if (label == part).any()]
 
     return _parted(clusters, chosen, parts)
@@ -91,42 +87,3 @@ def joined(first: Clusters, second: Clusters) -> Clusters:
     """Return the clusters of both."""
     counts = np.concatenate([first.counts, second.counts])
     return Clusters(np.concatenate([first.order, second.order]), starts_of(counts), counts)
-
-
-def _labels(xy: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return the nearest head of each point, (N,), counted from 0."""
-    heads = _heads(xy, height)
-    if len(heads) < 2:
-        return np.zeros(len(xy), int)
-    return np.asarray(np.argmin(((xy[:, None] - heads[None]) ** 2).sum(axis=2), axis=1))
-
-
-def _heads(xy: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return where heads are, (H, 2): highest points, each clearly above what lies between it and higher ones."""
-    cell = np.minimum(np.floor((xy - xy.min(axis=0)) / _CELL).astype(np.int64), _MOST - 1)
-    flat = cell[:, 0] * _MOST + cell[:, 1]
-    best = np.lexsort((-height, flat))
-    first = best[np.unique(flat[best], return_index=True)[1]]
-    first = first[height[first] > _LOWEST]
-    first = first[np.argsort(-height[first])]
-    heads: list[int] = []
-    for index in first:
-        gap = np.hypot(*(xy[heads] - xy[index]).T) if heads else np.zeros(0)
-        if (gap < _APART).any():
-            continue
-        if all(_valley(xy, height, index, other) > _DROP for other in np.array(heads, int)[gap < 4 * _APART]):
-            heads.append(int(index))
-    return xy[heads]
-
-
-def _valley(xy: np.ndarray, height: np.ndarray, first: int, second: int) -> float:
-    """Return how far the surface falls between two points below the lower of them, metres."""
-    way = xy[second] - xy[first]
-    length = float(np.hypot(*way))
-    along = (xy - xy[first]) @ way / length
-    across = np.abs((xy - xy[first]) @ np.array([-way[1], way[0]])) / length
-    level = min(float(height[first]), float(height[second]))
-    steps = np.arange(0.25, 0.8, 0.25) * length
-    near = (np.abs(along[None] - steps[:, None]) < _CELL) & (across[None] < _CELL)
-    tops = np.where(near, height[None], -np.inf).max(axis=1)
-    return level - float(tops.min())

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from twin_detection.config import LidarDetectorConfig
-from twin_detection.core import point_network, splitting
 from twin_detection.core.background import Background, BackgroundSettings
 from twin_detection.core.beam_grid import BeamGrid, grid_of, lasers_of
 from twin_detection.core.classes import COUNT, DEBRIS, PEDESTRIAN, UNKNOWN
-from twin_detection.core.cluster_features import EXTENT, LONGER, Beams, ClusterFeatures, features_of
+from twin_detection.core.cluster_features import Beams
 from twin_detection.core.clusters import Clusters, cluster_still, join_flat
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.existence import parts_of_vehicles
 from twin_detection.core.ground import Ground
 from twin_detection.core.isolated import supported
-from twin_detection.core.point_network import SEVERAL, Calibration, Estimates, Network
+from twin_detection.core.judging import Judge, Segments
+from twin_detection.core.point_network import Calibration, Estimates, Network
 from twin_detection.core.scan_check import repeated_directions
 from twin_detection.core.shape import trim_overhang
 
@@ -29,35 +29,13 @@ _GROUND_SCANS = 100
 _SCENERY = 5
 #: Standard deviation of the height of a centre, metres.
 _HEIGHT_SPREAD = 0.12
-#: A stored background that explains less of the first scan is of another place.
-_LEAST_AGREEMENT = 0.6
+#: A stored background that explains less of every scan of the first seconds is of another place.
+_LEAST_AGREEMENT, _PROOF = 0.6, 5.0
 #: Largest extent of one object, metres: buses.
 _MAX_EXTENT = 16.0
-#: What is larger is no group of people, metres; a cluster is parted where so much of its points lies in objects then.
-_GROUP, _LIKELY = 4.0, 0.4
-#: Longest and widest of each class, in the order of ObjectClass, metres; things may have any size.
-_LARGEST = np.array(
-    [(16.0, 16.0), (5.6, 2.5), (9.5, 3.0), (13.5, 3.4), (2.9, 1.7), (2.2, 1.5), (2.6, 1.6), (2.3, 1.5), (1.8, 1.2),
-     (16.0, 16.0)]
-)  # fmt: skip
 #: How sure the memory of what stands before the background is at most, where a thing with one point too few still
 #: counts, and of what share of a thing something has to be remembered.
 _SUREST, _SURE, _SHARE_KNOWN = 0.95, 0.6, 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Segments:
-    """Foreground that stands on the ground, parted.
-
-    ``points``: (N, 3) level frame, metres; ``height``, ``ring``: (N,); ``index``: (N,) which of the given returns;
-    ``clusters``: of these points.
-    """
-
-    points: np.ndarray
-    height: np.ndarray
-    ring: np.ndarray
-    index: np.ndarray
-    clusters: Clusters
 
 
 @dataclass(slots=True)
@@ -86,6 +64,7 @@ class StillDetector:
     _last_ns: int | None = field(init=False, default=None)
     _learning: bool = field(init=False, default=True)
     _unproven: bool = field(init=False, default=False)
+    _agreement: float = field(init=False, default=0.0)
     _scenery: list[np.ndarray] = field(init=False, default_factory=list)
     _scans: int = field(init=False, default=0)
 
@@ -95,11 +74,11 @@ class StillDetector:
 
     @property
     def learning(self) -> bool:
-        """Whether the background is still being learned, and nothing is detected."""
-        return self._learning
+        """Whether the background is still being learned, or none fits yet, and nothing is detected."""
+        return self._learning or self._unproven
 
     def adopt(self, grid: BeamGrid, background: Background, gaps: np.ndarray) -> None:
-        """Begin with a background that was learned before; the first scan has to agree with it."""
+        """Begin with a background that was learned before; one of the first scans has to agree with it."""
         self.grid, self.background = grid, background
         self.beams = Beams(2 * np.pi / grid.columns, gaps)
         self._learning, self._unproven = False, True
@@ -123,9 +102,11 @@ class StillDetector:
         if not len(points):
             return none
         if self._unproven:
-            self._prove(points, ring, distance)
+            self._prove(points, ring, distance, stamp_ns)
         if self._learning:
             self.learn(points, ring, distance, stamp_ns)
+            return none
+        if self._unproven:
             return none
         self._know_lasers(ring)
         cell, front = self.front(points, ring, distance)
@@ -148,10 +129,15 @@ class StillDetector:
     def learn(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, stamp_ns: int) -> None:
         """Take one scan of the warm-up into account, and end it when it is over."""
         assert self._first_ns is not None
-        if self.grid is None or self.background is None or int(ring.max()) >= len(self.grid.phase):
+        if self.grid is None or self.background is None:
             self.grid = grid_of(points, ring, self.config.azimuth_bins)
             self.background = Background(self.grid.shape, self._settings())
             self.beams = Beams(2 * np.pi / self.grid.columns, laser_gaps(points, ring))
+        elif lasers_of(ring) > len(self.grid.phase):
+            known, now = self.grid.phase, grid_of(points, ring, self.grid.columns)
+            self.grid = replace(now, phase=np.concatenate([known, now.phase[len(known) :]]))
+            self.beams = Beams(self.beams.step, laser_gaps(points, ring))
+            self.background.grow(len(now.phase))
         self.background.learn(self.background.image(self.grid.cells(points, ring), distance))
         self._scenery = [*self._scenery[1 - _SCENERY :], points]
         if (stamp_ns - self._first_ns) / 1e9 >= self.config.warm_up:
@@ -165,19 +151,26 @@ class StillDetector:
             config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
         )
 
-    def _prove(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> None:
-        """Compare the first scan with the stored background; learn anew where they do not agree."""
-        assert self.grid is not None and self.background is not None
-        self._unproven = False
-        share = 0.0
+    def _prove(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, stamp_ns: int) -> None:
+        """Compare a scan with the stored background; learn anew where none of the first seconds agrees with it.
+
+        A single scan may be of fog, of a lorry that stands before the pole, or of a sensor that has just been started.
+        """
+        assert self.grid is not None and self.background is not None and self._first_ns is not None
         if int(ring.max()) < len(self.grid.phase):
             share = self.background.agreement(self.grid.cells(points, ring), distance)
-        if share >= _LEAST_AGREEMENT:
+            self._agreement = max(self._agreement, share)
+        if self._agreement >= _LEAST_AGREEMENT:
             self._fit_ground(points)
+            self._unproven, self.problem = False, None
             return
-        self.problem = f"background: the stored one explains {share:.0%} of a scan; learned anew"
-        self.grid, self.background, self._learning = None, None, True
-        self._first_ns = self._last_ns
+        self.problem = f"background: the stored one explains {self._agreement:.0%} of a scan"
+        if (stamp_ns - self._first_ns) / 1e9 < _PROOF:
+            return
+        self.problem += "; learned anew"
+        self.grid, self.background = None, None
+        self._learning, self._unproven = True, False
+        self._first_ns = stamp_ns
 
     def _know_lasers(self, ring: np.ndarray) -> None:
         """Make room for lasers that return for the first time: all they had seen was the sky."""
@@ -234,42 +227,9 @@ class StillDetector:
         clusters = clusters.select(clusters.counts >= max(config.fewest_points - 1, 2))
         return Segments(level, height, rings, front[standing], clusters)
 
-    def features(self, segments: Segments, clusters: Clusters) -> ClusterFeatures:
-        """Return what the network is told of clusters."""
-        return features_of(segments.points, segments.height, segments.ring, clusters, self.beams)
-
     def _judged(self, segments: Segments) -> tuple[Estimates, Clusters]:
-        """Return what the network says of all clusters, after parting those that hold several objects."""
-        clusters = segments.clusters
-        features = self.features(segments, clusters)
-        found = point_network.estimate(self.network, features, self.calibration)
-        several = found.probability[:, SEVERAL] > self.config.split_above
-        large = features.scalars[:, EXTENT : EXTENT + 2].max(axis=1, initial=0.0) > _GROUP
-        mixed = np.flatnonzero((several & large) | _oversized(features, found))
-        xy = segments.points[:, :2]
-        if len(mixed):
-            parts = splitting.by_gaps(xy, clusters, mixed, self.config.max_range)
-            found, clusters = self._replaced(segments, found, clusters, mixed, *parts)
-        mixed = np.flatnonzero(found.probability[:, SEVERAL] > self.config.split_above)
-        if len(mixed):
-            parts = splitting.by_heads(xy, segments.height, clusters, mixed)
-            found, clusters = self._replaced(segments, found, clusters, mixed, *parts)
-        return found, clusters
-
-    def _replaced(
-        self, segments: Segments, found: Estimates, clusters: Clusters, mixed: np.ndarray, parts: Clusters,
-        origin: np.ndarray,
-    ) -> tuple[Estimates, Clusters]:  # fmt: skip
-        """Put parts, (P,) of ``origin`` among the ``mixed``, in the place of clusters where the parts are something."""
-        of_parts = point_network.estimate(self.network, self.features(segments, parts), self.calibration)
-        likely = np.bincount(origin, weights=parts.counts * of_parts.existence, minlength=len(mixed))
-        better = likely > _LIKELY * clusters.counts[mixed]
-        kept = np.ones(len(clusters), bool)
-        kept[mixed[better]] = False
-        used = better[origin] & (parts.counts >= max(self.config.fewest_points - 1, 2))
-        return found.select(kept).joined(of_parts.select(used)), splitting.joined(
-            clusters.select(kept), parts.select(used)
-        )
+        """Return what the network says of all clusters, after parting and joining."""
+        return Judge(self.config, self.network, self.calibration, self.beams).judged(segments)
 
     def _stood(self, segments: Segments, clusters: Clusters, cell: np.ndarray) -> np.ndarray:
         """Return how probably a road user has stood where each cluster is, (C,); one half: nothing is known."""
@@ -321,12 +281,6 @@ class StillDetector:
         keep &= np.hypot(detections.size[:, 0], detections.size[:, 1]) < _MAX_EXTENT
         keep[keep] = ~parts_of_vehicles(detections.select(keep))
         return np.asarray(keep)
-
-
-def _oversized(features: ClusterFeatures, found: Estimates) -> np.ndarray:
-    """Return which clusters are larger than anything of their class, (C,) bool."""
-    limit = _LARGEST[found.classes.argmax(axis=1)] if len(found) else np.zeros((0, 2))
-    return np.asarray((features.scalars[:, LONGER : LONGER + 2] > limit).any(axis=1))
 
 
 def laser_gaps(points: np.ndarray, ring: np.ndarray) -> np.ndarray:

@@ -1,0 +1,23 @@
+"""Compiles loops over arrays, where NumPy's price per call is what a step would mostly consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function of arrays at its first call and keep the result on disk.
+
+    It is kept beside the source, else in the user's cache or ``NUMBA_CACHE_DIR``; where none of them can be written,
+    each process compiles anew. A change of the file is noticed, one of a file it calls is not: kernels call only
+    kernels of their own file.
+    """
+    try:
+        return cast(Function, numba.njit(cache=True, error_model="numpy")(function))
+    except RuntimeError:
+        return cast(Function, numba.njit(error_model="numpy")(function))

@@ -1,0 +1,91 @@
+"""One scan's effect on each direction of a background. Compiled: NumPy would pass over the image forty times."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_common.core.compiled import kernel
+
+#: Range of a direction in which nothing was seen, metres.
+NOTHING = np.float32(1e4)
+#: Returns that went to and fro so often between two surfaces see an edge, or leaves.
+FLIPS = 3
+#: Flips count half after so long, seconds.
+_FLIP_MEMORY = 60.0
+#: So does the judgement that a road user stood there, seconds: a bush behind where a car was parked is absorbed again.
+_JUDGEMENT_MEMORY = 600.0
+#: A band of leaves or an edge is kept so long without being seen; one of a thing that stood there, so long, seconds.
+_BAND_KEPT, _THING_KEPT = 1800.0, 2.0
+#: What stands where nothing was seen before joins after so long, seconds.
+_NEW_GROUND = 30.0
+#: With less than this share a direction shows no road user.
+_ROAD_USER = 0.1
+#: Time over which it is noted whether something stands in a direction, seconds.
+_PRESENT_OVER = 3.0
+#: Things that stand still return from within this of one range, metres.
+_STEADY = 0.3
+#: Spread of ranges at the begin, and at least, metres.
+SPREAD, LEAST_SPREAD = 0.05, 0.01
+
+
+@kernel
+def follow(
+    image: np.ndarray, front: np.ndarray, margin: float, rate: float, uncover_after: float, absorb_after: float,
+    duration: float, far: np.ndarray, spread: np.ndarray, low: np.ndarray, high: np.ndarray, band_unseen: np.ndarray,
+    thing: np.ndarray, flips: np.ndarray, before: np.ndarray, beyond_time: np.ndarray, beyond_range: np.ndarray,
+    front_time: np.ndarray, front_range: np.ndarray, road_user: np.ndarray, presence: np.ndarray,
+) -> None:  # fmt: skip
+    """Let each of (D,) directions follow one scan: the surface, what lies behind it, its band, what is before it.
+
+    ``image``: ranges, metres, 0 where nothing returned; ``front``: where a surface stands before the background;
+    ``margin``: by which ranges may differ at least, metres; ``rate``: by which share the surface moves towards a
+    return; ``uncover_after``, ``absorb_after``: as in the settings, seconds; ``duration``: since the scan before,
+    seconds. The other arrays are the state of the background.
+    """
+    flip_decay, judgement_decay = 0.5 ** (duration / _FLIP_MEMORY), 0.5 ** (duration / _JUDGEMENT_MEMORY)
+    noted = min(duration / _PRESENT_OVER, 1.0)
+    for i in range(len(far)):
+        value = image[i]
+        seen, difference, tolerance = value > 0, value - far[i], max(margin, 3 * spread[i])
+        agrees = seen and not front[i] and abs(difference) <= tolerance
+        if agrees:
+            far[i] += rate * difference
+            spread[i] = max(spread[i] + rate * (abs(difference) - spread[i]), LEAST_SPREAD)
+            beyond_time[i], beyond_range[i] = 0.0, NOTHING
+        if seen and difference > tolerance:
+            beyond_time[i] += duration
+            beyond_range[i] = min(beyond_range[i], value)
+            if beyond_time[i] >= uncover_after:
+                far[i], spread[i] = beyond_range[i], SPREAD
+                beyond_time[i], beyond_range[i] = 0.0, NOTHING
+                if flips[i] < FLIPS:
+                    low[i], high[i], thing[i] = np.inf, -np.inf, False
+        if low[i] < np.inf:
+            if agrees:
+                band_unseen[i] += duration
+            elif low[i] - margin < value < high[i] + margin:
+                band_unseen[i] = 0.0
+            if band_unseen[i] > (_THING_KEPT if thing[i] else _BAND_KEPT):
+                low[i], high[i], thing[i] = np.inf, -np.inf, False
+        flips[i] *= flip_decay
+        road_user[i] *= judgement_decay
+        if not seen:
+            continue
+        presence[i] += noted * (front[i] - presence[i])
+        if front[i] and not before[i]:
+            flips[i] += 1
+        before[i] = front[i]
+        moved = front[i] and abs(value - front_range[i]) > _STEADY
+        if moved:
+            front_range[i] = value
+        if moved or agrees:
+            front_time[i] = 0.0
+        if not front[i]:
+            continue
+        front_time[i] += duration
+        if road_user[i] >= _ROAD_USER:
+            continue
+        stands = front_time[i] >= (_NEW_GROUND if far[i] >= NOTHING else absorb_after)
+        if stands or (not moved and flips[i] >= 2 * FLIPS and far[i] < NOTHING):
+            low[i], high[i], thing[i] = min(low[i], value), max(high[i], value), stands
+            band_unseen[i] = front_time[i] = 0.0

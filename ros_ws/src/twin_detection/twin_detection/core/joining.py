@@ -1,0 +1,58 @@
+"""Joins pieces of one vehicle, which falls apart behind a post, and between lasers that meet it far from each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_detection.core.classes import BUS, CAR, TRUCK
+from twin_detection.core.cluster_features import LONGER, ClusterFeatures
+from twin_detection.core.clusters import Clusters, starts_of
+
+#: Probabilities of the network that belong to one vehicle, and to people, animals and two-wheelers.
+VEHICLES, SMALL = [CAR, TRUCK, BUS], slice(4, 9)
+#: Means of two pieces are at most so far from each other, and both together so long and wide, metres.
+_NEAR, _LONGEST, _WIDEST = 5.5, 12.0, 3.3
+
+
+def neighbours(xy: np.ndarray, clusters: Clusters, allowed: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """Return the pairs of clusters that may be pieces of one vehicle, (P, 2).
+
+    Args:
+        xy: (N, 2) metres.
+        clusters: of these points.
+        allowed: (C,) bool, which may be pieces.
+        fresh: (C,) bool, one of every pair is one of these.
+
+    """
+    rows = np.flatnonzero(allowed)
+    middle = np.column_stack([clusters.mean(xy[:, axis])[rows] for axis in (0, 1)])
+    apart = np.hypot(*(middle[:, None] - middle[None]).transpose(2, 0, 1))
+    first, second = np.nonzero(np.triu(apart < _NEAR, 1))
+    pairs = np.column_stack([rows[first], rows[second]])
+    return pairs[fresh[pairs].any(axis=1)]
+
+
+def unions(clusters: Clusters, pairs: np.ndarray) -> Clusters:
+    """Return both clusters of each of (P, 2) pairs as one."""
+    starts, counts = clusters.starts[pairs].reshape(-1), clusters.counts[pairs].reshape(-1)
+    place = np.arange(int(counts.sum())) + np.repeat(starts - starts_of(counts), counts)
+    sizes = counts.reshape(-1, 2).sum(axis=1)
+    return Clusters(clusters.order[place], starts_of(sizes), sizes)
+
+
+def plausible(features: ClusterFeatures) -> np.ndarray:
+    """Return which clusters are no larger than a bus, (C,) bool."""
+    return np.asarray((features.scalars[:, LONGER : LONGER + 2] < (_LONGEST, _WIDEST)).all(axis=1))
+
+
+def disjoint(pairs: np.ndarray, probability: np.ndarray, least: float) -> np.ndarray:
+    """Return which pairs to join, (P,) bool: from the most probable on, none with a cluster that is taken."""
+    chosen, taken = np.zeros(len(pairs), bool), set[int]()
+    for row in np.argsort(-probability, kind="stable"):
+        first, second = map(int, pairs[row])
+        if probability[row] < least:
+            break
+        if first not in taken and second not in taken:
+            chosen[row] = True
+            taken |= {first, second}
+    return chosen
