@@ -15,23 +15,39 @@ NEES_BOUND = float(chi2.ppf(0.95, 2))
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Which rows count: classes, distances from and to (metres), scenes (none: all), and points on the object."""
+    """Which rows count: classes, distances from and to (metres), scenes (none: all).
+
+    ``every``: objects count however little is seen of them; ``least``: those with so many points; ``hidden``: only
+    those that are partly hidden, or only the others.
+    """
 
     labels: tuple[int, ...]
     near: float = 0.0
     far: float = 50.0
     scenes: tuple[int, ...] | None = None
     every: bool = False
+    least: int = 0
     hidden: bool | None = None
 
 
-def measured(rows: Rows, part: Slice, hidden: np.ndarray) -> dict[str, float]:
-    """Return the figures of a slice.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What counts in a slice: ``objects`` (T,) bool; (D,) bool of detections: ``counted``, and those that ``hit``."""
+
+    objects: np.ndarray
+    counted: np.ndarray
+    hit: np.ndarray
+
+
+def selected(rows: Rows, part: Slice, hidden: np.ndarray) -> Selection:
+    """Return what counts in a slice.
+
+    Objects that are not of it are neither asked for nor wrong: a detection of one of them counts neither way, while
+    every false one at the slice's distances counts, as in the levels of difficulty of KITTI.
 
     Args:
         rows: of one source.
-        part: what counts; with ``every`` objects count however little is seen of them, with ``hidden`` only those that
-            are partly hidden, or only the others.
+        part: what counts.
         hidden: (T,) which objects are partly hidden.
 
     """
@@ -43,15 +59,18 @@ def measured(rows: Rows, part: Slice, hidden: np.ndarray) -> dict[str, float]:
     hit = np.zeros(len(found), bool)
     hit[found >= 0] = objects[found[found >= 0]]
     # An object near the edge of a band may have its detection beyond it: both count where the object is.
-    counted = hit | (detections & (found == -1))
-    total = int(objects.sum())
+    return Selection(objects, hit | (detections & (found == -1)), hit)
+
+
+def measured(rows: Rows, part: Slice, hidden: np.ndarray) -> dict[str, float]:
+    """Return the figures of a slice, of one source; ``hidden``: (T,) which objects are partly hidden."""
+    chosen = selected(rows, part, hidden)
+    counted, hit, total = chosen.counted, chosen.hit, int(chosen.objects.sum())
     figures = {"objects": float(total), "AP": average_precision(rows["score"][counted], hit[counted], total)}
     figures["recall"] = hit.sum() / total if total else float("nan")
     figures["precision"] = hit.sum() / max(counted.sum(), 1) if counted.any() else float("nan")
     figures |= _errors(rows, hit)
     figures["ECE"] = calibration_error(rows["score"][counted], hit[counted])
-    if part.hidden is not None:  # nobody can say whether what is not there is hidden
-        figures |= dict.fromkeys(("AP", "precision", "ECE"), float("nan"))
     return figures
 
 
@@ -63,6 +82,8 @@ def _objects(rows: Rows, part: Slice, hidden: np.ndarray) -> np.ndarray:
         chosen &= np.isin(rows["truth_scene"], part.scenes)
     if part.hidden is not None:
         chosen &= hidden == part.hidden
+    if part.least:
+        chosen &= rows["truth_points"] >= part.least
     return np.asarray(chosen if part.every else chosen & rows["truth_asked"])
 
 
@@ -78,20 +99,22 @@ def _errors(rows: Rows, hit: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
-def average_precision(score: np.ndarray, hit: np.ndarray, total: int) -> float:
+def average_precision(score: np.ndarray, hit: np.ndarray, total: float, weight: np.ndarray | None = None) -> float:
     """Return the area below precision over recall, precision made monotonous (as Pascal VOC since 2010).
 
     Args:
         score: (D,) of the detections.
         hit: (D,) bool, whether each is an object.
         total: objects there are; none gives NaN.
+        weight: (D,) how often each counts; None: once.
 
     """
     if not total:
         return float("nan")
     order = np.argsort(-score, kind="stable")
-    right = np.cumsum(hit[order])
-    precision = right / np.arange(1, len(order) + 1)
+    once = np.ones(len(score)) if weight is None else weight
+    right = np.cumsum((hit * once)[order])
+    precision = right / np.maximum(np.cumsum(once[order]), 1e-9)
     recall = right / total
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(np.concatenate([[0.0], recall])) * envelope)) if len(order) else 0.0

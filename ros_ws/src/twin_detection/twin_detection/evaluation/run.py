@@ -12,7 +12,7 @@ from rich.console import Console
 from twin_detection.evaluation import tables
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
 from twin_detection.evaluation.parked import with_parked
-from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, answers, wanted_platforms
+from twin_detection.evaluation.scenes import POLES, Scenes, SceneSpec, Source, answers, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, joined, score_frame, truth_of
 
 SCENARIOS = "config/scenarios"
@@ -65,10 +65,10 @@ def evaluate_simulated(
 
     """
     scenes = Scenes(folder)
-    metrics: dict[str, Any] = {"scenes": [spec.name for spec in HELD_OUT], "protocol": tables.protocol()}
+    metrics: dict[str, Any] = {"scenes": [spec.name for spec in POLES], "protocol": tables.protocol()}
     try:
-        rows = scored(HELD_OUT, pole_sources(scenes, HELD_OUT), scenes)
-        metrics["poles"] = tables.report("poles", rows, HELD_OUT, out)
+        rows = scored(POLES, pole_sources(scenes, POLES), scenes)
+        metrics["poles"] = tables.report("poles", rows, POLES, out)
         if vehicles:
             specs = vehicle_specs()
             rows = scored(specs, [VehicleLidar("rules"), VehicleLidar("learned")], scenes)

@@ -15,6 +15,8 @@ from twin_detection.evaluation.measures import Slice, measured, partly_hidden, r
 from twin_detection.evaluation.scenes import SceneSpec
 from twin_detection.evaluation.scoring import GROUPS, LEAST_PIXELS, LEAST_POINTS, REACH, USUAL_GATE, Rows
 
+#: LiDAR points from which on an object is well seen.
+WELL_SEEN = 30
 BANDS = ((0.0, 20.0), (20.0, 35.0), (35.0, 50.0))
 SHOWN = ("objects", "AP", "recall", "precision", "position m", "heading deg", "length m", "width m", "NEES",
          "within 95 %", "ECE")  # fmt: skip
@@ -59,26 +61,33 @@ def _groups(specs: Sequence[SceneSpec]) -> list[tuple[str, str]]:
     found += [(f"by day, {near:g} to {far:g} m", f"day {near:g}-{far:g}") for near, far in BANDS]
     found += [(f"in {weather}, 0 to 50 m", weather) for weather in weathers if weather != "day"]
     return [*found, ("by day, partly hidden", "day hidden"), ("by day, in full view", "day open"),
+            (f"by day, {WELL_SEEN} points and more", "day well seen"),
             ("by day, all within 50 m, however little is seen of them", "day every")]  # fmt: skip
+
+
+def slices_of(specs: Sequence[SceneSpec]) -> dict[str, Slice]:
+    """Return the slices of all tables by "class | conditions"."""
+    weathers: dict[str, tuple[int, ...]] = {}
+    for number, spec in enumerate(specs):
+        weathers[spec.weather] = (*weathers.get(spec.weather, ()), number)
+    day = weathers.get("day", ())
+    found: dict[str, Slice] = {}
+    for group, labels in GROUPS.items():
+        for weather, scenes in weathers.items():
+            found[f"{group} | {weather}"] = Slice(labels, scenes=scenes)
+        for near, far in BANDS:
+            found[f"{group} | day {near:g}-{far:g}"] = Slice(labels, near, far, day)
+        found[f"{group} | day hidden"] = Slice(labels, scenes=day, hidden=True)
+        found[f"{group} | day open"] = Slice(labels, scenes=day, hidden=False)
+        found[f"{group} | day well seen"] = Slice(labels, scenes=day, least=WELL_SEEN)
+        found[f"{group} | day every"] = Slice(labels, scenes=day, every=True)
+    return found
 
 
 def figures_of(rows: Rows, specs: Sequence[SceneSpec]) -> dict[str, dict[str, float]]:
     """Return the figures of one source by class and slice."""
     hidden = partly_hidden(rows)
-    weathers: dict[str, tuple[int, ...]] = {}
-    for number, spec in enumerate(specs):
-        weathers[spec.weather] = (*weathers.get(spec.weather, ()), number)
-    found: dict[str, dict[str, float]] = {}
-    for group, labels in GROUPS.items():
-        for weather, scenes in weathers.items():
-            found[f"{group} | {weather}"] = measured(rows, Slice(labels, scenes=scenes), hidden)
-        day = weathers.get("day", ())
-        for near, far in BANDS:
-            found[f"{group} | day {near:g}-{far:g}"] = measured(rows, Slice(labels, near, far, day), hidden)
-        found[f"{group} | day hidden"] = measured(rows, Slice(labels, scenes=day, hidden=True), hidden)
-        found[f"{group} | day open"] = measured(rows, Slice(labels, scenes=day, hidden=False), hidden)
-        found[f"{group} | day every"] = measured(rows, Slice(labels, scenes=day, every=True), hidden)
-    return found
+    return {key: measured(rows, part, hidden) for key, part in slices_of(specs).items()}
 
 
 def _plot(name: str, rows: dict[str, Rows], figures: dict[str, dict[str, dict[str, float]]], out: Path) -> None:
