@@ -16,10 +16,13 @@ from twin_common.core.geometry import apply, inverse
 from twin_detection import camera_convert
 from twin_detection.camera_config import CameraDetectorConfig
 from twin_detection.camera_network import CameraNetwork
+from twin_detection.config import LEARNED
 from twin_detection.convert import detections_from_message, message_from_detections
 from twin_detection.core.detections import Detections, none_detected
-from twin_detection.evaluation import tables
-from twin_detection.evaluation.lidar_sources import PoleLidar
+from twin_detection.evaluation import comparison, tables
+from twin_detection.evaluation.comparison import BLOCK
+from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
+from twin_detection.evaluation.parked import with_parked
 from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, View, answers, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, Truth, joined, score_frame, truth_of
 from twin_fusion.config import FusionConfig
@@ -32,15 +35,25 @@ from twin_fusion.core.lens import Lens
 from twin_fusion.core.placement import add_pose_error
 from twin_fusion.core.platform_fusion import PlatformFusion
 from twin_sim.core.camera_model import CameraModel
+from twin_sim.core.frame import no_actors
 from twin_sim.core.scenery import parked_actors
 from twin_sim.platform_sensors import Shot, Stage
 from twin_sim.sensor_messages import jpeg
 
 OBJECT = "twin_msgs/msg/DetectedObject"
+JOINT = "fused"
 EVERY = 2  # n-th picture that is scored
 _PARKED = 2.0  # metres within which a detection is taken for a parked vehicle
-#: Of the held-out scenes, as much as can be drawn in some minutes.
-CAMERA_SCENES = tuple(replace(spec, platforms=spec.platforms[:2], duration=12.0) for spec in HELD_OUT)
+#: The held-out scenarios with seeds of their own, as much as can be drawn in some minutes.
+CAMERA_SCENES = tuple(
+    replace(spec, seed=spec.seed + 20_000, platforms=spec.platforms[:2], duration=12.0) for spec in HELD_OUT
+)
+#: The same for a sensor vehicle.
+VEHICLE_SCENES = (
+    SceneSpec("vehicle_pass", 30_004, "day", ("vehicle_01",)),
+    SceneSpec("rush_hour", 30_001, "day", ("vehicle_01",), skip=10.0),
+    SceneSpec("rain", 30_006, "rain", ("vehicle_01",), skip=10.0, duration=12.0),
+)
 
 
 def lens_of(model: CameraModel) -> Lens:
@@ -74,8 +87,8 @@ class Remembered:
 
 
 @dataclass(slots=True)
-class Poles:
-    """Fusion of each pole as its node runs it, fed by a LiDAR source and the camera's network."""
+class Fusions:
+    """Fusion of each platform as its node runs it, fed by a LiDAR source and the camera's network."""
 
     lidar: Remembered
     network: CameraNetwork
@@ -135,33 +148,34 @@ def _detections(objects: np.ndarray) -> Detections:
 
 @dataclass(slots=True)
 class Part:
-    """One of the two answers of the poles' fusion as a source."""
+    """One of the two answers of the platforms' fusion as a source."""
 
-    poles: Poles
+    fusions: Fusions
     name: str
     which: int
 
     def start(self, spec: SceneSpec, stage: Stage) -> None:
         """Begin a scene, once for both."""
         if self.which == 0:
-            self.poles.start(stage)
+            self.fusions.start(stage)
 
     def detect(self, view: View) -> Detections:
         """Return what is found."""
-        return self.poles.answer(view)[self.which]
+        return self.fusions.answer(view)[self.which]
 
 
-def fusion_sources(lidar: PoleLidar, network: CameraNetwork, config: FusionConfig | None = None) -> list[Source]:
+def fusion_sources(lidar: Source, network: CameraNetwork, config: FusionConfig | None = None) -> list[Source]:
     """Return LiDAR, camera and both, which share their work."""
     remembered = Remembered(lidar)
-    poles = Poles(remembered, network, config or FusionConfig())
-    return [remembered, Part(poles, "camera", 0), Part(poles, "fused", 1)]
+    fusions = Fusions(remembered, network, config or FusionConfig())
+    return [remembered, Part(fusions, "camera", 0), Part(fusions, JOINT, 1)]
 
 
 def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes: Scenes) -> dict[str, Rows]:
     """Run scenes with pictures; return the rows of every source, of objects and detections in the camera's view only.
 
-    Parked vehicles are background to a pole's LiDAR and objects to a camera: neither is asked for them, nor blamed.
+    Parked vehicles are background to a pole's LiDAR and objects to a camera: neither is asked for them, nor blamed. A
+    vehicle's sensors have to find them. Rows know their ``block``, for ``comparison.compare``.
 
     Raises:
         ConfigError: pictures cannot be drawn on this machine.
@@ -169,17 +183,24 @@ def scored_in_view(specs: Sequence[SceneSpec], sources: Sequence[Source], scenes
     """
     console = Console(stderr=True)
     rows: dict[str, list[Rows]] = {source.name: [] for source in sources}
+    blocks: dict[tuple[int, str, int], int] = {}
     for number, spec in enumerate(specs):
         console.print(f"scene {number + 1} of {len(specs)}, with cameras: {spec.name}", style="dim")
         for view, found in _pictured(spec, sources, scenes):
-            assert view.shot is not None
-            position = view.map_from_lidar[:3, 3]
-            truth = _truth_in_view(truth_of(view.frame, position, view.points, view.pixels), view.shot)
-            assert scenes.current is not None
-            parked = parked_actors(scenes.current.world.config.parked)
+            assert view.shot is not None and scenes.current is not None
+            position, world = view.map_from_lidar[:3, 3], scenes.current.world
+            on_pole = view.sensors.platform.kind == "pole"
+            seen = (view.frame, view.points, view.pixels) if on_pole else with_parked(view, world)
+            truth = _truth_in_view(truth_of(seen[0], position, *seen[1:]), view.shot)
+            parked = parked_actors(world.config.parked) if on_pole else no_actors()
+            key = number, view.platform, int(view.frame.stamp_ns / 1e9 / BLOCK)
+            block = blocks.setdefault(key, len(blocks))
             for name, detections in found.items():
                 inside = in_view(detections.centre, view.shot) & ~_on_parked(detections, truth, parked)
-                rows[name].append(score_frame(detections.select(inside), truth, position, number))
+                scored = score_frame(detections.select(inside), truth, position, number)
+                scored.columns["block"] = np.full(len(scored["label"]), block)
+                scored.columns["truth_block"] = np.full(len(truth), block)
+                rows[name].append(scored)
     return {name: joined(parts) for name, parts in rows.items()}
 
 
@@ -227,7 +248,7 @@ def evaluate_cameras(
     folder: Path, out: Path, specs: Sequence[SceneSpec] = CAMERA_SCENES, config: FusionConfig | None = None,
     model: str = "camera",
 ) -> dict[str, Any]:  # fmt: skip
-    """Score LiDAR, camera and both on poles, side by side; print the figures, and return them.
+    """Score LiDAR, camera and both on platforms of one kind, side by side; print the figures, and return them.
 
     Raises:
         ConfigError: no model, or pictures cannot be drawn on this machine.
@@ -235,10 +256,21 @@ def evaluate_cameras(
     """
     scenes = Scenes(folder, images=True)
     try:
-        lidar = PoleLidar()
         network = CameraNetwork(model)
-        lidar.learn(scenes, wanted_platforms(specs))
+        lidar, kind = _lidar_of(specs, scenes)
         rows = scored_in_view(specs, fusion_sources(lidar, network, config), scenes)
-        return tables.report("poles, in the camera's view", rows, specs, out)
+        name = f"{kind}, in the camera's view"
+        figures = tables.report(name, rows, specs, out)
+        return {**figures, "compared": comparison.show(name, JOINT, comparison.compare(rows, JOINT, specs))}
     finally:
         scenes.close()
+
+
+def _lidar_of(specs: Sequence[SceneSpec], scenes: Scenes) -> tuple[Source, str]:
+    """Return the LiDAR of the platforms of some scenes, poles or vehicles, and what they are called."""
+    platforms = wanted_platforms(specs)
+    if all(name.startswith("vehicle") for name in platforms):
+        return VehicleLidar(LEARNED), "vehicle"
+    lidar = PoleLidar()
+    lidar.learn(scenes, platforms)
+    return lidar, "poles"
