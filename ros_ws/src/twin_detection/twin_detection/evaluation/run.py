@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from twin_detection.evaluation import tables
+from twin_detection.evaluation.fusion_sources import VEHICLE_SCENES, evaluate_cameras
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
 from twin_detection.evaluation.parked import with_parked
 from twin_detection.evaluation.scenes import POLES, Scenes, SceneSpec, Source, answers, wanted_platforms
@@ -74,9 +75,9 @@ def evaluate_simulated(
             rows = scored(specs, [VehicleLidar("rules"), VehicleLidar("learned")], scenes)
             metrics["vehicle"] = tables.report("vehicle", rows, specs, out)
         if cameras:
-            from twin_detection.evaluation.fusion_sources import evaluate_cameras
-
             metrics["camera's view"] = evaluate_cameras(folder, out)
+        if cameras and vehicles:
+            metrics["vehicle, camera's view"] = evaluate_cameras(folder, out, VEHICLE_SCENES)
         if long:
             from twin_detection.evaluation.long import long_runs
 

@@ -11,9 +11,9 @@ _FLOOR = 0.01  # no class is ruled out by one sensor alone
 _PRIOR = 10.0  # observations that the first guess is worth
 _REPEATED = 0.2  # what one more frame of the same object is worth
 #: First guess: how often a camera calls an object of one kind by its own class, another of its kind, or a person.
-_OWN = {"vehicle": 0.75, "rider": 0.4, "person": 0.92}
-_SAME_KIND = {"vehicle": 0.2, "rider": 0.15}
-_AS_PERSON = {"rider": 0.55, "animal": 0.3}
+_OWN = {"vehicle": 0.75, "rider": 0.3, "person": 0.92}
+_SAME_KIND = {"vehicle": 0.2, "rider": 0.1}
+_AS_PERSON = {"rider": 0.75, "animal": 0.3}
 
 
 class ClassLikelihood:

@@ -9,7 +9,7 @@ from twin_fusion.core import classes
 COUNT = classes.COUNT
 PERSON = classes.PERSON
 UNKNOWN_POSTURE = 0
-_LEAST = 0.01  # no class is ruled out by one sensor alone
+_LEAST = 0.001  # no class is ruled out by one sensor alone
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 

@@ -34,6 +34,7 @@ _HIGHEST_CHANCE = 0.85
 _MOVERS = (4, 5, 6, 7)  # riders and people
 _EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
 _UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
+_HALF = 0.5  # share of an object behind another from which on a camera's box says nothing of it
 _LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
 _LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
@@ -53,6 +54,10 @@ class FusionSettings(CameraPairingSettings, Protocol):
     @property
     def camera_memory(self) -> float:
         """Seconds."""
+
+    @property
+    def camera_weight(self) -> float:
+        """0..1."""
 
     @property
     def min_pixels(self) -> float:
@@ -157,7 +162,7 @@ class PlatformFusion:
         fresh["identity"], fresh["stamp_ns"] = scan.identity, view.stamp_ns
         self._note_hits(fresh, pairs, objects, boxes, view)
         self._note_misses(fresh, pairs, moved, whole, boxes, view)
-        told = fresh[fresh["log_odds"] != 0]
+        told = fresh[fresh["seen"] | (fresh["log_odds"] != 0)]
         keep_ns = round(self._settings.camera_memory * 1e9)
         old = self._evidence
         old = old[(np.abs(view.stamp_ns - old["stamp_ns"]) <= keep_ns) & ~np.isin(old["identity"], told["identity"])]
@@ -167,15 +172,21 @@ class PlatformFusion:
     def _note_hits(
         self, fresh: np.ndarray, pairs: np.ndarray, objects: np.ndarray, boxes: np.ndarray, view: View
     ) -> None:
-        """Write what the camera says of the objects that it sees, the less the less its box is the LiDAR's."""
+        """Write what the camera says of the objects that it sees.
+
+        It counts the less the less its box is the LiDAR's, and the more of that box is behind something nearer: then it
+        may be of something else, or the LiDAR's object a piece of what the camera sees.
+        """
         mine, theirs = pairs[:, 0], view.objects[pairs[:, 1]]
         alike = np.diagonal(overlap(boxes[mine], image_boxes(theirs), of_both=True))
-        trust = np.clip((alike - _UNLIKE) / (_ALIKE - _UNLIKE), 1e-3, 1.0)
+        shown = 1 - _hidden_share(boxes, _distance(objects, view))[mine] / _HALF
+        trust = np.clip((alike - _UNLIKE) / (_ALIKE - _UNLIKE), 0.0, 1.0) * np.clip(shown, 0.0, 1.0)
         fresh["seen"][mine] = True
         fresh["log_odds"][mine] = trust * np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
-        fresh["class_likelihood"][mine] = self.class_words.of(theirs["class_probability"]) ** trust[:, None]
-        known = trust >= 1.0
-        self.class_words.note(objects["class_probability"][mine][known], theirs["class_probability"][known])
+        power = self._settings.camera_weight * trust[:, None]
+        fresh["class_likelihood"][mine] = self.class_words.of(theirs["class_probability"]) ** power
+        plain = trust >= 1.0
+        self.class_words.note(objects["class_probability"][mine][plain], theirs["class_probability"][plain])
         for name in ("posture_probability", "colour"):
             fresh[name][mine] = theirs[name]
 
@@ -184,7 +195,7 @@ class PlatformFusion:
         view: View,
     ) -> None:  # fmt: skip
         """Write what it means that the camera does not see an object that it should, and measure how often that is."""
-        distance = np.hypot(objects["x"] - view.map_from_camera[0, 3], objects["y"] - view.map_from_camera[1, 3])
+        distance = _distance(objects, view)
         inside = np.nan_to_num(np.abs(whole - boxes).max(axis=1), nan=np.inf) < 2
         tall = np.nan_to_num(boxes[:, 3] - boxes[:, 1]) >= self._settings.min_pixels
         hidden = _hidden_share(boxes, distance) > _TALLEST_HIDDEN
@@ -240,6 +251,11 @@ def _rows_of(table: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     place = np.minimum(np.searchsorted(table[order], wanted), len(table) - 1)
     rows = order[place]
     return np.where(table[rows] == wanted, rows, -1)
+
+
+def _distance(objects: np.ndarray, view: View) -> np.ndarray:
+    """Return how far objects (N,) are from the camera, seen from above, metres."""
+    return np.hypot(objects["x"] - view.map_from_camera[0, 3], objects["y"] - view.map_from_camera[1, 3])
 
 
 def _hidden_share(boxes: np.ndarray, distance: np.ndarray) -> np.ndarray:
