@@ -23,6 +23,7 @@ from twin_detection.evaluation import comparison, tables
 from twin_detection.evaluation.comparison import BLOCK
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
 from twin_detection.evaluation.parked import with_parked
+from twin_detection.evaluation.plots import draw_gains
 from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, View, answers, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, Truth, joined, score_frame, truth_of
 from twin_fusion.config import FusionConfig
@@ -261,7 +262,9 @@ def evaluate_cameras(
         rows = scored_in_view(specs, fusion_sources(lidar, network, config), scenes)
         name = f"{kind}, in the camera's view"
         figures = tables.report(name, rows, specs, out)
-        return {**figures, "compared": comparison.show(name, JOINT, comparison.compare(rows, JOINT, specs))}
+        compared = comparison.compare(rows, JOINT, specs)
+        draw_gains(name, JOINT, compared, out)
+        return {**figures, "compared": comparison.show(name, JOINT, compared)}
     finally:
         scenes.close()
 

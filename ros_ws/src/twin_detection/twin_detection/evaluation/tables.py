@@ -11,7 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from twin_detection.evaluation.measures import Slice, measured, partly_hidden, reliability
+from twin_detection.evaluation.measures import Slice, measured, partly_hidden
+from twin_detection.evaluation.plots import draw_figures
 from twin_detection.evaluation.scenes import SceneSpec
 from twin_detection.evaluation.scoring import GROUPS, LEAST_PIXELS, LEAST_POINTS, REACH, USUAL_GATE, Rows
 
@@ -47,7 +48,7 @@ def report(name: str, rows: dict[str, Rows], specs: Sequence[SceneSpec], out: Pa
         if table.row_count:
             console.print(table)
     out.mkdir(parents=True, exist_ok=True)
-    _plot(name, rows, figures, out)
+    draw_figures(name, rows, figures, BANDS, out)
     return figures
 
 
@@ -88,35 +89,6 @@ def figures_of(rows: Rows, specs: Sequence[SceneSpec]) -> dict[str, dict[str, fl
     """Return the figures of one source by class and slice."""
     hidden = partly_hidden(rows)
     return {key: measured(rows, part, hidden) for key, part in slices_of(specs).items()}
-
-
-def _plot(name: str, rows: dict[str, Rows], figures: dict[str, dict[str, dict[str, float]]], out: Path) -> None:
-    """Draw reliability, and average precision by distance."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5))
-    for source, columns in rows.items():
-        counted = columns["found"] != -2
-        mean, right, count = reliability(columns["score"][counted], (columns["found"][counted] >= 0).astype(float))
-        used = count > 20
-        axes[0].plot(mean[used], right[used], marker="o", label=source)
-        for group, style in (("car", "-"), ("pedestrian", "--"), ("two-wheelers", ":")):
-            values = [figures[source][f"{group} | day {near:g}-{far:g}"]["AP"] for near, far in BANDS]
-            axes[1].plot(
-                [(near + far) / 2 for near, far in BANDS], values, style, marker="o", label=f"{group}, {source}"
-            )
-    axes[0].plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    axes[0].set(xlabel="score", ylabel="share that is right", title="Reliability", xlim=(0, 1), ylim=(0, 1))
-    axes[1].set(xlabel="distance, m", ylabel="average precision", title="By day", ylim=(0, 1.02))
-    for axis in axes:
-        axis.legend(fontsize=8)
-        axis.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(out / f"{name}.png", dpi=110)
-    pyplot.close(figure)
 
 
 def rounded(value: Any) -> Any:
