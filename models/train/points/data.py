@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 from extras import LEAVES_ID, with_extras
+from pieces import shown
 from samples import Samples, concatenated, labelled
 
 from twin_detection.config import LidarDetectorConfig
 from twin_detection.convert import arrays_from_cloud
-from twin_detection.core import splitting
+from twin_detection.core.cluster_features import ClusterFeatures
+from twin_detection.core.clusters import Clusters
 from twin_detection.core.detector import LidarDetector
-from twin_detection.core.point_network import COLUMNS, SEVERAL
+from twin_detection.core.judging import Judge
+from twin_detection.core.point_network import COLUMNS, Calibration
 from twin_detection.core.still_detector import StillDetector
 from twin_detection.evaluation.virtual import Place, Theatre, VirtualLidar, theatre_of
 from twin_sim.core.frame import Frame, Weather
@@ -38,6 +41,11 @@ MODELS = ((("OS0-64", 1024), 0.45), (("OS0-64", 512), 0.2), (("OS1-64", 1024), 0
           (("VLP-32C", 0), 0.08), (("HDL-64E", 0), 0.07))  # fmt: skip
 SPACING, SKIPPED = 15, 20  # frames between two that are used, and before the first
 WARM_UP = 11  # scans without anybody
+#: Every second run has the traffic of a rush hour.
+BUSY = {
+    "population.vehicles_per_hour": 3000, "population.pedestrians_per_hour": 3000, "population.crowd_density": 0.05,
+    "population.warmup": 200,
+}  # fmt: skip
 
 
 def _network(points: np.ndarray, scalars: np.ndarray) -> np.ndarray:
@@ -63,14 +71,14 @@ def make_samples(
     for number, seed in enumerate(seeds):
         name = scenarios[number % len(scenarios)]
         rng = np.random.default_rng(seed)
-        scenario = load_scenario(folder / f"{name}.yaml")
+        scenario = load_scenario(folder / f"{name}.yaml", BUSY if seed % 2 == 0 else {})
         frames = -(-per_run // lidars)
         with Simulation(scenario, seed) as simulation:
-            shown = [simulation.step() for _ in range(SKIPPED)]
+            passed = [simulation.step() for _ in range(SKIPPED)]
             pairs = []
             for _ in range(frames):
-                shown = [simulation.step() for _ in range(min(SPACING, max(int(600 / frames), 2)))]
-                pairs.append((shown[-1], shown[-2]))
+                passed = [simulation.step() for _ in range(min(SPACING, max(int(600 / frames), 2)))]
+                pairs.append((passed[-1], passed[-2]))
         theatre = theatre or theatre_of(scenario.world)
         zones = ZoneIndex(scenario.world.district.zones)
         for _ in range(lidars):
@@ -120,7 +128,7 @@ def _seen(
     for frame, previous in pairs:
         more = with_extras(frame, previous, rng, zones, (place.x, place.y), int(rng.integers(8, 32)))
         cloud, owners = lidar.scan(*more)
-        found += _clusters(detector.still, cloud, owners, more[0], level, config)
+        found += _clusters(detector.still, cloud, owners, more[0], level, config, rng)
     return found
 
 
@@ -131,8 +139,9 @@ def _clusters(
     frame: Frame,
     level: np.ndarray,
     config: LidarDetectorConfig,
+    rng: np.random.Generator,
 ) -> list[Samples]:
-    """Return the clusters of one scan, and the parts of those that hold several actors."""
+    """Return the clusters of one scan, their parts, and pairs of pieces."""
     xyz, ring, offset = arrays_from_cloud(cloud)
     distance = np.linalg.norm(xyz, axis=1)
     owners = np.where(np.isin(owners, np.flatnonzero(frame.actors["actor_id"] >= LEAVES_ID)), -1, owners)
@@ -143,13 +152,10 @@ def _clusters(
     _, front = still.front(points, rings, distance[usable])
     segments = still.segments(points, rings, front)
     own, when = owners[usable][segments.index], offset[usable][segments.index]
-    clusters = segments.clusters
-    if not len(clusters):
+    if not len(segments.clusters):
         return []
-    whole = labelled(still.features(segments, clusters), clusters, segments, own, when, frame, level)
-    mixed = np.flatnonzero(whole.label == SEVERAL)
-    parts, _ = splitting.by_heads(segments.points[:, :2], segments.height, clusters, mixed)
-    parts = parts.select(parts.counts >= config.fewest_points)
-    if not len(parts):
-        return [whole]
-    return [whole, labelled(still.features(segments, parts), parts, segments, own, when, frame, level)]
+
+    def label(features: ClusterFeatures, clusters: Clusters, several: np.ndarray | None) -> Samples:
+        return labelled(features, clusters, segments, own, when, frame, level, several)
+
+    return shown(Judge(config, _network, Calibration(), still.beams), segments, own, label, rng)

@@ -13,8 +13,8 @@ FIRST_ID, LEAVES_ID = 5_000_000, 6_000_000
 REACH, REACH_OF_LOW = 55.0, 32.0  # m from the sensor; of what is low, and seen from nearby only
 #: What is placed, with its share.
 SETS = {
-    "person": 0.24, "lying": 0.15, "sitting": 0.04, "pair": 0.08, "crowd": 0.05, "bicycle": 0.10, "motorcycle": 0.09,
-    "scooter": 0.11, "car": 0.05, "large": 0.05, "beside": 0.04, "animal": 0.05, "thing": 0.09,
+    "person": 0.20, "lying": 0.14, "sitting": 0.04, "pair": 0.07, "crowd": 0.04, "bicycle": 0.10, "motorcycle": 0.09,
+    "scooter": 0.11, "car": 0.10, "large": 0.08, "queue": 0.10, "beside": 0.04, "animal": 0.04, "thing": 0.08,
     "leaves": 0.06,
 }  # fmt: skip
 _UPRIGHT = (Activity.WALKING, Activity.STANDING, Activity.WAITING, Activity.RUNNING, Activity.FIGHTING)
@@ -82,6 +82,8 @@ def _group(name: str, rng: np.random.Generator) -> np.ndarray:
         return _vehicle(rng, ("light_truck", "truck", "bus"))
     if name == "car":
         return _vehicle(rng, ("saloon", "large_saloon", "hatchback", "suv", "van", "taxi"))
+    if name == "queue":
+        return _queue(rng)
     if name == "beside":
         return _beside(rng)
     if name == "animal":
@@ -140,6 +142,26 @@ def _vehicle(rng: np.random.Generator, names: tuple[str, ...]) -> np.ndarray:
     row = _row(rng, kind.classification, (length, width, height))
     row["shape"], row["activity"] = kind.shape, Activity.STOPPED
     return row
+
+
+def _queue(rng: np.random.Generator) -> np.ndarray:
+    """Return two to five vehicles that stand in one or two lanes."""
+    names = ("saloon", "large_saloon", "hatchback", "suv", "van", "taxi", "light_truck", "truck", "bus")
+    shares = np.array((0.2, 0.12, 0.12, 0.2, 0.07, 0.1, 0.08, 0.07, 0.04))
+    count, lanes, apart = int(rng.integers(2, 6)), int(rng.integers(1, 3)), float(rng.uniform(2.8, 3.4))
+    queue = np.concatenate([_vehicle(rng, (str(rng.choice(names, p=shares)),)) for _ in range(count)])
+    heading, end = float(rng.uniform(-np.pi, np.pi)), rng.uniform(0.0, 3.0, lanes)
+    along, across = np.zeros(count), np.zeros(count)
+    for number in range(count):
+        lane = number % lanes
+        along[number], across[number] = end[lane] + queue["length"][number] / 2, apart * lane + rng.normal(0, 0.15)
+        end[lane] += queue["length"][number] + rng.uniform(0.7, 3.5)
+    along, across = along - along.mean(), across - across.mean()
+    queue["x"], queue["y"] = (
+        along * np.cos(heading) - across * np.sin(heading), along * np.sin(heading) + across * np.cos(heading)
+    )  # fmt: skip
+    queue["yaw"] = heading + rng.normal(0, 0.03, count)
+    return queue
 
 
 def _two_wheeler(rng: np.random.Generator, name: str) -> np.ndarray:

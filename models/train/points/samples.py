@@ -10,11 +10,12 @@ from twin_common.core.geometry import inverse, yaw_of
 from twin_common.core.object_class import ObjectClass
 from twin_detection.core.cluster_features import ClusterFeatures
 from twin_detection.core.clusters import Clusters
+from twin_detection.core.judging import Segments
 from twin_detection.core.point_network import NOTHING, SEVERAL
-from twin_detection.core.still_detector import Segments
 from twin_sim.core.frame import Activity, Frame
 
-MIXED_SHARE, MIXED_POINTS = 0.15, 4  # a cluster with so much of a second actor holds several
+MIXED_SHARE, MIXED_POINTS = 0.15, 4  # a cluster with so much of a second actor holds several,
+SECOND_SHARE, SECOND_POINTS = 0.5, 12  # and one with so much of what is seen of a second actor
 OWN_SHARE = 0.6  # a cluster is an actor's if so much of it is
 FRAGMENT = 0.25  # a smaller share of an actor's points is a fragment of it
 NO_POSTURE = -1
@@ -52,7 +53,7 @@ def concatenated(parts: list[Samples]) -> Samples:
 
 def labelled(
     features: ClusterFeatures, clusters: Clusters, segments: Segments, owners: np.ndarray, offsets: np.ndarray,
-    frame: Frame, map_from_level: np.ndarray,
+    frame: Frame, map_from_level: np.ndarray, several: np.ndarray | None = None,
 ) -> Samples:  # fmt: skip
     """Return the clusters with what they are.
 
@@ -64,6 +65,7 @@ def labelled(
         offsets: (N,) seconds after the stamp of each.
         frame: at the stamp of the scan.
         map_from_level: (4, 4) pose of the level frame.
+        several: (C,) bool, which hold several actors, however little is seen of the second.
 
     """
     actors, count = frame.actors, len(clusters)
@@ -76,7 +78,8 @@ def labelled(
         ranked = np.argsort(-held[1:])[:2]
         first, second = held[1 + ranked[0]], held[1 + ranked[1]] if len(ranked) > 1 else 0
         size = len(members)
-        if second >= max(MIXED_SHARE * size, MIXED_POINTS):
+        much = len(ranked) > 1 and second >= max(SECOND_SHARE * total[ranked[1]], SECOND_POINTS)
+        if second >= max(MIXED_SHARE * size, MIXED_POINTS) or much or (several is not None and several[number]):
             label[number] = SEVERAL
         elif first >= OWN_SHARE * size and first >= FRAGMENT * total[ranked[0]]:
             actor = actors[ranked[0]]
@@ -87,6 +90,16 @@ def labelled(
                 if actor["activity"] == Activity.FALLING:
                     posture[number] = NO_POSTURE
     return Samples(features.points.astype(np.float16), features.scalars, label, posture, box, boxed)
+
+
+def joins_actors(pieces: Clusters, pairs: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Return which of (P, 2) pairs of pieces belong to two actors, (P,) bool."""
+    usual = np.array([
+        np.bincount(owners[pieces.order[start : start + count]] + 1).argmax() - 1
+        for start, count in zip(pieces.starts, pieces.counts, strict=True)
+    ])  # fmt: skip
+    first, second = usual[pairs].T
+    return np.asarray((first != second) & (first >= 0) & (second >= 0))
 
 
 def _box(

@@ -15,6 +15,7 @@ from twin_detection.core.clusters import Clusters, cluster_moving
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
 from twin_detection.core.point_network import Calibration, Network
+from twin_detection.core.reach import within
 from twin_detection.core.still_detector import StillDetector
 from twin_detection.core.sweep_motion import OwnMotion, as_measured, compensated
 
@@ -75,20 +76,16 @@ class LidarDetector:
         if ring.shape != (len(xyz),) or time_offset.shape != (len(xyz),):
             raise ValueError(f"ring, time_offset: expected ({len(xyz)},), got {ring.shape}, {time_offset.shape}")
         config = self._config
-        distance = np.sqrt(np.einsum("ij,ij->i", xyz, xyz))
-        with np.errstate(invalid="ignore"):
-            usable = np.flatnonzero((distance > config.min_range) & (distance < config.max_range))
-        points = xyz[usable]
+        usable, points, ring, distance, late = within(xyz, ring, time_offset, config.min_range, config.max_range)
         mask = np.zeros(len(xyz), bool)
         if self.still is not None:
-            found, members = self.still.step(points, ring[usable], distance[usable], time_offset[usable], stamp_ns)
+            found, members = self.still.step(points, ring, distance, late, stamp_ns)
             mask[usable[members]] = True
             return self._from_level(found), mask
         if not len(points):
             return none_detected(), mask
-        late = time_offset[usable]
         known = motion if motion is not None and motion.fits(stamp_ns) else None
-        found, members = self._moving(points, ring[usable], late, known)
+        found, members = self._moving(points, ring, late, known)
         mask[usable[members]] = True
         return self._from_level(found if known is None else as_measured(found, known)), mask
 

@@ -42,11 +42,14 @@ def _supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, rows:
     kept = np.zeros(len(cell), np.bool_)
     for second in (False, True):
         for place in range(len(cell)):
+            if kept[place]:
+                continue
             row, column, near = cell[place] // columns, cell[place] % columns, _APART + _SHARE * distance[place]
             agree = 0
             for beside in range(max(row - _LASERS, 0), min(row + _LASERS + 1, rows)):
                 for left in range(-_FIRINGS, _FIRINGS + 1):
-                    at = (column + left) % columns
+                    at = column + left
+                    at += columns * ((at < 0) - (at >= columns))
                     other = image[beside, at]
                     if (beside == row and left == 0) or other <= 0 or abs(other - distance[place]) >= near:
                         continue

@@ -14,12 +14,12 @@ from twin_detection.core.cluster_features import Beams
 from twin_detection.core.clusters import Clusters, cluster_still, join_flat
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.existence import parts_of_vehicles
-from twin_detection.core.ground import Ground
 from twin_detection.core.isolated import supported
 from twin_detection.core.judging import Judge, Segments
 from twin_detection.core.point_network import Calibration, Estimates, Network
 from twin_detection.core.scan_check import repeated_directions
 from twin_detection.core.shape import trim_overhang
+from twin_detection.core.street_ground import StreetGround
 
 #: Only lorries and buses have returns above this height, metres.
 _TALL = 2.2
@@ -59,7 +59,7 @@ class StillDetector:
     background: Background | None = field(init=False, default=None)
     grid: BeamGrid | None = field(init=False, default=None)
     beams: Beams = field(init=False)
-    _ground: Ground | None = field(init=False, default=None)
+    _ground: StreetGround | None = field(init=False, default=None)
     _first_ns: int | None = field(init=False, default=None)
     _last_ns: int | None = field(init=False, default=None)
     _learning: bool = field(init=False, default=True)
@@ -209,7 +209,7 @@ class StillDetector:
 
     def _fit_ground(self, points: np.ndarray) -> None:
         level = points @ self.level_from_sensor.T.astype(points.dtype)
-        self._ground = Ground(level, self.config.sensor_height, self.config.max_range)
+        self._ground = StreetGround(level, self.config.sensor_height, self.config.max_range)
 
     def segments(self, points: np.ndarray, ring: np.ndarray, front: np.ndarray) -> Segments:
         """Return what stands on the ground among the returns ``front``, parted into clusters."""

@@ -14,6 +14,8 @@ from twin_sim.core.frame import Activity, Frame
 #: An object is asked for where a LiDAR has so many points of it, or a camera so many pixels.
 LEAST_POINTS, LEAST_PIXELS = 10, 100
 REACH = 50.0  # metres
+#: What is this far beyond reach is matched as well, so that nobody is missed for a detection just beyond the edge.
+BEYOND = 2.0
 #: Distance from above within which a detection is an object, metres.
 GATES = {ObjectClass.CAR: 1.0, ObjectClass.TRUCK: 1.0, ObjectClass.BUS: 1.0}
 USUAL_GATE = 0.5
@@ -67,7 +69,7 @@ def truth_of(frame: Frame, position: np.ndarray, points: np.ndarray, pixels: np.
     distance = np.hypot(actors["x"] - position[0], actors["y"] - position[1])
     users = np.isin(actors["classification"], range(1, 8))
     own = np.isin(actors["actor_id"], list(frame.vehicles.values())) & (distance < 1.0)
-    rows = np.flatnonzero(users & (distance < REACH + 2.0) & ~own)
+    rows = np.flatnonzero(users & (distance < REACH + BEYOND) & ~own)
     chosen = actors[rows]
     return Truth(
         centre=np.column_stack([chosen["x"], chosen["y"]]),
@@ -137,8 +139,8 @@ def score_frame(found: Detections, truth: Truth, position: np.ndarray, scene: in
 
     """
     distance = np.hypot(found.centre[:, 0] - position[0], found.centre[:, 1] - position[1])
-    found = found.select(distance < REACH)
-    distance = distance[distance < REACH]
+    found = found.select(distance < REACH + BEYOND)
+    distance = distance[distance < REACH + BEYOND]
     label = found.label.astype(int)
     score = found.existence * found.class_probability[np.arange(len(found)), label] if len(found) else np.zeros(0)
     there = truth.centre[None] + truth.velocity[None] * found.time_offset[:, None, None]
@@ -164,7 +166,7 @@ def score_frame(found: Detections, truth: Truth, position: np.ndarray, scene: in
     near_weak = (
         (apart[:, weak] < gate_of(truth.label[weak])[None]).any(axis=1) if weak.any() else np.zeros(len(found), bool)
     )
-    result[(matched == -1) & near_weak] = -2
+    result[(matched == -1) & (near_weak | (distance >= REACH))] = -2
     count = len(truth)
     return Rows({
         "score": score, "label": label, "found": result, "distance": distance, "scene": np.full(len(found), scene),
