@@ -54,6 +54,7 @@ def run(objects: int = 40, repeats: int = 15) -> dict[str, float]:
         f"scan and frame joined, {objects} and {len(seen)} objects": timed(scan, repeats),
         f"merging of 4 platforms, {objects} objects each": timed(lambda: merge(slot, MergerConfig()), repeats),
         "check of a mount, one in 5 s": timed(lambda: check.check(cloud), repeats),
+        "renewal of its reference, one in 600 s": timed(lambda: check.renew(cloud), repeats),
     }
 
 
