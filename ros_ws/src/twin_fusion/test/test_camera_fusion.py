@@ -146,6 +146,33 @@ def test_what_only_one_of_them_sees_goes_out_with_less_belief(pole: Pole) -> Non
     assert time_ns - message.stamp_ns <= 60_000_000
 
 
+def test_whom_the_camera_puts_at_a_wrong_place_does_not_go_out_twice(pole: Pole) -> None:
+    people = standing(PEOPLE, PEDESTRIAN)
+    right = photographed(people, POSE)
+    knees = right.copy()  # a second box of each, without the lower third: as of somebody far behind
+    knees["y_max"] -= (knees["y_max"] - knees["y_min"]) / 3
+    for k in range(6):
+        pole.scan(0.1 * k, people)
+        pole.frame(0.1 * k, np.concatenate([right, knees]))
+    pole.play()
+    assert pole.given[-1][1]["objects"]["sensors"].tolist() == [3] * len(people)
+
+
+def test_a_box_that_does_not_fit_says_little_of_the_class(pole: Pole) -> None:
+    """A man stands before a car that the LiDAR is not sure of; it sees the car only, and the camera the man only."""
+    car = standing(np.array([[22.0, 0.0]]), CAR, np.pi / 2)
+    car["class_probability"] = 0.0
+    car["class_probability"][0, [0, CAR, PEDESTRIAN]] = 0.25, 0.6, 0.15
+    man = standing(np.array([[20.0, 0.0]]), PEDESTRIAN)
+    for k in range(6):
+        pole.scan(0.1 * k, car)
+        pole.frame(0.1 * k, photographed(man, POSE))
+    pole.play()
+    objects = pole.given[-1][1]["objects"]
+    ours = objects[objects["sensors"] & 1 == 1]
+    assert ours["classification"].tolist() == [CAR] and ours["class_probability"][0, CAR] > 0.4
+
+
 def test_people_behind_one_another_are_told_apart_by_distance(pole: Pole) -> None:
     row = standing(np.array([[12.0, 0.0], [16.0, 0.1], [21.0, 0.0]]), PEDESTRIAN)
     seen = photographed(row, POSE)
