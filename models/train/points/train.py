@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the network and of the order of samples")
     parser.add_argument("--scans", type=int, default=1350, help="at least so many scans are trained on")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=48)
     parser.add_argument("--samples", type=Path, help="folder where samples are kept between runs")
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     options = parser.parse_args()
