@@ -105,6 +105,8 @@ def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec
     processes = []
     if options.with_district:
         shared = _shared_values(district, district_path, chosen) | {"history": options.history}
+        if options.use_sim_time:  # recordings and simulations: pseudonyms are the same in every run
+            shared["key"] = 1
         nodes = [_node(stage, DISTRICT_NAMESPACE, shared, {}, district, "") for stage in DISTRICT_STAGES]
         processes.append(ProcessSpec(DISTRICT, tuple(nodes), options.use_sim_time))
     for platform in platforms:

@@ -6,12 +6,12 @@ import pytest
 from twin_common import cdr
 from twin_common.core import geometry
 from twin_fusion.config import MergerConfig
-from twin_fusion.core.blending import class_product, covariance_intersection
+from twin_fusion.core.blending import class_product, split_covariance_intersection
 from twin_fusion.core.merging import merge
 from twin_fusion.core.slots import Part, Slot
 
 DTYPE = cdr.record_dtype("twin_msgs/msg/DetectedObject")
-CONFIG = MergerConfig(platforms=("a", "b", "c"))
+CONFIG = MergerConfig(platforms=("a", "b", "c"), person_distance=0.65)
 CAR, TRUCK, PEDESTRIAN, UNKNOWN = 1, 2, 7, 0
 SIZES = {CAR: (4.4, 1.8, 1.5), TRUCK: (8.0, 2.5, 3.0), PEDESTRIAN: (0.5, 0.5, 1.7), UNKNOWN: (1.0, 1.0, 1.0)}
 
@@ -153,21 +153,29 @@ def test_the_order_of_objects_inside_an_array_does_not_matter() -> None:
     np.testing.assert_allclose(np.sort(one, order=key)["x"], np.sort(other, order=key)["x"], atol=1e-9)
 
 
-def test_covariance_intersection_is_consistent_for_any_correlation() -> None:
-    rng = np.random.default_rng(0)
-    a, b = np.diag([1.0, 0.2, 0.5]), np.array([[0.5, 0.2, 0], [0.2, 0.9, 0], [0, 0, 0.3]])
-    _, covariance, share = covariance_intersection(np.zeros((1, 3)), a[None], np.zeros((1, 3)), b[None])
-    information = [np.linalg.inv(m) for m in (a, b)]
-    weight = np.trace(b) / (np.trace(a) + np.trace(b))
-    gain = covariance[0] @ (weight * information[0])
+def test_persons_are_left_to_the_tracker_unless_told_otherwise() -> None:
+    parts = tuple(Part(i, 0, np.concatenate([seen(i, PEDESTRIAN, 0.1 * i, 0), seen(i, CAR, 9, 0)])) for i in range(2))
+    objects = merge(Slot(parts), MergerConfig(platforms=("a", "b"))).objects
+    assert sorted(objects["classification"].tolist()) == [CAR, PEDESTRIAN, PEDESTRIAN]
+
+
+@pytest.mark.parametrize("correlation", [-0.9, 0.0, 1.0])
+def test_fused_covariances_hold_for_own_errors_and_any_common_one(correlation: float) -> None:
+    rng, common = np.random.default_rng(0), 0.2
+    own = np.diag([1.0, 0.2, 0.5]), np.array([[0.5, 0.2, 0], [0.2, 0.9, 0], [0, 0, 0.3]])
+    count, zero = 20000, np.zeros((1, 3))
+    shared = rng.normal(scale=common, size=(2, count, 3))
+    shared[1] = correlation * shared[0] + np.sqrt(1 - correlation**2) * shared[1]
+    views = [rng.multivariate_normal(np.zeros(3), item, count) + part for item, part in zip(own, shared, strict=True)]
+    fused, covariance, share = split_covariance_intersection(
+        *views, *(np.broadcast_to(item, (count, 3, 3)) for item in own), common
+    )
+    stated = covariance[0] + common**2 * np.eye(3)
+    assert np.linalg.eigvalsh(1.05 * stated - np.cov(fused.T)).min() > 0
+    assert np.trace(stated) < 0.65 * min(np.trace(item) + 3 * common**2 for item in own)
     assert 0 < share[0] < 1
-    root_a, root_b = np.linalg.cholesky(a), np.linalg.cholesky(b)
-    for _ in range(50):
-        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] * rng.uniform(0, 1)
-        cross = root_a @ turn @ root_b.T
-        keep = np.eye(3) - gain
-        true = gain @ a @ gain.T + keep @ b @ keep.T + gain @ cross @ keep.T + keep @ cross.T @ gain.T
-        assert np.linalg.eigvalsh(covariance[0] - true).min() > -1e-9
+    np.testing.assert_allclose(split_covariance_intersection(zero, zero, *(i[None] for i in own), 1e-6)[1][0],
+                               np.linalg.inv(sum(map(np.linalg.inv, own))), atol=0.02)  # fmt: skip
 
 
 def test_class_product_by_hand() -> None:

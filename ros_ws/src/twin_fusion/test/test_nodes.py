@@ -43,6 +43,7 @@ def nodes(district: Path) -> list[NodeSpec]:
     remappings = {f"~/input/objects/{name}": f"/{name}/objects" for name in PLATFORMS}
     remappings["~/output/objects"] = "/district/objects"
     parameters = {"platforms": PLATFORMS}
+    parameters = parameters | {"person_distance": 0.65}
     specs.append(NodeSpec("twin_fusion.merger_node:Merger", "merger", "/district", parameters, remappings))
     return specs
 

@@ -118,6 +118,7 @@ class MotionModel:
         mean = mean + gain_x * residual[0] + gain_y * residual[1]
         cov = cov - gain_x[:, None] * cross[None, :, 0] - gain_y[:, None] * cross[None, :, 1]
         cov = 0.5 * (cov + cov.swapaxes(0, 1))
+        self._fix_unused(mean, cov)
         distance = (yy * residual[0] ** 2 - (xy + yx) * residual[0] * residual[1] + xx * residual[1] ** 2) / determinant
         log_density = -0.5 * (distance + np.log(determinant)) - np.log(2 * np.pi)
         best = log_density.max(axis=0)

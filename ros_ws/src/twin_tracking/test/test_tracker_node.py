@@ -31,7 +31,9 @@ class Graph:
 
     def __init__(self, **parameters: object) -> None:
         self.published: list[cdr.ArrayMessage] = []
-        spec = NodeSpec("twin_tracking.tracker_node:Tracker", "tracker", "/district", parameters=parameters)
+        spec = NodeSpec(
+            "twin_tracking.tracker_node:Tracker", "tracker", "/district", parameters={"key": 1} | parameters
+        )
         self.host = LockstepHost([spec], lambda _topic, _type, _time, message: self.published.append(message))
         self.events = self.host.runtimes[0].events
 

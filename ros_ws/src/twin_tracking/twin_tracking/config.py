@@ -20,13 +20,14 @@ class TrackerConfig(Config):
 
     frame: str = setting("map", "", "frame the objects must be in; others are refused")
     key: int = setting(
-        0, "", "secret of the pseudonyms; each UTC day has a key of its own made from it", low=0, high=2**53 - 1
-    )
+        0, "", "secret of which the pseudonyms' key of each UTC day is made; 0: a new one at every start; "
+        "the graph sets 1 for recordings and simulations", low=0, high=2**53 - 1,
+    )  # fmt: skip
     platforms: tuple[str, ...] = setting((), doc="all platforms of the district, in order; filled in by the graph")
     district: str = setting("", doc="path of the district's YAML; filled in by the graph; empty: no map, no poles")
 
     acceleration_density: PerClass = setting(
-        (2.0, 3.0, 1.5, 1.5, 4.0, 1.5, 1.5, 0.6, 2.0, 0.5), "m^2/s^3",
+        (0.5, 1.0, 0.7, 0.7, 1.2, 0.25, 0.15, 0.08, 1.0, 0.2), "m^2/s^3",
         "spectral density of the acceleration noise, by class", low=1e-3, high=100.0,
     )  # fmt: skip
     sideways_share: PerClass = setting(
@@ -35,7 +36,7 @@ class TrackerConfig(Config):
     )  # fmt: skip
     turn_density: float = setting(0.05, "rad^2/s^3", "spectral density of the turn rate's noise", low=1e-4, high=10.0)
     standing_density: float = setting(
-        0.005, "m^2/s", "random walk of the centre of a standing object", low=0.0, high=1.0
+        0.0005, "m^2/s", "random walk of the centre of a standing object", low=0.0, high=1.0
     )
     birth_speed_sigma: PerClass = setting(
         (5.0, 10.0, 8.0, 8.0, 10.0, 4.0, 5.0, 1.5, 3.0, 1.0), "m/s",
@@ -45,14 +46,14 @@ class TrackerConfig(Config):
         0.3, "m/s", "spread of the speed at which standing objects start", low=0.01, high=5.0
     )
     turn_rate_sigma: float = setting(0.4, "rad/s", "spread of the turn rate at which a turn starts", low=0.01, high=3.0)
-    stop_rate: float = setting(0.1, "1/s", "how often a moving object comes to a stand", low=1e-3, high=10.0)
-    start_rate: float = setting(0.35, "1/s", "how often a standing object starts", low=1e-3, high=10.0)
+    stop_rate: float = setting(0.05, "1/s", "how often a moving object comes to a stand", low=1e-3, high=10.0)
+    start_rate: float = setting(0.05, "1/s", "how often a standing object starts", low=1e-3, high=10.0)
     turn_begin_rate: float = setting(
         0.3, "1/s", "how often an object going straight begins to turn", low=1e-3, high=10.0
     )
     turn_end_rate: float = setting(0.2, "1/s", "how often a turning object goes straight again", low=1e-3, high=10.0)
 
-    min_position_sigma: float = setting(0.05, "m", "added to every measured covariance, per axis", low=0.0, high=2.0)
+    min_position_sigma: float = setting(0.03, "m", "added to every measured covariance, per axis", low=0.0, high=2.0)
     default_position_sigma: PerClass = setting(
         (0.4, 0.3, 0.5, 0.5, 0.2, 0.15, 0.2, 0.15, 0.3, 0.3), "m",
         "where a detection's covariance is all zero (not known), by class", low=0.01, high=5.0,
@@ -89,6 +90,10 @@ class TrackerConfig(Config):
         0.5, "m", "a measurement this near is inside the gate, however sure the prediction", low=0.0, high=5.0
     )
     max_gate: float = setting(6.0, "m", "largest distance between a prediction and its measurement", low=0.5, high=50.0)
+    leap: float = setting(
+        1.0, "m", "a detection this near, or inside the box, of a confirmed track that has none is its own; 0: never",
+        low=0.0, high=5.0,
+    )  # fmt: skip
     high_existence: float = setting(
         0.4, "", "detections from here on are associated first and may begin tracks", low=0.0, high=1.0
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from twin_common.cdr import ArrayMessage
@@ -29,6 +31,9 @@ class Tracker(Component):
         """Start without tracks."""
         super().__init__(config, context)
         context.log.info(f"the tracker's loops are compiled: {warm_up():.1f} s")
+        if config.key == 0:
+            config = replace(config, key=1 + secrets.randbelow(2**53 - 1))
+            context.log.info("pseudonyms have a new secret key: they cannot be linked with those of another start")
         self._tracker = TrackerCore(config, *self._surroundings())
         self._told = 0
         self._counted: Counter[str] = Counter()
@@ -70,11 +75,11 @@ class Tracker(Component):
         return region_of(district), visibility_of(district, self.config.platforms, self.config)
 
     def _tell_handovers(self) -> None:
-        """Log and count who has come back, and who was found not to have."""
+        """Count who has come back, and who was found not to have; developers see each decision in the log."""
         for decision in self._tracker.reidentified(self._told):
             self._told += 1
             self.context.count("reidentification_undone" if decision.undone else "reidentified")
-            self.context.log.info(
+            self.context.log.debug(
                 f"track {decision.own} {'is not' if decision.undone else 'is'} the lost {decision.track_id}, "
                 f"probability {decision.probability:.2f}"
             )

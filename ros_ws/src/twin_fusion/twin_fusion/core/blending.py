@@ -17,9 +17,10 @@ def blend(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the objects (P,) that pairs of views give, and when they were measured (P,), seconds.
 
-    Positions are fused by covariance intersection, since errors of map and calibration may be common to
-    both views. Where the velocity is known the older view is brought to the newer one's time; elsewhere
-    the result holds for the weighted mean of both times, which is exact for any steady motion.
+    Positions are fused by split covariance intersection: the stated errors are each platform's own, and up to
+    ``sigma_floor`` metres more may be common to both views; that part is in neither the views' covariances nor the
+    result's. Where the velocity is known the older view is brought to the newer one's time; elsewhere the result holds
+    for the weighted mean of both times, which is exact for any steady motion.
 
     ``first``, ``second``: (P,) with the fields of twin_msgs/DetectedObject, same frame.
     """
@@ -40,8 +41,8 @@ def blend(
         centre[:, :2] += velocity * (newest - times)[:, None]
         centres.append(centre)
         missing = np.maximum(np.stack([length, width], axis=1) - size, 0.0)
-        spreads.append(_view_covariance(view, yaw, missing, sigma_floor))
-    position, covariance, share = covariance_intersection(centres[0], spreads[0], centres[1], spreads[1])
+        spreads.append(_view_covariance(view, yaw, missing))
+    position, covariance, share = split_covariance_intersection(*centres, *spreads, sigma_floor)
     blended["x"], blended["y"], blended["z"] = position.T
     covariance[:, :2, :2] += np.square(unseen * share * (1 - share))[:, None, None] * np.eye(2)
     blended["position_covariance"] = covariance.reshape(-1, 9)
@@ -58,32 +59,37 @@ def blend(
     return blended, times
 
 
-def covariance_intersection(
-    first: np.ndarray, first_covariance: np.ndarray, second: np.ndarray, second_covariance: np.ndarray
+def split_covariance_intersection(
+    first: np.ndarray, second: np.ndarray, first_own: np.ndarray, second_own: np.ndarray, common_sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fuse pairs of estimates whose errors may be correlated in an unknown way.
+    """Fuse pairs of estimates whose errors are independent but for a part that may be correlated in an unknown way.
 
-    Julier & Uhlmann 1997, with the weight of Niehsen 2002 (inverse traces) instead of a search for it.
+    Julier & Uhlmann, "General decentralized data fusion with covariance intersection" (2001), section 12.4, with the
+    weight of Niehsen 2002 (inverse traces) instead of a search for it.
 
     Args:
-        first: (P, D); ``first_covariance``: (P, D, D). Likewise ``second``.
-        first_covariance: see first.
+        first: (P, D); likewise ``second``.
         second: see first.
-        second_covariance: see first.
+        first_own: covariances (P, D, D) of the independent parts; likewise ``second_own``.
+        second_own: see first_own.
+        common_sigma: of the part that may be common, every axis; above 0.
 
     Returns:
-        estimates (P, D), covariances (P, D, D), and the mean share of the first in x and y (P,), 0..1.
+        estimates (P, D), covariances (P, D, D) of their independent parts, and the mean share of the first in x and y
+        (P,), 0..1.
 
     """
-    traces = [np.trace(item, axis1=1, axis2=2) for item in (first_covariance, second_covariance)]
-    weight = traces[1] / (traces[0] + traces[1])
-    first_information = weight[:, None, None] * np.linalg.inv(first_covariance)
-    second_information = (1 - weight)[:, None, None] * np.linalg.inv(second_covariance)
-    covariance = np.linalg.inv(first_information + second_information)
-    gain = covariance @ first_information
+    identity = np.eye(first.shape[1])
+    traces = [np.trace(own + common_sigma**2 * identity, axis1=1, axis2=2) for own in (first_own, second_own)]
+    weight = (traces[1] / (traces[0] + traces[1]))[:, None, None]
+    first_information = np.linalg.inv(first_own + common_sigma**2 / weight * identity)
+    second_information = np.linalg.inv(second_own + common_sigma**2 / (1 - weight) * identity)
+    gain = np.linalg.solve(first_information + second_information, first_information)
+    keep = identity - gain
     fused = second + np.einsum("pij,pj->pi", gain, first - second)
+    own = gain @ first_own @ gain.transpose(0, 2, 1) + keep @ second_own @ keep.transpose(0, 2, 1)
     share = np.clip(0.5 * (gain[:, 0, 0] + gain[:, 1, 1]), 0.0, 1.0)
-    return fused, covariance, share
+    return fused, own, share
 
 
 def class_product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -160,10 +166,9 @@ def _colour(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.asarray(total // np.maximum(known.sum(axis=0), 1)[:, None], np.uint8)
 
 
-def _view_covariance(view: np.ndarray, yaw: np.ndarray, missing: np.ndarray, sigma_floor: float) -> np.ndarray:
+def _view_covariance(view: np.ndarray, yaw: np.ndarray, missing: np.ndarray) -> np.ndarray:
     """Return the error of a view's centre (P, 3, 3), where ``missing`` (P, 2) metres of the object were not seen."""
     covariance = view["position_covariance"].astype(float).reshape(-1, 3, 3).copy()
-    covariance += sigma_floor**2 * np.eye(3)
     axis = np.stack([np.cos(yaw), np.sin(yaw), np.zeros(len(yaw))], axis=1)
     normal = np.stack([-axis[:, 1], axis[:, 0], axis[:, 2]], axis=1)
     for direction, extent in ((axis, missing[:, 0]), (normal, missing[:, 1])):

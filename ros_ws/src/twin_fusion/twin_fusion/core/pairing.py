@@ -33,6 +33,10 @@ class PairingSettings(Protocol):
         """Metres."""
 
     @property
+    def person_distance(self) -> float:
+        """Metres."""
+
+    @property
     def min_agreement(self) -> float:
         """0..1."""
 
@@ -128,6 +132,10 @@ def _costs(first: np.ndarray, second: np.ndarray, elapsed: np.ndarray, settings:
         "pi,ij,pj->p", first["class_probability"].astype(float), classes.AGREEMENT, second["class_probability"]
     )
     limit = np.minimum(classes.MAX_DISTANCE[first["classification"]], classes.MAX_DISTANCE[second["classification"]])
+    person = (first["classification"] == classes.PERSON) | (second["classification"] == classes.PERSON)
+    person &= (first["sensors"] != CAMERA_ONLY) & (second["sensors"] != CAMERA_ONLY)
+    limit = np.where(person, np.minimum(limit, settings.person_distance), limit)
+    spare = np.where(person & (settings.person_distance <= 0), -np.inf, spare)
     possible = (
         (distance <= settings.gate)
         & (np.abs(along) <= extents[:, 0] + settings.margin + spare)

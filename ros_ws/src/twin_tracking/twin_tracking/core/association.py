@@ -68,6 +68,21 @@ class Associator:
         _weigh(tracks, detections, track, detection, cost, self._gate)
         return Pairs(track, detection, cost).take(cost < 0)
 
+    def near(self, tracks: np.ndarray, detections: np.ndarray, leap: float) -> Pairs:
+        """Return the pairs whose centres are within ``leap`` metres, or with the centre inside the track's box."""
+        reach = np.maximum(leap, 0.5 * np.hypot(tracks["size"][:, 0], tracks["size"][:, 1]))
+        i, j = near_pairs(tracks["estimate"][:, :2], reach, detections["position"][:, :2])
+        track, seen = tracks[i], detections[j]
+        shift = seen["position"][:, :2] - track["estimate"][:, :2]
+        shift -= seen["time_offset"][:, None] * track["estimate"][:, 2:4]
+        cos, sin = np.cos(track["yaw"]), np.sin(track["yaw"])
+        along, across = cos * shift[:, 0] + sin * shift[:, 1], cos * shift[:, 1] - sin * shift[:, 0]
+        distance = np.hypot(along, across)
+        inside = (np.abs(along) <= 0.5 * track["size"][:, 0]) & (np.abs(across) <= 0.5 * track["size"][:, 1])
+        fits = np.einsum("kc,cd,kd->k", track["class_probability"], self._gate.affinity, seen["class_probability"])
+        good = ((distance <= leap) | inside) & (fits >= self._gate.min_affinity)
+        return Pairs(i[good], j[good], (distance - 1e3)[good])
+
 
 def _quantile(probability: float) -> float:
     """Return the quantile of the chi-squared distribution with two degrees of freedom."""

@@ -8,9 +8,11 @@ from twin_tracking.config import TrackerConfig
 from twin_tracking.core import attributes, existence, heading
 from twin_tracking.core.motion import MotionModel
 from twin_tracking.core.neighbours import near_pairs
+from twin_tracking.core.overlap import inside_boxes
 from twin_tracking.core.state import NANOSECONDS, TRACK
 
 _VIEWS_APART, _VIEWS_GATE = 1.2, 16.0  # m, and squared Mahalanobis distance, of two views of one object
+_NEW_VIEWS_APART = 0.65  # m: views of two platforms that are nearer begin one track
 
 
 class Birth:
@@ -47,6 +49,18 @@ class Birth:
         again[j[distance < _VIEWS_GATE]] = True
         return again
 
+    @staticmethod
+    def one_each(detections: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return those of the detections ``index`` (K,) that begin tracks: the surest of the parts or views of each."""
+        seen = detections[index]
+        place = seen["position"][:, :2]
+        one, other = inside_boxes(place, place, seen["yaw"], seen["size"])
+        i, j = near_pairs(place, np.full(len(index), _NEW_VIEWS_APART), place)
+        views = seen["platforms"][i] & seen["platforms"][j] == 0
+        one, other = np.concatenate([one, i[views]]), np.concatenate([other, j[views]])
+        rank = np.lexsort((index, -seen["existence"])).argsort()
+        return np.delete(index, one[rank[one] > rank[other]])
+
     def tracks(self, detections: np.ndarray, chosen: np.ndarray, stamp_ns: int) -> np.ndarray:
         """Return one new track per ``chosen`` (N,) detection, without id."""
         young, seen = np.zeros(len(chosen), TRACK), detections[chosen]
@@ -59,5 +73,5 @@ class Birth:
         young["found"] = self._found
         young["visible"], young["score"], young["score_weight"] = self._visible, seen["existence"], 1.0
         measured_ns = stamp_ns + np.round(seen["time_offset"] * NANOSECONDS).astype(np.int64)
-        young["first_ns"] = young["last_ns"] = measured_ns
+        young["first_ns"] = young["last_ns"] = young["apart_ns"] = measured_ns
         return young

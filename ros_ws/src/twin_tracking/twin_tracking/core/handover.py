@@ -7,7 +7,7 @@ question stays open: better evidence or a better candidate takes the id back.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,15 @@ class Handover:
         self._affinity = classes.affinity_table()
         self.log: deque[Reidentification] = deque(maxlen=_REMEMBERED)
         self.decided = 0
+        self._told: Counter[tuple[int, bool]] = Counter()
+
+    def rewind(self, stamp_ns: int) -> None:
+        """Expect the decisions from ``stamp_ns`` on once more: what came after a late array is replayed."""
+        self._told = Counter((item.track_id, item.undone) for item in self.log if item.stamp_ns >= stamp_ns)
+
+    def replayed(self) -> None:
+        """Take all decisions for new ones again."""
+        self._told = Counter()
 
     def follow(
         self, absent: Absent, before: np.ndarray, tracks: np.ndarray, dt: float, stamp_ns: int
@@ -167,6 +176,11 @@ class Handover:
         return replace(absent, own=own, own_first_ns=own_first, taken_ns=taken), tracks
 
     def _note(self, stamp_ns: int, track_id: int, own: int, probability: float, undone: bool) -> None:
+        """Log a decision, unless it was told before a late array came."""
+        told = int(track_id), undone
+        if self._told[told] > 0:
+            self._told[told] -= 1
+            return
         self.decided += 1
         self.log.append(Reidentification(int(stamp_ns), int(track_id), int(own), float(probability), undone))
 

@@ -11,6 +11,8 @@ from twin_tracking.core import identity
 from twin_tracking.core.absent import Absent
 from twin_tracking.core.state import NANOSECONDS
 
+_MOST = 128  # moments; stamps that stand still would keep them all
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -26,12 +28,12 @@ class Moment:
 
 
 class History:
-    """Processed arrays in order of their stamps, as far back as ``memory`` seconds before the newest."""
+    """Processed arrays in order of their stamps: those of the last ``memory`` seconds, at most 128."""
 
     def __init__(self, memory: float) -> None:
         """Start empty."""
         self._memory_ns = round(memory * NANOSECONDS)
-        self._moments: deque[Moment] = deque()
+        self._moments: deque[Moment] = deque(maxlen=_MOST)
 
     def add(self, moment: Moment) -> None:
         """Keep the newest moment, forget those that are too old."""

@@ -120,6 +120,7 @@ def _birth(tracks: Records, detections: Records, chosen: np.ndarray, noise: Nois
         _fix_unused(mean, covariance, noise)
         if np.isfinite(seen.velocity[0]) and np.isfinite(seen.velocity[1]):
             _correct(track, seen.velocity, noise.velocity_variance * np.eye(2), 0.0, 1.0)
+            _fix_unused(mean, covariance, noise)
         _moments(track, noise)
 
 
@@ -245,8 +246,10 @@ def _update(tracks: Records, detections: Records, partner: np.ndarray, density: 
             continue
         track, seen = tracks[n], detections[partner[n]]
         density[n] = _correct(track, seen.position, seen.noise, 1.0, seen.time_offset)
+        _fix_unused(track.mean, track.covariance, noise)
         if np.isfinite(seen.velocity[0]) and np.isfinite(seen.velocity[1]):
             _correct(track, seen.velocity, velocity_noise, 0.0, 1.0)
+            _fix_unused(track.mean, track.covariance, noise)
         _moments(track, noise)
 
 

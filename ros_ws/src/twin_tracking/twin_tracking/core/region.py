@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from twin_common.core.geometry import inside_polygon
+
 #: What a place is worth for vehicles and for persons, by kind of zone; places of no zone are in the last row.
 _WORTH = {
     "building": (0.002, 0.01), "carriageway": (1.0, 0.25), "crosswalk": (1.0, 1.0), "sidewalk": (0.05, 1.0),
@@ -16,6 +18,7 @@ _WORTH = {
 _NOWHERE = (0.3, 0.5)
 _MOST_GAIN = 5.0
 _SAMPLES = 32
+_CHUNK = 4096  # places looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class ZoneRegion:
             high = np.ceil((polygon.max(axis=0) - origin) / cell).astype(int) + 1
             x, y = np.meshgrid(*(origin[a] + (np.arange(low[a], high[a]) + 0.5) * cell for a in (0, 1)))
             part = worth[:, low[1] : high[1], low[0] : high[0]]
-            inside = _inside(x, y, polygon)[: part.shape[1], : part.shape[2]]
+            places = np.column_stack([x.ravel(), y.ravel()])
+            chunks = [inside_polygon(places[k : k + _CHUNK], polygon) for k in range(0, len(places), _CHUNK)]
+            inside = np.concatenate(chunks).reshape(x.shape)[: part.shape[1], : part.shape[2]]
             part[:, inside] = np.array(_WORTH.get(kind, _NOWHERE))[:, None]
         return cls(worth, origin, cell)
 
@@ -75,13 +80,3 @@ def _spread() -> np.ndarray:
 
 
 _SPREAD = _spread()
-
-
-def _inside(x: np.ndarray, y: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Return which places lie in a polygon (K, 2), by the even-odd rule."""
-    inside = np.zeros(x.shape, bool)
-    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        crosses = (y0 > y) != (y1 > y)
-        if y1 != y0:
-            inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
-    return inside

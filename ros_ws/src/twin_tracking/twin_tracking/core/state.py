@@ -20,7 +20,8 @@ X, Y, VX, VY, RATE = range(STATES)
 #: them; ``visible``, ``hidden``, ``found``: see ``existence``; ``score``: averaged
 #: existence of the detections and ``score_weight``; ``speed`` m/s and ``acceleration`` m/s^2 along the heading;
 #: ``first_ns``, ``last_ns`` of the measurements; ``platforms``: bit sets of the present and past quarters of the
-#: platform memory; ``source``: number of the detection measured last.
+#: platform memory; ``apart_ns``: when it was last certain that no other track is the same object;
+#: ``source``: number of the detection measured last.
 TRACK = np.dtype(
     [
         ("id", np.uint64),
@@ -50,6 +51,7 @@ TRACK = np.dtype(
         ("first_ns", np.int64),
         ("last_ns", np.int64),
         ("platforms", np.uint64, (PLATFORM_SLOTS,)),
+        ("apart_ns", np.int64),
         ("source", np.int64),
         ("confirmed", np.bool_),
     ],

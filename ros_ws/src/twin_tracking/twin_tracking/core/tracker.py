@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core import attributes, existence, heading, identity
+from twin_tracking.core import attributes, doubles, existence, heading, identity
 from twin_tracking.core import state as states
 from twin_tracking.core.absent import nobody
 from twin_tracking.core.association import Associator, assign
@@ -21,6 +21,7 @@ from twin_tracking.core.overlap import inside_boxes
 from twin_tracking.core.region import ZoneRegion
 from twin_tracking.core.state import NANOSECONDS
 from twin_tracking.core.tracks import Tracks, tracks_of
+from twin_tracking.core.views import passes
 from twin_tracking.core.visibility import Visibility
 
 _SOURCES_PER_ARRAY = 1 << 20
@@ -105,11 +106,13 @@ class Tracker:
         later = self._history.rewind(stamp_ns)
         self._state, self._absent, self._stamp_ns = later[0].before, later[0].absent, later[0].before_ns
         known = self._state["id"]
+        self._handover.rewind(stamp_ns)
         self._advance(detections, stamp_ns, fingerprint, self._number())
         self._replaying = True
         for moment in later:
             self._advance(moment.detections, moment.stamp_ns, moment.digest, moment.number)
         self._replaying = False
+        self._handover.replayed()
         was_young = np.flatnonzero(~np.isin(published["id"], known))
         is_young = np.flatnonzero(~np.isin(self._state["id"], known))
         sources = published["source"][was_young], self._state["source"][is_young]
@@ -127,12 +130,12 @@ class Tracker:
         self._history.add(Moment(stamp_ns, number, fingerprint, detections, self._state, before_ns, self._absent))
         before, dt = self._state, (stamp_ns - before_ns) / NANOSECONDS
         tracks = self._predict(before, before_ns, stamp_ns)
-        partner = self._associate(tracks, detections)
-        if not self._replaying:
-            self.clocks.learn(tracks, detections, partner, dt)
-        self._update(tracks, detections, partner, before_ns, stamp_ns, number)
-        tracks = self._spawn(tracks, detections, partner, stamp_ns, number)
+        partner, alone = self._correct(tracks, detections, dt, stamp_ns, number)
+        tracks = self._spawn(tracks, detections, partner, alone, stamp_ns, number)
         tracks = self._prune(tracks, stamp_ns)
+        double = doubles.redundant(tracks, stamp_ns)
+        self._count("followed_twice", int(double.sum()))
+        tracks = tracks[~double] if double.any() else tracks
         self._absent, self._state = self._handover.follow(self._absent, before, tracks, dt, stamp_ns)
         self._stamp_ns = stamp_ns
 
@@ -153,54 +156,94 @@ class Tracker:
             platforms[:, :shift] = 0
         return tracks
 
-    def _associate(self, tracks: np.ndarray, detections: np.ndarray) -> np.ndarray:
-        """Give the sure detections to all tracks, then the doubtful ones to confirmed tracks that are left.
+    def _correct(
+        self, tracks: np.ndarray, detections: np.ndarray, dt: float, stamp_ns: int, number: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Correct the tracks by what each platform sees of them; the others were missed.
 
-        Returns the detection of each track, (N,), -1: none. Two stages as in ByteTrack (Zhang et al. 2022).
+        Returns the first detection of each track, (N,), -1: none, and which detections no track has, (M,) bool.
         """
-        pairs = self._associator.pairs(tracks, detections)
-        sizes = len(tracks), len(detections)
-        sure = detections["existence"] >= self.config.high_existence
-        if sure.all():
-            return assign(pairs, *sizes)
-        partner = assign(pairs.take(sure[pairs.detection]), *sizes)
-        doubtful = ~sure & (detections["existence"] >= self.config.low_existence)
-        left = tracks["confirmed"] & (partner < 0)
-        second = assign(pairs.take(doubtful[pairs.detection] & left[pairs.track]), *sizes)
-        return np.asarray(np.maximum(partner, second))
-
-    def _update(
-        self,
-        tracks: np.ndarray,
-        detections: np.ndarray,
-        partner: np.ndarray,
-        before_ns: int,
-        stamp_ns: int,
-        number: int,
-    ) -> None:
-        """Correct the tracks that have a partner by their detections; the others were missed."""
-        dt = (stamp_ns - before_ns) / NANOSECONDS
+        partner, density = np.full(len(tracks), -1, np.int64), np.zeros(len(tracks))
+        alone, seen_by = np.ones(len(detections), bool), np.zeros(len(tracks), np.uint64)
+        views: list[np.ndarray] = []
         found = tracks["found"].copy()
+        for chosen in (*passes(detections["platforms"]), None):
+            if chosen is not None:
+                view = self._associate(tracks, detections, chosen, seen_by)
+            else:
+                view = self._leaps(tracks, detections, partner, alone)
+            if not self._replaying:
+                self.clocks.learn(tracks, detections, view, 0.0 if views else dt)
+            likelihood = self._model.update(tracks, detections, view)
+            heading.update(tracks, detections, view, self._turning)
+            hit = view >= 0
+            first = hit & (partner < 0)
+            partner[first], density[first] = view[first], likelihood[first]
+            seen_by[hit] |= detections["platforms"][view[hit]]
+            alone[view[hit]] = False
+            views.append(view)
         if self._visibility is not None:
             self._visibility.weigh(tracks, detections, partner, found)
-        density = self._model.update(tracks, detections, partner)
-        heading.update(tracks, detections, partner, self._turning)
         existence.update(tracks, detections, partner, density, found, dt, stamp_ns, self._rates)
-        attributes.update(tracks, detections, partner, stamp_ns, self._memory)
+        for view in views:
+            attributes.update(tracks, detections, view, stamp_ns, self._memory)
         tracks["source"] = np.where(partner >= 0, number * _SOURCES_PER_ARRAY + partner, tracks["source"])
+        doubles.note(tracks, seen_by, stamp_ns)
         if dt > 0:
             heading.follow_motion(tracks, dt, self._turning)
+        return partner, alone
+
+    def _associate(
+        self, tracks: np.ndarray, detections: np.ndarray, chosen: np.ndarray, seen_by: np.ndarray
+    ) -> np.ndarray:
+        """Give the sure ones of the ``chosen`` (K,) detections to tracks, then the doubtful ones to confirmed tracks.
+
+        ``seen_by`` (N,): platforms that have seen each track already. Returns the detection of each track, (N,), -1:
+        none. Two stages as in ByteTrack (Zhang et al. 2022).
+        """
+        whole = len(chosen) == len(detections)
+        seen = detections if whole else detections[chosen]
+        pairs = self._associator.pairs(tracks, seen)
+        if not whole:
+            pairs = pairs.take(seen_by[pairs.track] & seen["platforms"][pairs.detection] == 0)
+        sizes = len(tracks), len(seen)
+        sure = seen["existence"] >= self.config.high_existence
+        if sure.all():
+            partner = assign(pairs, *sizes)
+        else:
+            partner = assign(pairs.take(sure[pairs.detection]), *sizes)
+            doubtful = ~sure & (seen["existence"] >= self.config.low_existence)
+            left = tracks["confirmed"] & (partner < 0)
+            second = assign(pairs.take(doubtful[pairs.detection] & left[pairs.track]), *sizes)
+            partner = np.maximum(partner, second)
+        return np.asarray(partner if whole else np.where(partner >= 0, chosen[partner], -1))
+
+    def _leaps(self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, alone: np.ndarray) -> np.ndarray:
+        """Give sure detections that are left to confirmed tracks that are left and near: somebody has turned or braked.
+
+        Nobody appears where somebody was expected and has not been seen. Returns the detection of each track, (N,).
+        """
+        left = (partner < 0) & tracks["confirmed"]
+        index = np.flatnonzero(alone & (detections["existence"] >= self.config.high_existence))
+        result = np.full(len(tracks), -1, np.int64)
+        if self.config.leap > 0 and left.any() and len(index):
+            pairs = self._associator.near(tracks, detections[index], self.config.leap)
+            nearest = np.full(len(index), np.inf)
+            np.minimum.at(nearest, pairs.detection, pairs.cost)
+            pairs = pairs.take(left[pairs.track] & (pairs.cost <= nearest[pairs.detection]))
+            given = assign(pairs, len(tracks), len(index))
+            result = np.where(given >= 0, index[given], -1)
+        return result
 
     def _spawn(
-        self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, stamp_ns: int, number: int
-    ) -> np.ndarray:
-        """Begin a track at every sure detection that fits none and is not part of one."""
-        alone = detections["existence"] >= self.config.high_existence
-        alone[partner[partner >= 0]] = False
-        index = np.flatnonzero(alone)
+        self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, alone: np.ndarray, stamp_ns: int,
+        number: int,
+    ) -> np.ndarray:  # fmt: skip
+        """Begin a track at every sure detection that fits none (``alone``) and is not part of one."""
+        index = np.flatnonzero(alone & (detections["existence"] >= self.config.high_existence))
         if not len(index):
             return tracks
-        position, yaw, size = detections["position"][:, :2], detections["yaw"], detections["size"]
+        position = detections["position"][:, :2]
         seen = tracks[(partner >= 0) & tracks["confirmed"]]
         part, _ = inside_boxes(position[index], seen["estimate"][:, :2], seen["yaw"], seen["size"])
         if len(part):
@@ -209,9 +252,7 @@ class Tracker:
         again = self._birth.seen_again(tracks, detections, partner, index)
         self._count("seen_again", int(again.sum()))
         index = index[~again]
-        one, other = inside_boxes(position[index], position[index], yaw[index], size[index])
-        rank = np.lexsort((index, -detections["existence"][index])).argsort()
-        index = np.delete(index, one[rank[one] > rank[other]])
+        index = self._birth.one_each(detections, index)
         young = self._birth.tracks(detections, index, stamp_ns)
         young["id"] = identity.pseudonyms(self._born, len(index), identity.key_of_day(self.config.key, stamp_ns))
         young["source"] = number * _SOURCES_PER_ARRAY + index

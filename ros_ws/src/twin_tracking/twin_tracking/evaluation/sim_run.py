@@ -32,6 +32,7 @@ from twin_tracking.surroundings import region_of, walls_of
 
 _LATENCY_NS = 40_000_000
 _PERIOD_NS = 100_000_000
+_PERSON_DISTANCE = 0.65  # m: the peer takes one detection per object, so views of persons are joined for it
 
 
 @dataclass(slots=True)
@@ -144,9 +145,11 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
     """Merge and track a scene; truth is taken at the stamp of every output."""
     scene, course = observation.scene, observation.course
     collector, settings = SlotCollector(MergerConfig()), MergerConfig(platforms=scene.platforms)
+    plain = replace(settings, person_distance=_PERSON_DISTANCE)
     config = replace(config, **scene.settings)
-    surroundings = (observation.region, observation.visibility(config)) if scene.mapped else ()
-    tracker, peer = Tracker(config, *surroundings), PeerTracker()
+    region = observation.region if scene.mapped else None
+    visibility = observation.visibility(config) if scene.sighted else None
+    tracker, peer = Tracker(config, region, visibility), PeerTracker()
     outcome = Outcome(Rows(), Rows(), Rows(), Counter(), {})
     sweeps = (sweep for frame in range(1, len(course.frames) - 1) for sweep in observation.sweeps(frame))
     lately: dict[int, np.ndarray] = {}
@@ -160,7 +163,7 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
             merged = merge(slot, settings)
             message = ArrayMessage(merged.stamp_ns, "map", {"objects": merged.objects})
             tracks = tracker.step(detections_from_message(message), merged.stamp_ns)
-            peer_tracks = peer.step(merged.objects, merged.stamp_ns)
+            peer_tracks = peer.step(merge(slot, plain).objects, merged.stamp_ns)
             frame = (tracks.stamp_ns - course.start_ns) // _PERIOD_NS
             if tracks.stamp_ns <= output_ns or not 1 <= frame < len(course.frames) - 1:
                 continue

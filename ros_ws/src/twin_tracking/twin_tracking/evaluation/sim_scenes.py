@@ -37,7 +37,8 @@ class Scene:
         apart: persons that come nearer to each other than this walk through each other, as the simulation's walkers
             may; they are not asked for.
         settings: of the tracker, in place of its defaults.
-        colours, mapped: whether detections have colours, and the tracker a map and the poles' lines of sight.
+        colours: whether detections have colours.
+        mapped, sighted: whether the tracker knows where objects can be, and what the poles can see.
 
     """
 
@@ -58,6 +59,7 @@ class Scene:
     settings: dict[str, Any] = field(default_factory=dict)
     colours: bool = True
     mapped: bool = True
+    sighted: bool = True
 
 
 SCENES = (
@@ -68,8 +70,10 @@ SCENES = (
     Scene("gap of 8 s", POLES, gap=8.0),
     Scene("gap of 4 s, no colours", POLES, gap=4.0, colours=False),
     Scene("gap of 4 s, no colours, no map", POLES, gap=4.0, colours=False, mapped=False),
+    Scene("gap of 4 s, no colours, no map, no view", POLES, gap=4.0, colours=False, mapped=False, sighted=False),
     Scene("gap of 4 s, no handover", POLES, gap=4.0, settings={"handover_reach": 0.0}),
     Scene("occlusion, one pole", POLES[:1]),
+    Scene("occlusion, one pole, no view", POLES[:1], sighted=False),
     Scene("clock of one pole 50 ms ahead", POLES, least=2, skew={"pole_02": 0.05}),
     Scene(
         "the same, clocks believed", POLES, least=2, skew={"pole_02": 0.05}, settings={"max_clock_offset": 0.0}
