@@ -11,7 +11,7 @@ from twin_detection.core.clusters import Clusters, starts_of
 #: Probabilities of the network that belong to one vehicle, and to people, animals and two-wheelers.
 VEHICLES, SMALL = [CAR, TRUCK, BUS], slice(4, 9)
 #: Means of two pieces are at most so far from each other, and both together so long and wide, metres.
-_NEAR, _LONGEST, _WIDEST = 5.5, 12.0, 3.3
+_NEAR, _LONGEST, _WIDEST = 4.5, 12.0, 3.3
 
 
 def neighbours(xy: np.ndarray, clusters: Clusters, allowed: np.ndarray, fresh: np.ndarray) -> np.ndarray:
