@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, SPREAD, follow
+from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, SPREAD, follow, stands_out
 
-#: Neighbouring directions see one surface where their ranges differ by less, metres.
-_STEP = 3.0
 #: Time over which it is judged whether a direction shows a road user, seconds.
 _JUDGED_OVER = 10.0
 #: Less than this share of the time, and something is passing.
@@ -143,28 +141,8 @@ class Background:
     def foreground(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
         """Return which of (N,) returns lie clearly before the background of their directions, (N,) bool."""
         state = self.state
-        bound = state.far - self._tolerance()
-        mask = distance < bound.reshape(-1)[cell]
-        chosen = np.flatnonzero(mask)
-        mask[chosen] = ~self._explained(cell[chosen], distance[chosen])
-        return np.asarray(mask)
-
-    def _explained(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Return which returns lie in a band, or on the surface of a direction beside theirs, (N,) bool."""
-        state, columns = self.state, self.shape[1]
-        far, low, high = state.far.reshape(-1), state.low.reshape(-1), state.high.reshape(-1)
-        row, column = cell - cell % columns, cell % columns
-        own = far[cell]
-        explained = np.zeros(len(cell), bool)
-        margin = np.maximum(self.settings.margin, 3 * state.spread.reshape(-1)[cell])
-        for step in (-1, 0, 1):
-            other = row + (column + step) % columns
-            explained |= (distance > low[other] - margin) & (distance < high[other] + margin)
-            if step:
-                beside = far[other]
-                explained |= np.abs(distance - beside) < margin
-                explained |= (beside < own) & (own - beside < _STEP) & (distance > beside)
-        return explained
+        known: list[Any] = [item.reshape(-1) for item in (state.far, state.spread, state.low, state.high)]
+        return np.asarray(stands_out(cell, distance, self.shape[1], self.settings.margin, *known))
 
     def update(self, image: np.ndarray, front: np.ndarray, duration: float) -> None:
         """Follow the scene by one scan.
@@ -198,10 +176,8 @@ class Background:
         """Return the share of (N,) returns that the background explains; 0 where there are none."""
         if not len(cell):
             return 0.0
-        fits = np.abs(distance - self.state.far.reshape(-1)[cell]) <= 2 * self._tolerance().reshape(-1)[cell]
-        rest = np.flatnonzero(~fits)
-        fits[rest] = self._explained(cell[rest], distance[rest])
-        return float(fits.mean())
+        beyond = distance > (self.state.far + 2 * self._tolerance()).reshape(-1)[cell]
+        return 1.0 - float((beyond | self.foreground(cell, distance)).mean())
 
     def _tolerance(self) -> np.ndarray:
         return np.asarray(np.maximum(np.float32(self.settings.margin), 3 * self.state.spread))

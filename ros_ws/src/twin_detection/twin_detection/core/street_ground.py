@@ -42,7 +42,7 @@ class StreetGround:
         self._origin, self._cells = -max_range, int(np.ceil(2 * max_range / _CELL))
         centres = self._origin + (np.arange(self._cells) + 0.5) * _CELL
         x, y = np.meshgrid(centres, centres, indexing="ij")
-        lowest = np.full((self._cells, self._cells), np.inf)
+        lowest: np.ndarray = np.full((self._cells, self._cells), np.inf)
         np.minimum.at(lowest.reshape(-1), self._index(points), points[:, 2].astype(np.float64))
         # A pit of one cell is a stray return.
         lowest = np.where(np.isfinite(lowest), np.maximum(lowest, _second_lowest(lowest)), np.inf)
