@@ -40,6 +40,11 @@ class Compared:
     high: float
 
     @property
+    def below(self) -> bool:
+        """Whether it is lower than the better sensor's, in three digits."""
+        return round(self.gain, 3) < 0
+
+    @property
     def worse(self) -> bool:
         """Whether the joint result is worse than one sensor, beyond chance."""
         return self.high < 0
@@ -90,7 +95,7 @@ def _values(rows: Rows, part: Slice, hidden: np.ndarray, blocks: np.ndarray, dra
 
 def show(name: str, joint: str, compared: Sequence[Compared]) -> dict[str, dict[str, float]]:
     """Print the rows in which the joint result is below the better sensor, and how many there are; return all rows."""
-    below = [row for row in compared if row.gain < 0]
+    below = [row for row in compared if row.below]
     worse = [row for row in compared if row.worse]
     console = Console(width=150)
     if below:

@@ -44,6 +44,10 @@ class Gain(Protocol):
     def high(self) -> float:
         """Upper end."""
 
+    @property
+    def below(self) -> bool:
+        """Whether it is below the better sensor."""
+
 
 def file_name(name: str) -> str:
     """Return a name as part of a file's: "poles, in the camera's view" is ``poles_in_the_cameras_view``."""
@@ -96,7 +100,7 @@ def draw_gains(name: str, joint: str, rows: Sequence[Gain], out: Path) -> None:
     figure, (axis,) = _subplots(1, 1, (8.5, 1.5 + 0.2 * len(rows)))
     place = np.arange(len(rows))[::-1]
     for y, row in zip(place, rows, strict=True):
-        colour = "#d55e00" if row.high < 0 else "#0072b2" if row.gain >= 0 else "grey"
+        colour = "#d55e00" if row.high < 0 else "grey" if row.below else "#0072b2"
         axis.plot([row.low, row.high], [y, y], color=colour, linewidth=1.5)
         axis.plot([row.gain], [y], "o", color=colour, markersize=4)
     axis.axvline(0.0, color="black", linewidth=0.8)
