@@ -203,3 +203,15 @@ def test_a_track_that_lives_over_midnight_keeps_its_id_and_those_after_it_have_i
         assert len(seen_ids[10]) == 1 and seen_ids[10] <= seen_ids[-1]
         ids.append(seen_ids[-1] - seen_ids[10])
     assert ids[0] == ids[1], "born after midnight: the same counter gives the same id on that day"
+
+
+def test_a_decision_counts_once_when_late_arrays_are_replayed() -> None:
+    objects = mover(PERSONS, WALK, label=classes.PEDESTRIAN)
+    frames = list(_frames(objects, lambda time: np.full(2, 3.0 <= time < 7.0), np.stack([RED, GREY]), 10.0))
+    order = [place for step in range(0, len(frames), 4) for place in (step + 1, step + 2, step + 3, step)]
+    tracker = Tracker(TrackerConfig())
+    for place in order:
+        tracker.step(frames[place][1], frames[place][0])
+    assert tracker.events["reordered"] == len(frames) // 4 - 1, "the first one came before all that is known"
+    decided = tracker.reidentified()
+    assert len(decided) == 2 and not any(one.undone for one in decided)

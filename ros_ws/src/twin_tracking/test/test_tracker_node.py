@@ -90,3 +90,12 @@ def test_time_set_back_starts_anew_and_is_reported() -> None:
         assert graph.events["reset"] == run
     assert len(graph.published) == 120
     assert len(graph.published[-1]["tracks"]) == 1
+
+
+def test_pseudonyms_of_two_starts_differ_unless_a_key_is_set() -> None:
+    first = []
+    for key in (0, 0, 1, 1):
+        graph = Graph(key=key)
+        graph.feed(detect(mover((0.0, 0.0), (5.0, 0.0)).at(0.0), np.random.default_rng(4)), START_NS)
+        first.append(int(graph.published[0]["tracks"]["track_id"][0]))
+    assert first[0] != first[1] and first[2] == first[3]

@@ -144,6 +144,9 @@ class TrackerConfig(Config):
         30.0, "s", "the same for one that was lost beside another one, while that one is followed", low=0.0, high=600.0
     )
     handover_young: float = setting(1.0, "s", "how long a new track may be taken for a lost one", low=0.1, high=10.0)
+    handover_wait: float = setting(
+        0.4, "s", "how long a new track that may be a lost one stays tentative until that is decided", low=0.0, high=2.0
+    )
     handover_settle: float = setting(3.0, "s", "how long that can be undone", low=0.0, high=30.0)
     handover_least: float = setting(0.4, "", "least probability of a handover", low=0.05, high=0.999)
     return_rate: float = setting(0.3, "1/s", "how often lost objects come back", low=1e-3, high=10.0)

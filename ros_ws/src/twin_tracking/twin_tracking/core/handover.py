@@ -22,6 +22,7 @@ from twin_tracking.core.state import NANOSECONDS
 
 _KEEP = np.log(20.0)
 _LEAST = -30.0
+_PLAUSIBLE = -2.0  # log odds
 _HOST_DISTANCE, _MOST_HOST_DISTANCE = 1.2, 2.5  # m, with what the prediction has drifted since the last measurement
 _REMEMBERED = 1000
 
@@ -84,7 +85,19 @@ class Handover:
         partner, probability = _decide(odds, present, self._config.handover_least)
         chosen = density[np.arange(len(absent)), np.maximum(partner, 0)]
         absent = replace(absent, density=np.where(present == partner, absent.density, chosen))
-        return self._apply(absent, tracks, young, present, partner, probability, stamp_ns)
+        doubtful = odds.max(axis=0) > _PLAUSIBLE
+        doubtful[partner[partner >= 0]] = doubtful[present[present >= 0]] = False
+        absent, tracks = self._apply(absent, tracks, young, present, partner, probability, stamp_ns)
+        return absent, self._wait(tracks, young[doubtful], stamp_ns)
+
+    def _wait(self, tracks: np.ndarray, rows: np.ndarray, stamp_ns: int) -> np.ndarray:
+        """Let new tracks that may be lost objects stay tentative for a moment, so that they are told under one id."""
+        rows = rows[stamp_ns - tracks["first_ns"][rows] <= self._config.handover_wait * NANOSECONDS]
+        if not len(rows):
+            return tracks
+        tracks = tracks.copy()
+        tracks["confirmed"][rows] = False
+        return tracks
 
     def _lose(self, absent: Absent, before: np.ndarray, tracks: np.ndarray) -> Absent:
         """Add the confirmed tracks that have ended; their earlier absence is over."""

@@ -172,11 +172,13 @@ class Tracker:
                 view = self._associate(tracks, detections, chosen, seen_by)
             else:
                 view = self._leaps(tracks, detections, partner, alone)
+            hit = view >= 0
+            if views and not hit.any():
+                continue
             if not self._replaying:
                 self.clocks.learn(tracks, detections, view, 0.0 if views else dt)
             likelihood = self._model.update(tracks, detections, view)
             heading.update(tracks, detections, view, self._turning)
-            hit = view >= 0
             first = hit & (partner < 0)
             partner[first], density[first] = view[first], likelihood[first]
             seen_by[hit] |= detections["platforms"][view[hit]]
@@ -225,7 +227,7 @@ class Tracker:
         """
         left = (partner < 0) & tracks["confirmed"]
         index = np.flatnonzero(alone & (detections["existence"] >= self.config.high_existence))
-        result = np.full(len(tracks), -1, np.int64)
+        result: np.ndarray = np.full(len(tracks), -1, np.int64)
         if self.config.leap > 0 and left.any() and len(index):
             pairs = self._associator.near(tracks, detections[index], self.config.leap)
             nearest = np.full(len(index), np.inf)

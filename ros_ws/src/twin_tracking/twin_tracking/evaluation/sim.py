@@ -115,6 +115,13 @@ def evaluate_scenes(
     for scene in scenes:
         outcomes = []
         for seed in seeds:
+            if scene.lidar:
+                from twin_tracking.evaluation.sim_lidar import LidarObservation  # the detector's network, only here
+
+                outcomes.append(
+                    run_scene(LidarObservation(scene, district, seed, root / "config" / "scenarios"), config)
+                )
+                continue
             key = f"{scene.scenario} {scene.overrides} {scene.skip} {scene.seconds}", seed
             if key not in courses:
                 courses[key] = run_course(root / "config" / "scenarios", scene, seed)

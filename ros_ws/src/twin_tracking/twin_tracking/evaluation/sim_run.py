@@ -63,7 +63,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sweep:
+class Sweep:
     """What one platform reports at one turn, and which actors it could see."""
 
     platform: int
@@ -104,7 +104,7 @@ class Observation:
         """Return who is to be tracked, ``times`` s after a frame."""
         return road_users(self.course.at(frame, times), self._carriers)
 
-    def sweeps(self, frame: int) -> Iterator[_Sweep]:
+    def sweeps(self, frame: int) -> Iterator[Sweep]:
         """Return the sweeps that end within 0.1 s after a frame, by platform."""
         for number, name in enumerate(self.scene.platforms):
             phase = self._phase.get(name, 0.0)
@@ -121,7 +121,7 @@ class Observation:
                 sensor = np.array([carrier["x"][0], carrier["y"][0], carrier["z"][0] + 1.9])
             yield self._sweep(number, name, frame, phase, stamp_ns, sensor)
 
-    def _sweep(self, number: int, name: str, frame: int, phase: float, stamp_ns: int, sensor: np.ndarray) -> _Sweep:
+    def _sweep(self, number: int, name: str, frame: int, phase: float, stamp_ns: int, sensor: np.ndarray) -> Sweep:
         walls = self._near.get(name) or self._walls.near(sensor, self._reach)
         bodies = self.course.at(frame, lambda actors: phase + turn_offsets(actors, sensor))
         bodies = bodies[~np.isin(bodies["actor_id"], self._carriers)]
@@ -138,7 +138,7 @@ class Observation:
         if not self.scene.colours:
             objects["colour"] = 0
         skew_ns = round(self.scene.skew.get(name, 0.0) * 1e9)
-        return _Sweep(number, stamp_ns + skew_ns, objects, actors["actor_id"][share > 0])
+        return Sweep(number, stamp_ns + skew_ns, objects, actors["actor_id"][share > 0])
 
 
 def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
@@ -153,7 +153,7 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
     outcome = Outcome(Rows(), Rows(), Rows(), Counter(), {})
     sweeps = (sweep for frame in range(1, len(course.frames) - 1) for sweep in observation.sweeps(frame))
     lately: dict[int, np.ndarray] = {}
-    pending: list[_Sweep] = []
+    pending: list[Sweep] = []
     output_ns = 0
     for sweep in sorted_by_arrival(sweeps):
         lately[sweep.platform] = sweep.visible
@@ -180,9 +180,9 @@ def run_scene(observation: Observation, config: TrackerConfig) -> Outcome:
     return outcome
 
 
-def sorted_by_arrival(sweeps: Iterator[_Sweep]) -> Iterator[_Sweep]:
+def sorted_by_arrival(sweeps: Iterator[Sweep]) -> Iterator[Sweep]:
     """Return sweeps in the order of their stamps; they come in frames of 0.1 s, and are off by less than a frame."""
-    waiting: list[_Sweep] = []
+    waiting: list[Sweep] = []
     for sweep in sweeps:
         waiting.append(sweep)
         waiting.sort(key=lambda one: one.stamp_ns)

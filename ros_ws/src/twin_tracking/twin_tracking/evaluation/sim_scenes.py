@@ -38,6 +38,7 @@ class Scene:
             may; they are not asked for.
         settings: of the tracker, in place of its defaults.
         colours: whether detections have colours.
+        lidar: whether detections come from simulated scans and the poles' detector, not from a model.
         mapped, sighted: whether the tracker knows where objects can be, and what the poles can see.
 
     """
@@ -60,11 +61,13 @@ class Scene:
     colours: bool = True
     mapped: bool = True
     sighted: bool = True
+    lidar: bool = False
 
 
 SCENES = (
     Scene("overlap of two poles", POLES[:2], least=2),
     Scene("overlap of four poles", POLES, least=2),
+    Scene("overlap of two poles, LiDAR chain", POLES[:2], least=2, skip=10.0, seconds=25.0, lidar=True),
     Scene("gap of 2 s", POLES, gap=2.0),
     Scene("gap of 4 s", POLES, gap=4.0),
     Scene("gap of 8 s", POLES, gap=8.0),
