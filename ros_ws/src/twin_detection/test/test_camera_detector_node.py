@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from twin_common import registry, stamps
 from twin_common.cdr import ArrayMessage
 from twin_common.config import ConfigError, from_mapping
+from twin_common.core.object_class import ObjectClass
 from twin_common.district import load_district
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
@@ -25,6 +26,10 @@ from twin_detection.anonymiser import Anonymiser
 from twin_detection.camera_config import CameraDetectorConfig
 from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.core.camera_signals import RED, Reading
+from twin_sim.core.camera import CameraRenderer
+from twin_sim.core.camera_model import CameraModel
+from twin_sim.core.frame import SIGNAL, Frame, Weather, no_actors
+from twin_sim.core.meshes import box, joined
 
 ROOT = Path(__file__).resolve().parents[4]
 DISTRICT = ROOT / "config/districts/sangmu/district.yaml"
@@ -161,16 +166,30 @@ def test_a_view_is_anonymous_and_made_only_for_listeners() -> None:
     assert np.abs(shown[:50].astype(int) - image[:50]).mean() < 3
 
 
+def car_ahead() -> np.ndarray:
+    """Return a rendered picture of a car 14 m before a camera 3 m above the road, (360, 640, 3) uint8 BGR."""
+    actors, pose = no_actors(1), np.eye(4)
+    actors["actor_id"], actors["classification"], actors["x"], actors["yaw"] = 1, ObjectClass.CAR, 14.0, 0.6
+    actors["length"], actors["width"], actors["height"] = 4.6, 1.84, 1.47
+    pose[:3, :3] = [[0, -0.15, 0.9887], [-1, 0, 0], [0, -0.9887, -0.15]]
+    pose[2, 3] = 3.0
+    with CameraRenderer(joined([box(400.0, 400.0, 0.5, "asphalt").placed(z=-0.5)])) as renderer:
+        frame = Frame(START_NS, actors, np.zeros(0, SIGNAL))
+        return renderer.render(renderer.view(CameraModel()), pose, frame, Weather(sun_elevation=0.7)).rgb[..., ::-1]
+
+
 def test_what_is_covered_does_not_depend_on_what_is_reported() -> None:
-    shown, reported = [], []
+    shown, reported, image = [], [], car_ahead()
     for least in (0.25, 1.0):
         target, seen = host(EVERY | {VIEW}, min_existence=least)
-        feed(target, encoded(portrait()))
+        feed(target, encoded(image))
         given = dict(seen)
         shown.append(convert.image_from_message(given["view"]))
         reported.append(len(given["objects"]["objects"]))
-    assert reported == [1, 0]  # the network takes part of the photograph for a car
+    assert reported == [1, 0]
     np.testing.assert_array_equal(shown[0], shown[1])
+    changed = np.abs(shown[0].astype(int) - image).max(axis=2) > 40
+    assert changed[150:330, 220:420].sum() > 1000  # wheels and lamps of the car are blocks
 
 
 def test_views_come_no_faster_than_asked_for() -> None:

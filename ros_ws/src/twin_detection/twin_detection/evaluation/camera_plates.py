@@ -16,12 +16,12 @@ _PLATE = MATERIAL_NAMES.index("plate")
 
 
 def plates(picture: Picture, actors: np.ndarray) -> np.ndarray:
-    """Return the plates of actors, (A,) ACTOR, that could be read, (P, 4): x0, y0, x1, y1 in pixels."""
+    """Return the plates of actors, (A,) ACTOR, that could be read, (P, 4): x0, y0, x1, y1 in the picture, pixels."""
     bodies = picture.bodies
     plated = bodies.labels[:, 0] == _PLATE
     corners, owners = bodies.vertices[bodies.triangles[plated]], bodies.labels[plated, 2]
     camera_from_map = np.linalg.inv(picture.map_from_camera)
-    found = []
+    edge, found = np.tile(picture.ids.shape[::-1], 2), []
     for owner in np.unique(owners[owners >= 0]):
         for part in _ends(corners[owners == owner]):
             if not _faces_camera(picture, actors[owner], part.mean(axis=0)):
@@ -33,7 +33,7 @@ def plates(picture: Picture, actors: np.ndarray) -> np.ndarray:
             box = np.hstack([spots.min(axis=0), spots.max(axis=0)]) + 0.5
             depth = float(local[:, 2].mean())
             if box[2] - box[0] >= WIDE and _share_shown(picture, box, int(owner), depth) >= SHOWN:
-                found.append(box)
+                found.append(np.clip(box, 0, edge))
     return np.array(found).reshape(-1, 4)
 
 
