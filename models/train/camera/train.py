@@ -60,7 +60,7 @@ def learn(pictures: Pictures, seed: int, steps: int, kept: Path) -> CameraNet:
     shown: dict[str, float] = {}
     began = time.monotonic()
     for step in range(steps):
-        if len(order) < BATCH:
+        while len(order) < BATCH:
             order += rng.permutation(len(pictures)).tolist()
         size = step % len(SIZES)
         images, targets = batch([pictures.crop(order.pop(), rng, *SIZES[size]) for _ in range(BATCH)])
