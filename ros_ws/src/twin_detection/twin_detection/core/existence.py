@@ -10,6 +10,8 @@ from twin_detection.core.detections import Detections
 from twin_detection.core.shape import Shape
 
 _MAX_EXTENT = 16.0
+#: Nobody stands with the middle of the body so close to a vehicle's side, metres.
+_BESIDE = 0.12
 #: Vehicles whose distance from side to centre is less than this share of a width cannot both be there.
 _OVERLAP = 0.35
 
@@ -52,11 +54,11 @@ def existence(rectangles: np.ndarray, form: Shape, classified: Classified, point
 def parts_of_vehicles(found: Detections) -> np.ndarray:
     """Return which objects are pieces of a vehicle with more points, (C,) bool.
 
-    Those whose centre lies in its box, and other vehicles that would have to stand in it.
+    Those whose centre lies in its box or hardly beside it, and other vehicles that would have to stand in it.
     """
     is_vehicle = np.isin(found.label, VEHICLES)
     vehicle = np.flatnonzero(is_vehicle)
-    margin = np.where(is_vehicle, _OVERLAP * found.size[:, 1], 0.0)[:, None]
+    margin = np.where(is_vehicle, _OVERLAP * found.size[:, 1], _BESIDE)[:, None]
     dx, dy = (found.centre[:, axis, None] - found.centre[None, vehicle, axis] for axis in (0, 1))
     cos, sin = np.cos(found.yaw[vehicle]), np.sin(found.yaw[vehicle])
     along = np.abs(dx * cos + dy * sin) - margin < found.size[vehicle, 0] / 2
