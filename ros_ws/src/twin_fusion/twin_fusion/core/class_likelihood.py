@@ -10,10 +10,11 @@ _SURE = 0.9  # probability of a class above which the LiDAR is taken for right
 _FLOOR = 0.01  # no class is ruled out by one sensor alone
 _PRIOR = 10.0  # observations that the first guess is worth
 _REPEATED = 0.2  # what one more frame of the same object is worth
-#: First guess: how often a camera calls an object of one kind by its own class, another of its kind, or a person.
-_OWN = {"vehicle": 0.75, "rider": 0.3, "person": 0.92}
-_SAME_KIND = {"vehicle": 0.2, "rider": 0.1}
-_AS_PERSON = {"rider": 0.75, "animal": 0.3}
+#: First guess: how often a camera calls an object of one kind by its own class, another of its kind, or a person. Small
+#: riders look like persons, so that until something is known "person" hardly speaks against a rider.
+_OWN = {"vehicle": 0.75, "rider": 0.15, "person": 0.92}
+_SAME_KIND = {"vehicle": 0.2, "rider": 0.05}
+_AS_PERSON = {"rider": 0.85, "animal": 0.3}
 
 
 class ClassLikelihood:
