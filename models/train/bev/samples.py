@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from guests import Guests
 from scans import UNIT, LabelledScan
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -14,12 +15,13 @@ from twin_detection.core.bev_decode import CLASSES, STRIDE
 from twin_detection.core.bev_grid import BevGrid, scan_image
 
 FEWEST = 5  # points on an object that is asked for
+WITH_GUESTS = 0.7  # share of the samples
 #: Standard deviation of a wanted peak, in cells, by class.
 _PEAK = np.array([1.3, 1.5, 1.8, 0.9, 0.8, 0.9, 0.8])
 #: Cells along an edge of the part of an image that is shown: any part teaches nearly as much, in less time.
 PART = 320
 _AROUND = 1  # cells around a centre that learn the box too
-#: Weight of a class: there are many cars, few scooters.
+#: Weight of the heading, by class: a pedestrian's hardly shows.
 _TURNING = np.array([1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 0.1])
 
 
@@ -100,7 +102,8 @@ class Samples(Dataset[tuple[Tensor, ...]]):
     """Scans by number; number n is always varied in the same way, and differs from n + len(scans)."""
 
     def __init__(self, scans: list[LabelledScan], count: int, seed: int, grid: BevGrid) -> None:
-        """Keep the scans; ``count``: samples in all."""
+        """Keep the scans, and who may be a guest in others; ``count``: samples in all."""
+        self._guests = Guests(scans)
         self._scans, self._count, self._seed, self._grid = scans, count, seed, grid
         rng = np.random.default_rng([seed, 0x0D])
         turns = -(-count // len(scans))
@@ -111,7 +114,10 @@ class Samples(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng([self._seed, 0x5A, index])
-        sample = varied(self._scans[self._order[index]], rng)
+        scan = self._scans[self._order[index]]
+        if rng.random() < WITH_GUESTS:
+            scan = self._guests.invite(scan, rng)
+        sample = varied(scan, rng)
         image, _ = scan_image(sample.points, sample.sensor_height, self._grid)
         size = min(PART, self._grid.cells)
         first = rng.integers(0, (self._grid.cells - size) // STRIDE + 1, 2)

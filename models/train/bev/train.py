@@ -62,7 +62,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of scans and training")
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     parser.add_argument("--scans", type=Path, default=ROOT / "out" / "bev", help="folder where scans are kept")
-    parser.add_argument("--samples", type=int, default=24_000, help="varied scans that are shown to the network")
+    parser.add_argument("--samples", type=int, default=32_000, help="varied scans that are shown to the network")
     parser.add_argument("--threads", type=int, default=2, help="processor cores")
     parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
     options = parser.parse_args(arguments)
