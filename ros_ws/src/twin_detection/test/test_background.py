@@ -141,6 +141,20 @@ def test_leaves_that_flicker_where_a_road_user_once_stood_are_absorbed_again() -
     assert not watch(model, 5.3, 0.1)
 
 
+def test_the_flickering_edge_of_a_road_user_is_not_absorbed_and_takes_nothing_with_it() -> None:
+    model, rng = wall(absorb_after=60.0), np.random.default_rng(4)
+    both = CELL[0] + np.arange(2)
+    for _ in range(600):
+        image = np.full(SHAPE, 10.0, np.float32)
+        image.reshape(-1)[both] = 5.0, rng.choice([5.0, 10.0])
+        front = both[model.foreground(both, image.reshape(-1)[both])]
+        shown = np.zeros(SHAPE, bool)
+        shown.reshape(-1)[front] = True
+        model.update(image, shown, 1.0)
+        model.judge(front, np.where(front == both[0], 0.6, 0.02).astype(np.float32), 1.0)
+    assert model.foreground(both, np.array([5.0, 5.0])).all()
+
+
 def test_somebody_who_comes_where_a_thing_was_absorbed_and_taken_away_is_seen() -> None:
     model = wall(absorb_after=60.0)
     assert not watch(model, 6.0, 120.0, road_user=0.0, every=1.0)

@@ -156,7 +156,7 @@ class Background:
         settings, state = self.settings, self.state
         known: list[Any] = [getattr(state, item.name).reshape(-1) for item in fields(_State)]
         follow(
-            image.reshape(-1), front.reshape(-1), settings.margin, min(duration / settings.memory, 1.0),
+            image.reshape(-1), front.reshape(-1), self.shape[1], settings.margin, min(duration / settings.memory, 1.0),
             settings.uncover_after, settings.absorb_after, duration, *known,
         )  # fmt: skip
 

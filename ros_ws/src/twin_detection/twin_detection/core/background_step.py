@@ -22,6 +22,8 @@ _BAND_KEPT, _THING_KEPT = 1800.0, 2.0
 _NEW_GROUND = 30.0
 #: With less than this share a direction shows no road user.
 _ROAD_USER = 0.1
+#: Directions to either side in which one must not be either: a band explains the directions beside it.
+_BESIDE = 2
 #: Time over which it is noted whether something stands in a direction, seconds.
 _PRESENT_OVER = 3.0
 #: Things that stand still return from within this of one range, metres.
@@ -60,18 +62,29 @@ def stands_out(
 
 
 @kernel
+def _road_user_beside(place: int, columns: int, road_user: np.ndarray) -> bool:
+    """Return whether a direction, or one of the nearest in its row, shows a road user: the edge of one flickers."""
+    row, column = place - place % columns, place % columns
+    found = False
+    for step in range(-_BESIDE, _BESIDE + 1):
+        found |= road_user[row + (column + step) % columns] >= _ROAD_USER
+    return found
+
+
+@kernel
 def follow(
-    image: np.ndarray, front: np.ndarray, margin: float, rate: float, uncover_after: float, absorb_after: float,
-    duration: float, far: np.ndarray, spread: np.ndarray, low: np.ndarray, high: np.ndarray, band_unseen: np.ndarray,
+    image: np.ndarray, front: np.ndarray, columns: int, margin: float, rate: float, uncover_after: float,
+    absorb_after: float, duration: float,
+    far: np.ndarray, spread: np.ndarray, low: np.ndarray, high: np.ndarray, band_unseen: np.ndarray,
     thing: np.ndarray, flips: np.ndarray, before: np.ndarray, beyond_time: np.ndarray, beyond_range: np.ndarray,
     front_time: np.ndarray, front_range: np.ndarray, road_user: np.ndarray, presence: np.ndarray,
 ) -> None:  # fmt: skip
     """Let each of (D,) directions follow one scan: the surface, what lies behind it, its band, what is before it.
 
     ``image``: ranges, metres, 0 where nothing returned; ``front``: where a surface stands before the background;
-    ``margin``: by which ranges may differ at least, metres; ``rate``: by which share the surface moves towards a
-    return; ``uncover_after``, ``absorb_after``: as in the settings, seconds; ``duration``: since the scan before,
-    seconds. The other arrays are the state of the background.
+    ``columns``: directions of a row; ``margin``: by which ranges may differ at least, metres; ``rate``: by which share
+    the surface moves towards a return; ``uncover_after``, ``absorb_after``: as in the settings, seconds; ``duration``:
+    since the scan before, seconds. The other arrays are the state of the background.
     """
     flip_decay, judgement_decay = 0.5 ** (duration / _FLIP_MEMORY), 0.5 ** (duration / _JUDGEMENT_MEMORY)
     noted = min(duration / _PRESENT_OVER, 1.0)
@@ -114,9 +127,8 @@ def follow(
         if not front[i]:
             continue
         front_time[i] += duration
-        if road_user[i] >= _ROAD_USER:
-            continue
         stands = front_time[i] >= (_NEW_GROUND if far[i] >= NOTHING else absorb_after)
-        if stands or (not moved and flips[i] >= 2 * FLIPS and far[i] < NOTHING):
+        joins = stands or (not moved and flips[i] >= 2 * FLIPS and far[i] < NOTHING)
+        if joins and not _road_user_beside(i, columns, road_user):
             low[i], high[i], thing[i] = min(low[i], value), max(high[i], value), stands
             band_unseen[i] = front_time[i] = 0.0
