@@ -8,9 +8,9 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
+from twin_common.core.compiled import kernel
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import attributes, existence, heading
-from twin_tracking.core.compiled import kernel
 from twin_tracking.core.detections import limits_of, prepare
 from twin_tracking.core.motion import MotionModel
 from twin_tracking.core.neighbours import near_pairs

@@ -1,6 +1,6 @@
 """Compiles the tracker's loops before the first message comes: ``python -m twin_tracking.warm_up``.
 
-The result is kept on disk (see ``core/compiled.py``), so that only the first start after an install pays for it.
+The result is kept on disk (``twin_common.core.compiled``), so that only the first start after an install pays for it.
 """
 
 from __future__ import annotations

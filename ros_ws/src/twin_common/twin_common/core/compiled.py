@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 
+#: An array of records or one of them; kernels read the fields as attributes.
+Records: TypeAlias = Any
 Function = TypeVar("Function", bound=Callable[..., object])
 
 

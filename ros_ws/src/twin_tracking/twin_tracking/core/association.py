@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin_common.core.compiled import Records, kernel
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
-from twin_tracking.core.compiled import Records, kernel
 from twin_tracking.core.neighbours import near_pairs
 from twin_tracking.core.state import VX, VY, X, Y
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin_common.core.compiled import Records, kernel
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
-from twin_tracking.core.compiled import Records, kernel
 
 WELL_SEEN_POINTS = 20.0
 UNCOUNTED_WEIGHT = 0.3

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin_common.core.compiled import Records, kernel
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import classes
-from twin_tracking.core.compiled import Records, kernel
 from twin_tracking.core.state import COLOURS
 
 #: One detection: the fields of ``Detections``; ``noise``: covariance of the measured x, y that the filters use.

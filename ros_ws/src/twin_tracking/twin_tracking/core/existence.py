@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin_common.core.compiled import Records, kernel
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core.compiled import Records, kernel
 
 MAX_RATIO = 1e4
 LEAST_FOUND, MOST_FOUND = 0.1, 0.98

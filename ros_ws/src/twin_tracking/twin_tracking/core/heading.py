@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin_common.core.compiled import Records, kernel
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core.compiled import Records, kernel
 from twin_tracking.core.state import RATE, STANDING, VX, VY
 
 MOTION_MEMORY = 1.0  # the filtered velocity's errors stay alike for about so long, s

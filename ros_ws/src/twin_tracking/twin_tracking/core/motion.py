@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import expm
 
+from twin_common.core.compiled import Records, kernel
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core.compiled import Records, kernel
 from twin_tracking.core.state import MODES, RATE, STANDING, STATES, STRAIGHT, TURNING, VX, VY, X, Y
 
 BIRTH_PROBABILITY = np.array([0.35, 0.55, 0.10])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twin_tracking.core.compiled import kernel
+from twin_common.core.compiled import kernel
 
 _ROOM: Any = 64  # pairs there is room for at first
 

@@ -38,8 +38,8 @@ _SHARES = ("shown_existence", "high_existence", "detection_probability")
 class Choice:
     """sAMOTA of one class.
 
-    ``shipped``: with the shipped parameters; ``low``, ``high``: of all settings; ``honest``: each sequence with the best
-    setting for the others; ``chosen``: different settings among these.
+    ``shipped``: with the shipped parameters; ``low``, ``high``: of all settings; ``honest``: each sequence with the
+    best setting for the others; ``chosen``: different settings among these.
     """
 
     shipped: float
