@@ -310,6 +310,23 @@ def test_a_stored_background_outlives_scans_of_fog_at_the_start(stored: tuple[Pa
     assert made.still is not None and made.still.problem is None
 
 
+def test_a_stored_background_outlives_drops_seen_by_lasers_that_had_seen_the_sky_alone(
+    stored: tuple[Path, LidarDetectorConfig],
+) -> None:
+    _, config = stored
+    made, rng = detector(), np.random.default_rng(15)
+    BackgroundKeeper(config).restore(made.still)
+    assert made.still is not None and made.still.grid is not None
+    assert len(made.still.grid.phase) < POLE.rings
+    points = scan(POLE, [HOUSE, PARKED, car(5.0)], rng).points
+    drops = points[:2].copy()
+    drops["x"], drops["y"], drops["z"], drops["ring"] = (4.0, -5.0), 0.0, 4.5, POLE.rings - 1
+    points = np.concatenate([points, drops])
+    xyz = np.stack([points["x"], points["y"], points["z"]], axis=1)
+    found, _ = made.step(xyz, points["ring"], points["time_offset_ns"] * 1e-9, 0)
+    assert not made.learning and made.still.problem is None and len(found) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -156,10 +156,10 @@ class StillDetector:
 
         A single scan may be of fog, of a lorry that stands before the pole, or of a sensor that has just been started.
         """
+        self._know_lasers(ring)
         assert self.grid is not None and self.background is not None and self._first_ns is not None
-        if int(ring.max()) < len(self.grid.phase):
-            share = self.background.agreement(self.grid.cells(points, ring), distance)
-            self._agreement = max(self._agreement, share)
+        share = self.background.agreement(self.grid.cells(points, ring), distance)
+        self._agreement = max(self._agreement, share)
         if self._agreement >= _LEAST_AGREEMENT:
             self._fit_ground(points)
             self._unproven, self.problem = False, None
