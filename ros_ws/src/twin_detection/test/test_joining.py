@@ -41,3 +41,16 @@ def test_cars_in_two_lanes_and_in_a_queue_stay_apart() -> None:
 def test_no_clusters_have_no_pairs() -> None:
     none = CLUSTERS.select(np.zeros(3, bool))
     assert len(joining.neighbours(XY, none, np.zeros(0, bool), np.zeros(0, bool))) == 0
+
+
+def test_of_very_many_pairs_the_nearest_are_asked_about() -> None:
+    turn = np.linspace(0.0, 40.0, 200)
+    xy = np.repeat(np.column_stack([np.cos(turn), np.sin(turn)]) * turn[:, None] / 20.0, 2, axis=0)
+    many = Clusters(np.arange(400), np.arange(0, 400, 2), np.full(200, 2))
+    every = np.ones(200, bool)
+    pairs = joining.neighbours(xy, many, every, every)
+    apart = np.hypot(*(xy[0::2][:, None] - xy[0::2][None]).transpose(2, 0, 1))
+    all_apart = np.sort(apart[np.triu_indices(200, 1)])
+    assert np.count_nonzero(all_apart < 4.5) > 2 * len(pairs) and len(pairs) == 2000
+    np.testing.assert_allclose(np.sort(apart[tuple(pairs.T)]), all_apart[:2000])
+    assert len(np.unique(pairs, axis=0)) == 2000 and (pairs[:, 0] < pairs[:, 1]).all()

@@ -12,10 +12,12 @@ from twin_detection.core.clusters import Clusters, starts_of
 VEHICLES, SMALL = [CAR, TRUCK, BUS], slice(4, 9)
 #: Means of two pieces are at most so far from each other, and both together so long and wide, metres.
 _NEAR, _LONGEST, _WIDEST = 4.5, 12.0, 3.3
+#: No more pairs are asked about, the nearest first: where drops or leaves make hundreds of clusters, each has dozens.
+_MOST_PAIRS = 2000
 
 
 def neighbours(xy: np.ndarray, clusters: Clusters, allowed: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-    """Return the pairs of clusters that may be pieces of one vehicle, (P, 2).
+    """Return the pairs of clusters that may be pieces of one vehicle, (P, 2); of very many the nearest.
 
     Args:
         xy: (N, 2) metres.
@@ -29,7 +31,11 @@ def neighbours(xy: np.ndarray, clusters: Clusters, allowed: np.ndarray, fresh: n
     apart = np.hypot(*(middle[:, None] - middle[None]).transpose(2, 0, 1))
     first, second = np.nonzero(np.triu(apart < _NEAR, 1))
     pairs = np.column_stack([rows[first], rows[second]])
-    return pairs[fresh[pairs].any(axis=1)]
+    asked = np.flatnonzero(fresh[pairs].any(axis=1))
+    if len(asked) > _MOST_PAIRS:
+        nearest = np.argsort(apart[first, second][asked], kind="stable")
+        asked = asked[np.sort(nearest[:_MOST_PAIRS])]
+    return pairs[asked]
 
 
 def unions(clusters: Clusters, pairs: np.ndarray) -> Clusters:
