@@ -17,6 +17,7 @@ from twin_detection.core.detector import LidarDetector as Detector
 from twin_detection.core.scan_check import scan_problem
 from twin_detection.core.sweep_motion import OwnMotion
 from twin_detection.points_model import open_point_network
+from twin_detection.warm_up import warm_up
 
 
 class LidarDetector(Component):
@@ -29,6 +30,8 @@ class LidarDetector(Component):
     def __init__(self, config: LidarDetectorConfig, context: Context) -> None:
         """Make the detector."""
         super().__init__(config, context)
+        if config.mode == STILL:
+            context.log.info(f"the loops of the LiDAR's detector are compiled: {warm_up():.1f} s")
         network, calibration = open_point_network() if config.mode == STILL else (None, None)
         learned = config.mode != STILL and config.method == LEARNED
         self._detector = Detector(config, network, calibration, bev=open_bev_detector(config) if learned else None)

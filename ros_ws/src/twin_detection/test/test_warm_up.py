@@ -1,0 +1,43 @@
+"""A pole's node compiles its loops when it starts, and none at a scan."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import importlib
+from pkgutil import iter_modules
+
+import numpy as np
+
+import twin_detection.core as core
+from twin_common.lockstep import LockstepHost
+from twin_common.node_spec import NodeSpec
+from twin_common.pointcloud import encode
+from twin_detection.synthetic import Box, Lidar, scan
+
+
+def compiled():
+    modules = [importlib.import_module(f"{core.__name__}.{found.name}") for found in iter_modules(core.__path__)]
+    kernels = {id(one): one for module in modules for one in vars(module).values() if hasattr(one, "signatures")}
+    return sum(len(kernel.signatures) for kernel in kernels.values())
+
+
+seen = []
+values = {"platform": "pole_01", "sensor_height": 5.0, "roll_deg": 1.0, "pitch_deg": 2.0}
+spec = NodeSpec("twin_detection.lidar_detector_node:LidarDetector", "lidar_detector", "/pole_01", values)
+host = LockstepHost([spec], lambda topic, _t, _n, message: seen.append(message))
+before = compiled()
+street = [Box(0.0, 14.0, 40.0, 1.0, 8.0)]
+people = [Box(8.0 + 0.5 * n, 3.0 + 0.3 * (n % 3), 0.5, 0.5, 1.6 + 0.05 * n) for n in range(6)]
+users = [*people, Box(-8.0, -5.0, 12.0, 2.6, 3.4), Box(5.0, -9.0, 4.4, 1.8, 1.5)]
+for index in range(16):
+    cloud = scan(Lidar(5.0, columns=1024), street + users * (index > 11), np.random.default_rng(index), index)
+    host.feed("/pole_01/lidar_detector/input/points", cloud.stamp_ns, encode(cloud))
+assert len(seen[-1]["objects"]) >= 3, len(seen[-1]["objects"])
+assert compiled() == before > 8, (before, compiled())
+"""
+
+
+def test_no_scan_waits_for_the_compiler() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
