@@ -43,7 +43,10 @@ def test_a_damaged_file_and_a_missing_array_are_told_in_one_line(tmp_path: Path)
     path = tmp_path / "pole.npz"
     save_arrays(path, ABOUT, VALUES)
     whole = path.read_bytes()
-    for content in (b"", b"text", whole[: len(whole) // 2]):
+    entry = whole.index(b"PK\x01\x02")  # of the archive's directory
+    method = whole[: entry + 10] + b"\x63" + whole[entry + 11 :]
+    encrypted = whole[: entry + 8] + b"\x01" + whole[entry + 9 :]
+    for content in (b"", b"text", whole[: len(whole) // 2], method, encrypted):
         path.write_bytes(content)
         with pytest.raises(ConfigError, match="not a stored reference") as caught:
             load_arrays(path, "reference", ABOUT, ("points",))

@@ -15,6 +15,9 @@ import numpy as np
 
 from twin_common.config import ConfigError
 
+#: What NumPy and zipfile raise on damaged files; RuntimeError: flags and methods that zipfile does not know.
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
 
 def save_arrays(path: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name, with what they belong to: ``version``, platform, mount and the like.
@@ -46,7 +49,7 @@ def load_arrays(path: Path, kind: str, about: Mapping[str, Any], names: Sequence
         with np.load(path) as stored:
             values = {name: stored[name] for name in ("about", *names)}
         told = json.loads(str(values.pop("about")))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{path}: not a stored {kind} ({reason}); expected one of this node's") from None
     if not isinstance(told, dict) or told.get("version") != about["version"]:
