@@ -180,3 +180,15 @@ def test_a_damaged_reference_is_told_in_one_line_and_learned_anew(stage: Stage, 
     (tmp_path / "file").write_text("")
     problems, _ = watched(clouds, state_folder=str(tmp_path / "file"))
     assert "expected a file that can be written" in str(problems[-1])
+
+
+def test_that_nothing_can_be_learned_is_said_until_it_can() -> None:
+    rng = np.random.default_rng(7)
+    leaves = [rng.uniform((-20, -20, -2), (20, 20, 2), (20_000, 3)) for _ in range(9)]
+    clouds = [
+        pointcloud.from_xyz(START_NS + k * 500_000_000, "pole_01/lidar", points)
+        for k, points in enumerate([*leaves, *(street(rng) for _ in range(4))])
+    ]
+    problems, _ = watched(clouds, period=1.5)
+    assert all("points on surfaces; expected at least 100" in str(problem) for problem in problems[2:9])
+    assert problems[-1] is None

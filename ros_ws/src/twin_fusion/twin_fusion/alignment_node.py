@@ -62,9 +62,10 @@ class Alignment(Component):
         try:
             self._check = DriftCheck(self.config, points)
         except ValueError as error:
-            self.context.report(f"alignment: {error}")
-            return
-        self._notice = self._keeper.keep(self._check)
+            self._notice = f"alignment: {error}"
+        else:
+            self._notice = self._keeper.keep(self._check)
+        self.context.report(self._notice)
 
 
 def main() -> int:
