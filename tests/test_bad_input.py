@@ -88,6 +88,12 @@ def test_a_busy_port(own_domain: int) -> None:
         (("eval", "tracking", "--data", "nowhere"), ("nowhere: no such folder",)),
         (("eval", "detection", "--format", "camera", "--long"), ("--format camera with --long; expected --out",)),
         (("eval", "detection", "--format", "camera", "--data", "x"), ("--format camera with --data; expected --out",)),
+        (("eval", "tracking", "--cross-validate"), ("--cross-validate; expected it with eval tracking --format",)),
+        (("eval", "detection", "--ablation"), ("--ablation; expected it with eval tracking --format kitti only",)),
+        (
+            ("eval", "tracking", "--format", "kitti", "--ablation", "--cross-validate"),
+            ("--ablation and --cross-validate; expected one of them",),
+        ),
         (("bench", "speed"), ("no benchmark 'speed'",)),
         (("launch", "simulation", "scenario:=nowhere"), ("nowhere: no such scenario", "near_miss")),
         (("launch", "simulation", "poles:=40"), ("poles: 40; expected at most 12",)),

@@ -53,6 +53,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     if arguments.format == "camera":
         return _evaluate_camera(arguments)
+    _check_ways_of_kitti(arguments)
     if arguments.what == "detection" and (arguments.format == "sim" or arguments.data is None):
         return _evaluate_simulated_detection(arguments)
     arguments.data = arguments.data or root() / "../shared/data"
@@ -68,6 +69,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     score(arguments.data, arguments.out)
     print(f"written: {arguments.out}/metrics.json and the raw results")
     return 0
+
+
+def _check_ways_of_kitti(arguments: argparse.Namespace) -> None:
+    """Refuse a long run of something else than was asked for.
+
+    Raises:
+        ConfigError: ``--ablation`` or ``--cross-validate`` where they say nothing, or both.
+
+    """
+    given = [name for name in ("ablation", "cross-validate") if getattr(arguments, name.replace("-", "_"))]
+    if given and (arguments.what, arguments.format) != ("tracking", "kitti"):
+        raise ConfigError(f"eval {arguments.what}: --{given[0]}; expected it with eval tracking --format kitti only")
+    if len(given) > 1:
+        raise ConfigError("eval tracking: --ablation and --cross-validate; expected one of them")
 
 
 def _evaluate_camera(arguments: argparse.Namespace) -> int:
