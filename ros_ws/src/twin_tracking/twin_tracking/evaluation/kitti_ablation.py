@@ -61,7 +61,7 @@ def ablate(data: Path, out: Path) -> dict[str, Any]:
     """Score every variant on the labelled sequences; print a table, write and return the figures.
 
     Raises:
-        KittiError: ``data`` has no detections or a file of it is broken.
+        KittiError: ``data`` has no detections, or none that can be read.
 
     """
     sequences = [one for one in read_all(data)[0] if one.labels is not None]
