@@ -129,3 +129,15 @@ def test_a_stored_background_of_another_pole_is_refused_in_one_line(tmp_path: Pa
     problem = other.runtimes[0].problem
     assert problem is not None and "sensor_height 5.0; expected 4.0" in problem and "\n" not in problem
     assert len(seen) == 0
+
+
+def test_a_background_that_cannot_be_stored_at_the_end_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "state"
+    target, _ = host("still", state_folder=str(folder))
+    for index in range(12):
+        feed(target, good("still", index))
+    folder.write_text("no folder")
+    target.close()
+    assert f"{folder}/" in caplog.text and "expected a file that can be written" in caplog.text

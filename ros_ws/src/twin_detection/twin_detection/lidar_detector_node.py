@@ -75,7 +75,8 @@ class LidarDetector(Component):
 
     def close(self) -> None:
         """Store the background."""
-        self._keeper.keep(self._detector.still, self._last_ns or 0, now=True)
+        if problem := self._keeper.keep(self._detector.still, self._last_ns or 0, now=True):
+            self.context.log.error(problem)
 
     def _publish_foreground(self, cloud: Cloud, frame_id: str, members: np.ndarray) -> None:
         points: Any = cloud.points.reshape(-1)[members]
