@@ -170,6 +170,15 @@ def test_what_has_left_uncovers_what_is_behind_at_once() -> None:
     assert model.foreground(CELL, np.array([6.0]))[0]
 
 
+def test_returns_by_a_mirror_now_and_then_uncover_nothing() -> None:
+    model = wall()
+    for number in range(600):
+        image = np.zeros(SHAPE, np.float32)
+        image.reshape(-1)[CELL] = 30.0 if number % 50 == 0 else 0.0
+        model.update(image, np.zeros(SHAPE, bool), 0.1)
+    assert model.foreground(CELL, np.array([9.0]))[0] and model.state.far.reshape(-1)[CELL[0]] == 10.0
+
+
 def test_leaves_that_flicker_are_background_and_what_stands_between_them_and_the_wall_is_not() -> None:
     rng = np.random.default_rng(0)
     model = Background(SHAPE, BackgroundSettings())

@@ -39,9 +39,9 @@ def test_objects_carry_the_stamp_and_frame_of_their_scan() -> None:
         feed(target, scan(POLE, car, rng, index, "pole_01/lidar"))
     objects = [message for topic, message in seen if topic.endswith("objects")]
     # Nothing is said until the background is known: an empty array would say that nobody is there.
-    assert [message.stamp_ns for message in objects] == [START_NS + i * PERIOD_NS for i in range(10, 16)]
+    assert [message.stamp_ns for message in objects] == [START_NS + i * PERIOD_NS for i in range(11, 16)]
     assert {message.frame_id for message in objects} == {"pole_01/lidar"}
-    assert [len(message["objects"]) for message in objects] == [0] * 3 + [1] * 3
+    assert [len(message["objects"]) for message in objects] == [0] * 2 + [1] * 3
     record = objects[-1]["objects"][0]
     assert np.hypot(record["x"] - 10.0, record["y"] - 3.0) < 0.3
     assert record["classification"] == 1 and record["sensors"] == 1 and record["point_count"] > 20
@@ -53,7 +53,7 @@ def test_objects_carry_the_stamp_and_frame_of_their_scan() -> None:
 
 def test_the_foreground_is_made_only_for_listeners() -> None:
     target, seen = host(warm_up=0.2)
-    for index in range(3):
+    for index in range(4):
         feed(target, scan(POLE, [], np.random.default_rng(0), index))
     assert [topic for topic, _ in seen] == [f"{NODE}/output/objects"]
 

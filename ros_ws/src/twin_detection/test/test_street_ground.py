@@ -53,6 +53,16 @@ def test_stray_returns_from_below_are_no_ground_and_no_returns_leave_a_level_pla
     np.testing.assert_allclose(empty.above(np.array([[20.0, 5.0, -HEIGHT]])), 0.0, atol=0.5)
 
 
+def test_ground_that_nothing_shows_lies_where_the_plane_does() -> None:
+    """A bus near the pole hides half of the street; fog ends the view at 15 m."""
+    seen = street(np.random.default_rng(4))
+    away = np.hypot(seen[:, 0], seen[:, 1])
+    for shown in (seen[(seen[:, 0] < 3.0) | (away < 5.0)], seen[away < 15.0]):
+        ground = StreetGround(shown, HEIGHT, REACH)
+        far = np.array([[30.0, 0.0, -HEIGHT], [45.0, 5.0, -HEIGHT]], np.float32)
+        np.testing.assert_allclose(ground.above(far), 0.0, atol=0.12)
+
+
 def test_points_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"points: expected \(N, 3\), got \(4, 2\)"):
         StreetGround(np.zeros((4, 2)), HEIGHT, REACH)

@@ -58,7 +58,7 @@ class LidarDetector(Component):
         self.context.report(self._problem(xyz, cloud.stamp_ns))
         self.context.measure("learning", float(self._detector.learning))
         self.context.measure("objects", float(len(detections)))
-        if self._detector.learning:  # an empty array would say that nobody is there
+        if not self._detector.watching:  # an empty array would say that nobody is there
             return
         self.context.publish("objects", convert.message_from_detections(detections, cloud.stamp_ns, frame_id))
         if self.context.wanted("foreground"):

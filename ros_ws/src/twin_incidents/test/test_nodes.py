@@ -185,6 +185,16 @@ def test_monitor_notices_a_silent_lidar_and_its_return(district_file, kit):
     assert states[7] == (PlatformStatus.STATE_OK, "")
 
 
+def test_monitor_waits_for_a_lidar_that_learns_its_background(district_file, kit):
+    later, others = [0.1 * k for k in range(80, 180)], [0.1 * k for k in range(180)]
+    learning, _ = run_monitor(district_file, "pole_01", later, others, 18.0, kit.START)
+    assert {message.state for _, message in learning} == {PlatformStatus.STATE_OK}
+    dead, _ = run_monitor(district_file, "pole_01", [], others, 18.0, kit.START)
+    assert (dead[-1][1].state, dead[-1][1].message) == (
+        PlatformStatus.STATE_DEGRADED, "LiDAR silent for more than 15.0 s",
+    )  # fmt: skip
+
+
 def test_monitor_notices_a_silent_camera_once_it_has_had_one(district_file, kit):
     scans = [0.1 * k for k in range(90)]
     frames = [0.2 * k for k in range(45) if not 10 <= k < 30]

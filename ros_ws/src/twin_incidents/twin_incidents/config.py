@@ -16,6 +16,13 @@ class PlatformMonitorConfig(Config):
     max_silence: float = setting(
         1.0, "s", "silence of a sensor from which the platform is degraded", low=0.1, high=60.0
     )
+    max_start: float = setting(
+        15.0,
+        "s",
+        "silence of a LiDAR that has not been heard yet: its background is being learned",
+        low=0.1,
+        high=600.0,
+    )
     max_latency_ms: float = setting(
         500.0, "ms", "median latency of objects from which the platform is degraded", low=1.0, high=60000.0
     )

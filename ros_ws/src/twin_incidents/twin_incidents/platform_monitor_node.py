@@ -18,8 +18,8 @@ from twin_msgs.msg import PlatformStatus
 class PlatformMonitor(Component):
     """Watches what the platform's detectors and fusion send; runs in their process, so that it costs nothing.
 
-    It counts the detectors' arrays and not the raw clouds and images: there is one for every scan and frame, and when a
-    recording is played they never have to cross between processes.
+    It counts the detectors' arrays and not the raw clouds and images: there is one for every scan, once a background is
+    known, and for every frame, and when a recording is played they never have to cross between processes.
     """
 
     Config = PlatformMonitorConfig
@@ -84,16 +84,21 @@ class PlatformMonitor(Component):
         self.context.publish("status", message)
 
     def _silent(self, now_ns: int) -> list[str]:
-        """Return which sensors are silent; a camera counts from its first frame on, as not every run has images."""
+        """Return which sensors are silent, and for how long; a camera counts from its first frame on.
+
+        A LiDAR that stands still has no objects until its background is known; not every run has images.
+        """
         limit = self.config.max_silence
-        lidar = self._platform.lidar is not None and self._scans.silence(now_ns) > limit
+        patience = self.config.max_start if self._scans.last_ns is None else limit
+        lidar = self._platform.lidar is not None and self._scans.silence(now_ns) > patience
         camera = self._frames.last_ns is not None and self._frames.silence(now_ns) > limit
-        return [name for name, silent in (("LiDAR", lidar), ("camera", camera)) if silent]
+        sensors = (("LiDAR", lidar, patience), ("camera", camera, limit))
+        return [f"{name} silent for more than {after:.1f} s" for name, silent, after in sensors if silent]
 
     def _problem(self, silent: list[str], latency_ms: float) -> str:
         """Return what is wrong, in one line; "" where nothing is."""
         if silent:
-            return f"{' and '.join(silent)} silent for more than {self.config.max_silence:.1f} s"
+            return "; ".join(silent)
         if latency_ms > self.config.max_latency_ms:
             return f"objects are more than {self.config.max_latency_ms:.0f} ms late"
         return ""

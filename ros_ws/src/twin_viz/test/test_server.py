@@ -52,7 +52,8 @@ def test_a_feed_knows_who_listens(server: Server) -> None:
     with watch(server.port) as first, watch(server.port) as second:
         first.subscribe("/a")
         second.subscribe("/a")
-        settle(lambda: server.clients == 2)
+        settle(lambda: feed.listeners == 2)
+        assert server.clients == 2
         feed.send(b'{"x": 1}', 1)
         assert first.wait("/a") == second.wait("/a") == [b'{"x": 1}']
     settle(lambda: not feed.wanted)

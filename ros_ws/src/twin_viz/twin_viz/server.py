@@ -42,6 +42,11 @@ class Feed:
         self.id = self._channel.id()
 
     @property
+    def listeners(self) -> int:
+        """How many clients listen."""
+        return len(self._clients)
+
+    @property
     def wanted(self) -> bool:
         """Whether anybody listens."""
         return bool(self._clients)

@@ -18,6 +18,8 @@ _FLIP_MEMORY = 60.0
 _JUDGEMENT_MEMORY = 600.0
 #: A band of leaves or an edge is kept so long without being seen; one of a thing that stood there, so long, seconds.
 _BAND_KEPT, _THING_KEPT = 1800.0, 2.0
+#: Returns from behind a surface count less by this share of the time without any return: mirrors return rarely.
+_LAPSE = 0.1
 #: What stands where nothing was seen before joins after so long, seconds.
 _NEW_GROUND = 30.0
 #: With less than this share a direction shows no road user.
@@ -114,6 +116,7 @@ def follow(
         flips[i] *= flip_decay
         road_user[i] *= judgement_decay
         if not seen:
+            beyond_time[i] = max(beyond_time[i] - _LAPSE * duration, 0.0)
             continue
         presence[i] += noted * (front[i] - presence[i])
         if front[i] and not before[i]:

@@ -57,6 +57,11 @@ class LidarDetector:
         """Whether the background is still being learned, and nothing is detected."""
         return self.still is not None and self.still.learning
 
+    @property
+    def watching(self) -> bool:
+        """Whether objects were sought in the last scan; not so where the background was learned from it."""
+        return self.still is None or self.still.watching
+
     def step(
         self, xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, stamp_ns: int,
         motion: OwnMotion | None = None,

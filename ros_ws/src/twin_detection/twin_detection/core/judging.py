@@ -22,7 +22,7 @@ _LARGEST = np.array(
 #: Two pieces are joined where the network takes both together for one vehicle with this probability; then more pieces.
 _ONE_VEHICLE, _ROUNDS = 0.6, 2
 #: What is more probably a person or a two-wheeler than this is no piece of a vehicle.
-_SMALL = 0.5
+_SMALL = 0.7
 
 
 @dataclass(frozen=True, slots=True)

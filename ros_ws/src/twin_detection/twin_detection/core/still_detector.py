@@ -64,6 +64,7 @@ class StillDetector:
     _last_ns: int | None = field(init=False, default=None)
     _learning: bool = field(init=False, default=True)
     _unproven: bool = field(init=False, default=False)
+    watching: bool = field(init=False, default=False)
     _agreement: float = field(init=False, default=0.0)
     _scenery: list[np.ndarray] = field(init=False, default_factory=list)
     _scans: int = field(init=False, default=0)
@@ -99,6 +100,7 @@ class StillDetector:
         none = none_detected(), np.zeros(0, np.int64)
         self.odd_scan = None
         duration = self._duration(stamp_ns)
+        self.watching = not self.learning
         if not len(points):
             return none
         if self._unproven:
@@ -108,6 +110,7 @@ class StillDetector:
             return none
         if self._unproven:
             return none
+        self.watching = True
         self._know_lasers(ring)
         cell, front = self.front(points, ring, distance)
         self._follow(points, distance, cell, front, duration)

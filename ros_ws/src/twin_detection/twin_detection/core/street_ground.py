@@ -26,7 +26,8 @@ class StreetGround:
     Far from a pole lasers meet the ground metres apart, and many cells show nothing but a wall, a crown or a parked
     car. A plane is fitted to the lowest returns by weights that fall with the residual (Cauchy's), starting level at
     ``-sensor_height``; then each cell takes the lower envelope of what is known, with a slope that is given. So a wall
-    is ground nowhere, a cell without returns has the height of what is around it, and a pit of one cell is none.
+    is ground nowhere, and a pit of one cell is none. A cell without returns lies as near to the plane as slopes from
+    the ground around it allow.
 
     Args:
         points: (N, 3) float, metres, level frame.
@@ -52,7 +53,11 @@ class StreetGround:
         above[self._cells // 2, self._cells // 2] = min(0.0, above[self._cells // 2, self._cells // 2])
         smooth = above.copy()
         _spread(smooth, _SLOPE * _CELL)
-        self.height = (plane + np.where(above < smooth + _KERB, above, smooth)).astype(np.float32)
+        ground = above < smooth + _KERB
+        lower = np.where(ground, -above, np.inf)
+        _spread(lower, _SLOPE * _CELL)
+        likely = np.minimum(np.maximum(-lower, 0.0), smooth)
+        self.height = (plane + np.where(ground, above, likely)).astype(np.float32)
 
     def _index(self, points: np.ndarray) -> np.ndarray:
         row, column = (

@@ -36,7 +36,7 @@ class ClassLikelihood:
         label = sure.argmax(axis=1)
         for row in np.flatnonzero((sure.max(axis=1) >= _SURE) & (label != classes.UNKNOWN)):
             counts = self._counts[label[row]]
-            counts *= max(1 - counts.sum() / self._memory * _REPEATED, 0.0)
+            counts *= 1 - _REPEATED / self._memory
             counts += _REPEATED * said[row]
 
     def of(self, said: np.ndarray) -> np.ndarray:

@@ -181,7 +181,7 @@ class PlatformFusion:
         alike = np.diagonal(overlap(boxes[mine], image_boxes(theirs), of_both=True))
         shown = 1 - _hidden_share(boxes, _distance(objects, view))[mine] / _HALF
         trust = np.clip((alike - _UNLIKE) / (_ALIKE - _UNLIKE), 0.0, 1.0) * np.clip(shown, 0.0, 1.0)
-        fresh["seen"][mine] = True
+        fresh["seen"][mine] = trust > 0
         fresh["log_odds"][mine] = trust * np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
         power = self._settings.camera_weight * trust[:, None]
         fresh["class_likelihood"][mine] = self.class_words.of(theirs["class_probability"]) ** power

@@ -1,4 +1,4 @@
-"""Tracks that follow one object together: no platform ever sees both at once, so one of them ends."""
+"""Tracks that follow one object together: both are measured, no platform sees both at once, so one of them ends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from twin_tracking.core.state import NANOSECONDS
 
 _APART = 0.4  # m: tracks farther from each other are two objects
 _PATIENCE_NS = NANOSECONDS
+_MEASURED_NS = 3 * NANOSECONDS // 10
 
 
 def note(tracks: np.ndarray, seen_by: np.ndarray, stamp_ns: int) -> None:
@@ -24,12 +25,17 @@ def note(tracks: np.ndarray, seen_by: np.ndarray, stamp_ns: int) -> None:
 
 
 def redundant(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
-    """Return which tracks, TRACK (N,), only follow an object that an older track follows, (N,) bool."""
+    """Return which tracks, TRACK (N,), only follow an object that an older track follows, (N,) bool.
+
+    Both must have been measured lately: that one is not seen says nothing of whether there is one object or two.
+    """
     ended = np.zeros(len(tracks), bool)
     i, j = _close(tracks)
     if not len(i):
         return ended
-    long = (stamp_ns - tracks["apart_ns"][i] > _PATIENCE_NS) & (stamp_ns - tracks["apart_ns"][j] > _PATIENCE_NS)
+    lately = stamp_ns - tracks["last_ns"] <= _MEASURED_NS
+    together = lately & (stamp_ns - tracks["apart_ns"] > _PATIENCE_NS)
+    long = together[i] & together[j]
     first = tracks["first_ns"]
     older = (first[i] < first[j]) | ((first[i] == first[j]) & (i < j))
     ended[j[long & older]] = True

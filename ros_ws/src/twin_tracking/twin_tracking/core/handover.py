@@ -88,11 +88,15 @@ class Handover:
         doubtful = odds.max(axis=0) > _PLAUSIBLE
         doubtful[partner[partner >= 0]] = doubtful[present[present >= 0]] = False
         absent, tracks = self._apply(absent, tracks, young, present, partner, probability, stamp_ns)
-        return absent, self._wait(tracks, young[doubtful], stamp_ns)
+        return absent, self._wait(before, tracks, young[doubtful], stamp_ns)
 
-    def _wait(self, tracks: np.ndarray, rows: np.ndarray, stamp_ns: int) -> np.ndarray:
-        """Let new tracks that may be lost objects stay tentative for a moment, so that they are told under one id."""
+    def _wait(self, before: np.ndarray, tracks: np.ndarray, rows: np.ndarray, stamp_ns: int) -> np.ndarray:
+        """Let new tracks that may be lost objects stay tentative for a moment, so that they are told under one id.
+
+        Those that were confirmed ``before`` have been told, and stay so.
+        """
         rows = rows[stamp_ns - tracks["first_ns"][rows] <= self._config.handover_wait * NANOSECONDS]
+        rows = rows[~np.isin(tracks["id"][rows], before["id"][before["confirmed"]])]
         if not len(rows):
             return tracks
         tracks = tracks.copy()
