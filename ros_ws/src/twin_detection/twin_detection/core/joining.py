@@ -1,4 +1,4 @@
-"""Joins pieces of one vehicle, which falls apart behind a post, and between lasers that meet it far from each other."""
+"""Joins pieces of one vehicle, which falls apart where the lasers that meet it are far from each other."""
 
 from __future__ import annotations
 
