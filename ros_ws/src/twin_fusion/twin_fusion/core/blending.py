@@ -42,7 +42,9 @@ def blend(
         centres.append(centre)
         missing = np.maximum(np.stack([length, width], axis=1) - size, 0.0)
         spreads.append(_view_covariance(view, yaw, missing))
-    position, covariance, share = split_covariance_intersection(*centres, *spreads, sigma_floor)
+    position, covariance, share = split_covariance_intersection(
+        centres[0], centres[1], spreads[0], spreads[1], sigma_floor
+    )
     blended["x"], blended["y"], blended["z"] = position.T
     covariance[:, :2, :2] += np.square(unseen * share * (1 - share))[:, None, None] * np.eye(2)
     blended["position_covariance"] = covariance.reshape(-1, 9)

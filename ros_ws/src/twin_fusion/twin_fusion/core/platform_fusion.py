@@ -255,7 +255,7 @@ def _rows_of(table: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _distance(objects: np.ndarray, view: View) -> np.ndarray:
     """Return how far objects (N,) are from the camera, seen from above, metres."""
-    return np.hypot(objects["x"] - view.map_from_camera[0, 3], objects["y"] - view.map_from_camera[1, 3])
+    return np.asarray(np.hypot(objects["x"] - view.map_from_camera[0, 3], objects["y"] - view.map_from_camera[1, 3]))
 
 
 def _hidden_share(boxes: np.ndarray, distance: np.ndarray) -> np.ndarray:
