@@ -17,12 +17,12 @@ from twin_tracking.synthetic import START_NS, detect, joined, mover
 STEP_NS = 100_000_000
 
 
-def views(places: np.ndarray, seen: list[list[int]], rng: np.random.Generator) -> Detections:
+def views(places: np.ndarray, seen: list[list[int]], rng: np.random.Generator, sigma: float = 0.08) -> Detections:
     """Return what each platform sees of the persons at ``places`` (N, 2): those with the numbers ``seen``."""
     truth = mover(places, np.zeros_like(places), label=classes.PEDESTRIAN).at(0.0)
     parts = []
     for platform, numbers in enumerate(seen):
-        found = detect(truth, rng, 0.08, miss=0.0).take(np.array(numbers, int))
+        found = detect(truth, rng, sigma, miss=0.0).take(np.array(numbers, int))
         parts.append(replace(found, platforms=np.full(len(found), 1 << platform, np.uint64)))
     return joined(*parts)
 
@@ -87,3 +87,13 @@ def test_arrays_of_one_stamp_do_not_fill_the_memory() -> None:
     for _ in range(300):
         tracker.step(views(np.zeros((1, 2)), [[0]], rng), START_NS)
     assert len(tracker._history._moments) <= 128
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_second_person_whom_one_of_two_platforms_sees_beside_the_first_becomes_a_track(seed: int) -> None:
+    rng, tracker = np.random.default_rng(seed), Tracker(TrackerConfig())
+    places = np.array([[5.0, 2.0], [5.0, 2.7]])
+    for step in range(50):
+        seen = [[0], [0] if step < 20 else [0, 1]]
+        tracks = tracker.step(views(places, seen, rng, 0.3), START_NS + step * STEP_NS)
+    assert (tracks.state == 1).sum() == 2 and tracker.events["seen_again"] < 5

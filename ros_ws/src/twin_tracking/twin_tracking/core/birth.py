@@ -26,22 +26,22 @@ class Birth:
         self._yaw_variance = np.array(config.box_yaw_sigma) ** 2
 
     def seen_again(
-        self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, index: np.ndarray
+        self, tracks: np.ndarray, detections: np.ndarray, seen_by: np.ndarray, index: np.ndarray
     ) -> np.ndarray:
         """Return which detections ``index`` (K,) are second views of a confirmed track, (K,) bool.
 
-        Such a track has its detection from other platforms than these (``partner`` (N,)), and fits this one too: the
+        Such a track has its detections from other platforms than these (``seen_by`` (N,)), and fits this one too: the
         merger has left two views apart.
         """
         again = np.zeros(len(index), bool)
-        row = np.flatnonzero((partner >= 0) & tracks["confirmed"])
+        row = np.flatnonzero((seen_by != 0) & tracks["confirmed"])
         masks = detections["platforms"]
         if not len(index) or not len(row) or (masks == masks[0]).all():
             return again
         i, j = near_pairs(
             tracks["estimate"][row, :2], np.full(len(row), _VIEWS_APART), detections["position"][index, :2]
         )
-        apart = masks[partner[row[i]]] & masks[index[j]] == 0
+        apart = seen_by[row[i]] & masks[index[j]] == 0
         i, j = row[i[apart]], j[apart]
         shift = detections["position"][index[j], :2] - tracks["estimate"][i, :2]
         spread = tracks["spread"][i][:, :2, :2] + detections["noise"][index[j]]

@@ -130,8 +130,8 @@ class Tracker:
         self._history.add(Moment(stamp_ns, number, fingerprint, detections, self._state, before_ns, self._absent))
         before, dt = self._state, (stamp_ns - before_ns) / NANOSECONDS
         tracks = self._predict(before, before_ns, stamp_ns)
-        partner, alone = self._correct(tracks, detections, dt, stamp_ns, number)
-        tracks = self._spawn(tracks, detections, partner, alone, stamp_ns, number)
+        partner, alone, seen_by = self._correct(tracks, detections, dt, stamp_ns, number)
+        tracks = self._spawn(tracks, detections, partner, seen_by, alone, stamp_ns, number)
         tracks = self._prune(tracks, stamp_ns)
         double = doubles.redundant(tracks, stamp_ns)
         self._count("followed_twice", int(double.sum()))
@@ -158,10 +158,11 @@ class Tracker:
 
     def _correct(
         self, tracks: np.ndarray, detections: np.ndarray, dt: float, stamp_ns: int, number: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Correct the tracks by what each platform sees of them; the others were missed.
 
-        Returns the first detection of each track, (N,), -1: none, and which detections no track has, (M,) bool.
+        Returns the first detection of each track, (N,), -1: none, which detections no track has, (M,) bool, and the
+        platforms that have seen each track, (N,).
         """
         partner, density = np.full(len(tracks), -1, np.int64), np.zeros(len(tracks))
         alone, seen_by = np.ones(len(detections), bool), np.zeros(len(tracks), np.uint64)
@@ -193,7 +194,7 @@ class Tracker:
         doubles.note(tracks, seen_by, stamp_ns)
         if dt > 0:
             heading.follow_motion(tracks, dt, self._turning)
-        return partner, alone
+        return partner, alone, seen_by
 
     def _associate(
         self, tracks: np.ndarray, detections: np.ndarray, chosen: np.ndarray, seen_by: np.ndarray
@@ -238,8 +239,8 @@ class Tracker:
         return result
 
     def _spawn(
-        self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, alone: np.ndarray, stamp_ns: int,
-        number: int,
+        self, tracks: np.ndarray, detections: np.ndarray, partner: np.ndarray, seen_by: np.ndarray, alone: np.ndarray,
+        stamp_ns: int, number: int,
     ) -> np.ndarray:  # fmt: skip
         """Begin a track at every sure detection that fits none (``alone``) and is not part of one."""
         index = np.flatnonzero(alone & (detections["existence"] >= self.config.high_existence))
@@ -251,7 +252,7 @@ class Tracker:
         if len(part):
             self._count("part_of_track", len(np.unique(part)))
             index = np.delete(index, part)
-        again = self._birth.seen_again(tracks, detections, partner, index)
+        again = self._birth.seen_again(tracks, detections, seen_by, index)
         self._count("seen_again", int(again.sum()))
         index = index[~again]
         index = self._birth.one_each(detections, index)
