@@ -22,7 +22,7 @@ MODES = {
                         Lidar(height=1.8, columns=900, lowest_deg=-24.0, highest_deg=2.5)),
 }  # fmt: skip
 #: Scans of the warm-up, of which nothing is published.
-SILENT = {"still": 10, "moving, rules": 0, "moving, learned": 0}
+SILENT = {"still": 11, "moving, rules": 0, "moving, learned": 0}
 STREET = [Box(0.0, 14.0, 40.0, 1.0, 8.0), Box(0.0, -12.0, 40.0, 1.0, 8.0)]
 CAR = Box(10.0, 3.0, 4.4, 1.8, 1.5, 0.2)
 
