@@ -73,9 +73,9 @@ def run_scenario(options: RunOptions) -> int:
     _check_files(options)
     console = Console(stderr=True)
     started, done, interrupted = time.monotonic(), 0, False
-    console.print(f"{scenario.name}: starting", style="dim")
     with ExitStack() as stack:
         with terminate_as_interrupt():  # there are no files yet
+            console.print(f"{scenario.name}: starting", style="dim")
             simulation = stack.enter_context(Simulation(scenario, options.seed))
             for _ in range(_frames(options.skip)):
                 simulation.step()
