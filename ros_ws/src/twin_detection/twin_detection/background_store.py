@@ -12,10 +12,10 @@ import numpy as np
 from twin_common.array_store import load_arrays, save_arrays
 from twin_common.config import ConfigError
 from twin_detection.config import STILL, LidarDetectorConfig
-from twin_detection.core.background import Background, BackgroundSettings
+from twin_detection.core.background import Background
 from twin_detection.core.background_step import NOTHING
 from twin_detection.core.beam_grid import BeamGrid
-from twin_detection.core.still_detector import StillDetector
+from twin_detection.core.still_detector import StillDetector, background_settings
 
 VERSION = 1
 #: Images that are stored; the others are of the present minute.
@@ -51,10 +51,7 @@ def load_background(path: Path, config: LidarDetectorConfig) -> tuple[BeamGrid, 
     _check_kinds(path, values)
     grid = BeamGrid(values["far"].shape[-1], values["phase"].astype(np.float32))
     _check_images(path, grid, values)
-    settings = BackgroundSettings(
-        config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
-    )
-    background = Background(grid.shape, settings)
+    background = Background(grid.shape, background_settings(config))
     background.learned = True
     for name in IMAGES:
         setattr(background.state, name, values[name])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-_CELL = 1.0
+from twin_detection.core.lowest_returns import LowestReturns
+
 _WINDOW = 7
 _MAX_SLOPE = 0.12
 _MARGIN = 0.4
@@ -27,29 +28,16 @@ class Ground:
 
     def __init__(self, points: np.ndarray, sensor_height: float, max_range: float) -> None:
         """Fit the grid."""
-        if points.ndim != 2 or points.shape[1] != 3:
-            raise ValueError(f"points: expected (N, 3), got {points.shape}")
-        self._origin = -max_range
-        self._cells = int(np.ceil(2 * max_range / _CELL))
-        centres = self._origin + (np.arange(self._cells) + 0.5) * _CELL
+        self._grid = LowestReturns(points, max_range)
+        lowest, centres = self._grid.lowest, self._grid.centres
         tolerance = _MARGIN + _MAX_SLOPE * np.hypot(centres[:, None], centres[None, :])
-        lowest = np.full((self._cells, self._cells), np.inf, np.float32)
-        np.minimum.at(lowest.reshape(-1), self._index(points), points[:, 2].astype(np.float32, copy=False))
         # Stray returns below the ground (mirrors, multipath) and walls without ground are no evidence.
         known = np.abs(lowest + sensor_height) < tolerance
         self.height = _opened(lowest, known, -sensor_height)
 
-    def _index(self, points: np.ndarray) -> np.ndarray:
-        row, column = (
-            np.clip(((points[:, axis] - self._origin) * (1 / _CELL)).astype(np.int32), 0, self._cells - 1)
-            for axis in (0, 1)
-        )
-        return np.asarray(row * np.int32(self._cells) + column)
-
     def above(self, points: np.ndarray) -> np.ndarray:
         """Return the height of (N, 3) points above the ground, (N,), metres."""
-        above: np.ndarray = points[:, 2] - self.height.reshape(-1)[self._index(points)]
-        return above
+        return self._grid.above(points, self.height)
 
 
 def _opened(lowest: np.ndarray, known: np.ndarray, default: float) -> np.ndarray:

@@ -134,7 +134,7 @@ class StillDetector:
         assert self._first_ns is not None
         if self.grid is None or self.background is None:
             self.grid = grid_of(points, ring, self.config.azimuth_bins)
-            self.background = Background(self.grid.shape, self._settings())
+            self.background = Background(self.grid.shape, background_settings(self.config))
             self.beams = Beams(2 * np.pi / self.grid.columns, laser_gaps(points, ring))
         elif lasers_of(ring) > len(self.grid.phase):
             known, now = self.grid.phase, grid_of(points, ring, self.grid.columns)
@@ -147,12 +147,6 @@ class StillDetector:
             self.background.finish_learning()
             self._fit_ground(np.concatenate(self._scenery))
             self._learning, self._scenery, self.problem = False, [], None
-
-    def _settings(self) -> BackgroundSettings:
-        config = self.config
-        return BackgroundSettings(
-            config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
-        )
 
     def _prove(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, stamp_ns: int) -> None:
         """Compare a scan with the stored background; learn anew where none of the first seconds agrees with it.
@@ -284,6 +278,13 @@ class StillDetector:
         keep &= np.hypot(detections.size[:, 0], detections.size[:, 1]) < _MAX_EXTENT
         keep[keep] = ~parts_of_vehicles(detections.select(keep))
         return np.asarray(keep)
+
+
+def background_settings(config: LidarDetectorConfig) -> BackgroundSettings:
+    """Return how the background of a detector is learned."""
+    return BackgroundSettings(
+        config.background_margin, config.background_memory, config.uncover_after, config.absorb_after
+    )
 
 
 def laser_gaps(points: np.ndarray, ring: np.ndarray) -> np.ndarray:

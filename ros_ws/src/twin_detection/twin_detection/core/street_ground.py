@@ -6,10 +6,10 @@ import numpy as np
 from scipy import ndimage
 
 from twin_common.core.compiled import kernel
+from twin_detection.core.lowest_returns import LowestReturns
 
-_CELL = 1.0  # m
-#: Heights above the plane change by at most this share of the distance.
-_SLOPE = 0.02
+#: Heights above the plane change by at most this from one cell to the next, metres.
+_STEP = 0.02
 #: What is known to be no higher than this above that is ground all the same, metres.
 _KERB = 0.22
 #: Returns so much below the plane, and more by this share of the distance, are no ground: mirrors, multipath; metres.
@@ -38,38 +38,27 @@ class StreetGround:
 
     def __init__(self, points: np.ndarray, sensor_height: float, max_range: float) -> None:
         """Fit the ground."""
-        if points.ndim != 2 or points.shape[1] != 3:
-            raise ValueError(f"points: expected (N, 3), got {points.shape}")
-        self._origin, self._cells = -max_range, int(np.ceil(2 * max_range / _CELL))
-        centres = self._origin + (np.arange(self._cells) + 0.5) * _CELL
-        x, y = np.meshgrid(centres, centres, indexing="ij")
-        lowest: np.ndarray = np.full((self._cells, self._cells), np.inf)
-        np.minimum.at(lowest.reshape(-1), self._index(points), points[:, 2].astype(np.float64))
+        self._grid = LowestReturns(points, max_range)
+        x, y = np.meshgrid(self._grid.centres, self._grid.centres, indexing="ij")
+        lowest = self._grid.lowest.astype(np.float64)
         # A pit of one cell is a stray return.
         lowest = np.where(np.isfinite(lowest), np.maximum(lowest, _second_lowest(lowest)), np.inf)
         plane = _plane(x, y, lowest, sensor_height)
         above = lowest - plane
         above[above < -(_BELOW + _BELOW_SHARE * np.hypot(x, y))] = np.inf
-        above[self._cells // 2, self._cells // 2] = min(0.0, above[self._cells // 2, self._cells // 2])
+        middle = len(above) // 2
+        above[middle, middle] = min(0.0, above[middle, middle])
         smooth = above.copy()
-        _spread(smooth, _SLOPE * _CELL)
+        _spread(smooth, _STEP)
         ground = above < smooth + _KERB
         lower = np.where(ground, -above, np.inf)
-        _spread(lower, _SLOPE * _CELL)
+        _spread(lower, _STEP)
         likely = np.minimum(np.maximum(-lower, 0.0), smooth)
         self.height = (plane + np.where(ground, above, likely)).astype(np.float32)
 
-    def _index(self, points: np.ndarray) -> np.ndarray:
-        row, column = (
-            np.clip(((points[:, axis] - self._origin) * (1 / _CELL)).astype(np.int32), 0, self._cells - 1)
-            for axis in (0, 1)
-        )
-        return np.asarray(row * np.int32(self._cells) + column)
-
     def above(self, points: np.ndarray) -> np.ndarray:
         """Return the height of (N, 3) points above the ground, (N,), metres."""
-        above: np.ndarray = points[:, 2] - self.height.reshape(-1)[self._index(points)]
-        return above
+        return self._grid.above(points, self.height)
 
 
 def _second_lowest(lowest: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from twin_common.core import geometry
+from twin_common.core.image_boxes import intersections
 from twin_fusion.core import classes
 from twin_fusion.core.ground_position import Placed
 from twin_fusion.core.lens import NEAR, Lens
@@ -94,9 +95,7 @@ def overlap(first: np.ndarray, second: np.ndarray, *, of_both: bool = False) -> 
 
     With ``of_both`` as a share of what the two cover together.
     """
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
+    common = intersections(first, second)
     areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 1e-6, None).prod(axis=1) for boxes in (first, second)]
     smaller = np.minimum(areas[0][:, None], areas[1][None, :])
     whole = areas[0][:, None] + areas[1][None, :] - common if of_both else smaller
