@@ -77,9 +77,10 @@ class District:
         if sink is not None:
             sink.append(((now_ns - self.origin_ns) / 1e9, message))
 
-    def feed(self, time: float, records: np.ndarray, latency: float = 0.05) -> None:
-        """Give the graph the tracks of one moment, seconds since START."""
+    def feed(self, time: float, records: np.ndarray, latency: float = 0.05, unseen: float = 0.0) -> None:
+        """Give the graph the tracks of one moment, seconds since START, measured so long before."""
         stamp_ns = self.origin_ns + stamps.from_seconds(time)
+        records["last_seen_ns"] = stamp_ns - stamps.from_seconds(unseen)
         message = ArrayMessage(stamp_ns, "map", {"tracks": records})
         buffer = cdr.encode("twin_msgs/msg/TrackArray", message)
         self.host.feed("/district/tracks", stamp_ns + stamps.from_seconds(latency), buffer)

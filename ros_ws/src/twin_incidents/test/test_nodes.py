@@ -116,6 +116,7 @@ def test_without_predictions_the_other_rules_go_on(district_file, kit):
     for k in range(30):
         stamp_ns = kit.START + k * 100_000_000
         records = kit.records_of([kit.Actor(5, PEDESTRIAN, kit.straight(-30.0, 0.0, 0.0, 0.0))], 0.1 * k)
+        records["last_seen_ns"] = stamp_ns
         message = ArrayMessage(stamp_ns, "map", {"tracks": records})
         host.feed("/detector/input/tracks", stamp_ns, cdr.encode("twin_msgs/msg/TrackArray", message))
     assert {i.kind for *_, message in seen for i in message.incidents} == {"pedestrian_on_carriageway"}

@@ -113,6 +113,33 @@ def test_pedestrian_on_the_carriageway(make_district, kit):
     assert found[0][1].time_to_event == 0.0
 
 
+def test_nobody_who_is_improbable_is_told_of(make_district, kit):
+    """A track that nothing bears out any more is no person; a doubtful one makes a doubtful incident."""
+    for existence, share in ((0.3, None), (0.7, 0.7)):
+        district = make_district()
+        for k in range(30):
+            records = kit.records_of([kit.Actor(1, PEDESTRIAN, kit.straight(-20.0, -4.0, 0.0, 1.0))], 0.1 * k)
+            records["existence"] = existence
+            district.feed(0.1 * k, records)
+        found = district.named("pedestrian_on_carriageway")
+        assert bool(found) == (share is not None)
+        assert all(incident.probability == pytest.approx(0.9 * share, abs=0.01) for _, incident in found)
+
+
+def test_nobody_is_told_of_whom_nobody_sees(make_district, kit):
+    """A person who goes behind something on the sidewalk is not told to be on the carriageway until seen there."""
+    actors = [kit.Actor(1, PEDESTRIAN, kit.straight(-20.0, -8.0, 0.0, 1.0))]
+    told = {}
+    for seen_again in (14.0, 5.0):
+        district = make_district()
+        for k in range(90):
+            unseen = 0.1 * k - 0.5 if 0.5 < 0.1 * k < seen_again else 0.0
+            district.feed(0.1 * k, kit.records_of(actors, 0.1 * k), unseen=unseen)
+        told[seen_again] = district.named("pedestrian_on_carriageway")
+    assert not told[14.0]
+    assert told[5.0][0][0] == pytest.approx(6.0, abs=0.2)
+
+
 def test_vehicle_stopped_in_lane(make_district, kit):
     """One car stops in its lane, one before the crosswalk, one is parked beside the street."""
     district = make_district()

@@ -27,8 +27,8 @@ def busy_scene(tracks: int, seed: int = 0) -> Scene:
     size = np.where((kind == 1)[:, None], (4.5, 1.8), (0.6, 0.6))
     number = np.arange(1, tracks + 1, dtype=np.uint64)
     table = TrackTable(
-        number, np.ones(tracks, np.uint64), position, velocity, size, angle, np.full(tracks, 5.0), kind,
-        np.eye(10)[kind] * 0.9,
+        number, np.ones(tracks, np.uint64), position, velocity, size, angle, np.full(tracks, 5.0), np.zeros(tracks),
+        np.ones(tracks), kind, np.eye(10)[kind] * 0.9,
     )  # fmt: skip
     times = 0.4 * np.arange(1, 13)
     path = position[:, None] + times[:, None] * velocity[:, None]

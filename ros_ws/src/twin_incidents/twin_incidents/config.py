@@ -35,6 +35,9 @@ class IncidentConfig(Config):
     district: str = setting(doc="path of the district's YAML")
     platforms: tuple[str, ...] = setting((), doc="platforms that take part, in the district's order")
     table: str = setting("", doc='path of the incident table; "": the one in this package')
+    min_existence: float = setting(
+        0.5, "", "tracks are left out if it is less probable that there is such an object", low=0.0, high=1.0
+    )
     max_gap: float = setting(
         0.15, "s", "a finding may be missing this long before its minimum duration starts anew", low=0.0, high=5.0
     )

@@ -16,11 +16,14 @@ from twin_msgs.msg import Alert, Incident, IncidentArray
 TENTATIVE = 0
 
 
-def tracks_from_message(message: ArrayMessage) -> tuple[TrackTable, int]:
-    """Return the tracks that are no longer tentative, and how many were left out for values that are not finite."""
+def tracks_from_message(message: ArrayMessage, min_existence: float) -> tuple[TrackTable, int]:
+    """Return the tracks that incidents are made of, and how many were left out for values that are not finite.
+
+    These are no longer tentative, and at least so probable.
+    """
     records = message["tracks"]
-    records = records[records["state"] != TENTATIVE]
-    floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age")
+    records = records[(records["state"] != TENTATIVE) & ~(records["existence"] < min_existence)]
+    floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age", "existence")
     valid = np.all([np.isfinite(records[name]) for name in floats], axis=0) & (records["classification"] < 10)
     good = records[valid]
 
@@ -29,8 +32,9 @@ def tracks_from_message(message: ArrayMessage) -> tuple[TrackTable, int]:
 
     table = TrackTable(
         good["track_id"], good["platforms"], pair("x", "y"), pair("velocity_x", "velocity_y"), pair("length", "width"),
-        good["yaw"].astype(float), good["age"].astype(float), good["classification"].astype(np.int64),
-        good["class_probability"].astype(float),
+        good["yaw"].astype(float), good["age"].astype(float),
+        np.maximum(message.stamp_ns - good["last_seen_ns"], 0) / 1e9, good["existence"].astype(float),
+        good["classification"].astype(np.int64), good["class_probability"].astype(float),
     )  # fmt: skip
     return table, len(records) - len(good)
 

@@ -54,7 +54,7 @@ class IncidentDetector(Component):
         if self._tracks_ns > self._judged_ns:
             self.context.count("tracks_without_predictions")
             self._judge(None)
-        self._tracks, rejected = convert.tracks_from_message(message)
+        self._tracks, rejected = convert.tracks_from_message(message, self.config.min_existence)
         self._tracks_ns, self._received_ns = message.stamp_ns, self.context.now_ns()
         if message.stamp_ns < self._judged_ns:  # a recording has started again
             self._judged_ns = 0

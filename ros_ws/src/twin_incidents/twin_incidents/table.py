@@ -54,6 +54,9 @@ class CarriagewayLimits(Config):
     crosswalk_margin: float = setting(1.0, "m", "distance to a crosswalk that is tolerated", low=0.0, high=20.0)
     class_probability: float = setting(0.5, "", "of being a pedestrian", low=0.0, high=1.0)
     max_speed: float = setting(3.0, "m/s", "a faster one is taken for a rider", low=0.5, high=20.0)
+    max_unseen: float = setting(
+        1.0, "s", "one not measured for longer is left out: its place is extrapolated", low=0.0, high=60.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ class StoppedLimits(Config):
         8.0, "m", "nearer to a crosswalk a vehicle may wait for pedestrians", low=0.0, high=200.0
     )
     class_probability: float = setting(0.5, "", "of being a vehicle", low=0.0, high=1.0)
+    max_unseen: float = setting(
+        1.0, "s", "one not measured for longer is left out: its place is extrapolated", low=0.0, high=60.0
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,8 @@ def _judge(scene: Scene, row: IncidentRow, sampled: _Sampled, a: np.ndarray, b: 
     pair = row_a.astype(np.int64) * len(tracks) + row_b
     for key in np.unique(pair[threatens]):
         members = np.flatnonzero((pair == key) & threatens)
-        probability = float(min(weight[members].sum(), 1.0))
+        there = tracks.existence[row_a[members[0]]] * tracks.existence[row_b[members[0]]]
+        probability = float(min(weight[members].sum(), 1.0) * there)
         if probability >= limits.probability:
             k = int(members[np.argmax(weight[members])])
             findings.append(

@@ -20,7 +20,7 @@ def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
     tracks = scene.tracks
     probability = tracks.class_probability[:, PEDESTRIAN]
     walking = (tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability)
-    people = np.flatnonzero(walking & (tracks.speed <= limits.max_speed))
+    people = np.flatnonzero(walking & (tracks.speed <= limits.max_speed) & (tracks.unseen <= limits.max_unseen))
     found, inside = _on_street(scene, people, limits.edge_margin, limits.crosswalk_margin)
     return [
         _at_track(
@@ -37,7 +37,7 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
     tracks = scene.tracks
     probability = tracks.class_probability[:, VEHICLES].sum(axis=1)
     resting = np.isin(tracks.classification, VEHICLES) & (probability >= limits.class_probability)
-    resting &= tracks.speed < limits.max_speed
+    resting &= (tracks.speed < limits.max_speed) & (tracks.unseen <= limits.max_unseen)
     found, _ = _on_street(scene, np.flatnonzero(resting), limits.edge_margin, limits.crosswalk_distance)
     return [
         _at_track(
@@ -58,8 +58,9 @@ def _on_street(scene: Scene, rows: np.ndarray, edge: float, clearance: float) ->
     return rows[clear], inside[clear]
 
 
-def _at_track(scene: Scene, row: IncidentRow, k: int, probability: float, cause: str) -> Finding:
+def _at_track(scene: Scene, row: IncidentRow, k: int, class_probability: float, cause: str) -> Finding:
     tracks = scene.tracks
+    probability = float(tracks.existence[k]) * class_probability
     x, y = tracks.position[k]
     return Finding(
         row.kind, row.severity_level, probability, 0.0, (float(x), float(y)), float(0.5 * tracks.size[k].max() + 1.0),

@@ -21,7 +21,8 @@ class TrackTable:
     """N confirmed tracks at one moment.
 
     Shapes: ``position``, ``velocity``, ``size`` (length, width) are (N, 2), ``class_probability`` (N, 10), all
-    others (N,); ``platforms`` is a bit mask by the district's list, ``yaw`` in rad, ``age`` in s.
+    others (N,); ``platforms`` is a bit mask by the district's list, ``yaw`` in rad, ``age`` and ``unseen`` (since the
+    last measurement) in s, ``existence`` the probability that there is such an object.
     """
 
     track_id: np.ndarray
@@ -31,6 +32,8 @@ class TrackTable:
     size: np.ndarray
     yaw: np.ndarray
     age: np.ndarray
+    unseen: np.ndarray
+    existence: np.ndarray
     classification: np.ndarray
     class_probability: np.ndarray
 
@@ -122,4 +125,5 @@ def empty_tracks() -> TrackTable:
     """Return a table of no tracks."""
     none, pairs = np.zeros(0), np.zeros((0, 2))
     integers = np.zeros(0, np.uint64)
-    return TrackTable(integers, integers, pairs, pairs, pairs, none, none, np.zeros(0, np.int64), np.zeros((0, 10)))
+    kinds = np.zeros(0, np.int64)
+    return TrackTable(integers, integers, pairs, pairs, pairs, none, none, none, none, kinds, np.zeros((0, 10)))
