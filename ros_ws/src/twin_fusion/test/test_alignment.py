@@ -15,7 +15,7 @@ from twin_common.node_spec import NodeSpec
 from twin_fusion.config import AlignmentConfig
 from twin_fusion.core.cloud_map import CloudMap, thinned
 from twin_fusion.core.drift import DriftCheck
-from twin_fusion.core.registration import correction, register
+from twin_localization.core.registration import correction, register
 from twin_sim.core.frame import Frame, no_actors
 from twin_sim.platform_sensors import PlatformSensors, Stage
 from twin_sim.scenario import load_scenario

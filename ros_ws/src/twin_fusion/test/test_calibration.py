@@ -12,7 +12,7 @@ from twin_common.config import ConfigError
 from twin_common.district import PoseConfig, load_district
 from twin_drivers.core.camera_model import from_yaml
 from twin_fusion.calibration_camera import intrinsics
-from twin_fusion.core.registration import correction
+from twin_localization.core.registration import correction
 
 ROOT = Path(__file__).parents[4]
 NEAR_MISS, FALL = ROOT / "bags/near_miss", ROOT / "bags/fall"

@@ -13,10 +13,10 @@ from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.merging import merge
 from twin_fusion.core.placement import place, poses_between
-from twin_fusion.core.registration import correction, moved
 from twin_fusion.core.scan_history import ScanHistory
 from twin_fusion.core.sensor_level import SECOND, Rhythm, Sight, level_of
 from twin_fusion.core.slots import Part, Slot
+from twin_localization.core.registration import correction, moved
 
 START_NS = 1_700_000_000_000_000_000
 

@@ -6,21 +6,21 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import shapely
 from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 from twin_common.config import ConfigError
 from twin_common.core import geometry
-from twin_common.district import DistrictConfig, PoseConfig, load_district
+from twin_common.district import PoseConfig, load_district
 from twin_fusion import calibration_data
 from twin_fusion.calibration_files import require_new, write_mount
 from twin_fusion.config import CalibrationLimits
 from twin_fusion.core.camera_mount import fit_mount
 from twin_fusion.core.cloud_map import CloudMap, SameSide
-from twin_fusion.core.registration import Registration, correction, register
-from twin_fusion.core.static_map import GROUND, WALL, StaticMap, walls_of
+from twin_localization.core.registration import Registration, correction, register
+from twin_localization.core.static_map import GROUND, WALL, StaticMap
+from twin_localization.district_map import static_map
 
 LIMITS = CalibrationLimits()
 SCANS = 5
@@ -52,7 +52,7 @@ def lidar_map(args: argparse.Namespace) -> int:
     before = platform.pose.matrix() @ sensor.mount.matrix()
     scans = calibration_data.clouds(args.bag, path, [args.platform], SCANS)[args.platform]
     points = chosen_points(np.concatenate([scan.xyz for scan in scans]), before)
-    known = static_map(district, before[:2, 3], args.road, args.kerb)
+    known = static_map(district, before[:2, 3], args.road, args.kerb, _FARTHEST)
     found = _registered(points, before, known, args.platform)
     share = known.share_of_ground(geometry.apply(found.pose, points))
     rows = {"points on the ground": f"{np.count_nonzero(found.kind == GROUND)}, {share:.0%} of those near its height",
@@ -124,20 +124,6 @@ def lidar_camera(args: argparse.Namespace) -> int:
     ]
     _accept(args.platform, before, found.base_from_camera, found.sigma, problems)
     return _write(args, path, "camera", found.base_from_camera)
-
-
-def static_map(district: DistrictConfig, place: np.ndarray, road: float, kerb: float) -> StaticMap:
-    """Return the walls and the ground of a district around a place (2,)."""
-    roads = [*district.polygons("carriageway"), *district.polygons("crosswalk")]
-    parts = [shapely.make_valid(shapely.Polygon(corners)) for corners in roads]
-    whole = shapely.union_all(parts).buffer(0.03, join_style="mitre").buffer(-0.03, join_style="mitre")  # slits between
-    edges = [np.zeros((0, 2, 2))]
-    for part in shapely.get_parts(whole):
-        for ring in (part.exterior, *part.interiors):
-            corners = np.asarray(ring.coords)
-            edges.append(np.stack([corners[:-1], corners[1:]], axis=1))
-    walls = walls_of([(zone.corners(), zone.height) for zone in district.zones if zone.kind == "building"])
-    return StaticMap(walls, roads, np.concatenate(edges), road, kerb, place, _FARTHEST)
 
 
 def chosen_points(points: np.ndarray, map_from_lidar: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from twin_fusion.core import camera_bodies as bodies
 from twin_fusion.core import classes
 from twin_fusion.core.ground_position import open_edges
 from twin_fusion.core.lens import NEAR, Lens
-from twin_fusion.core.registration import moved
+from twin_localization.core.registration import moved
 
 _WINDOWS = (80.0, 50.0, 30.0, 20.0, 14.0, 10.0, 8.0, 8.0, 8.0)  # pixels between the middles of a pair, one round each
 _VOTE = 6.0  # pixels, of a cell

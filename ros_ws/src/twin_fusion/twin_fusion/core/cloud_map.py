@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from twin_fusion.core.registration import Matches
+from twin_localization.core.registration import Matches
 
 _NEIGHBOURS = 12
 _FLAT = 0.15  # largest ratio of the two smaller extents of a neighbourhood that counts as a surface

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from twin_common.core import geometry
 from twin_fusion.core.cloud_map import CloudMap, thinned
-from twin_fusion.core.registration import correction, register
+from twin_localization.core.registration import correction, register
 
 _NEAREST = 2.5  # metres: nearer points are of the mount itself
 _GATES = (0.8, 0.6, 0.4, 0.3, 0.2, 0.15)

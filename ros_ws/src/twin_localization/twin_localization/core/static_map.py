@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin_common.core.geometry import inside_polygon
-from twin_fusion.core.registration import Matches
+from twin_localization.core.registration import Matches
 
 WALL, GROUND = 0, 1
 _LOW, _CORNER = 2.5, 0.3  # metres: below it shops and plants hide walls; this near to an end walls are not matched
