@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from twin_common.core.own_motion import OwnMotion, compensated
 from twin_detection.core.detections import Detections
-from twin_detection.core.sweep_motion import OwnMotion, as_measured, compensated
+from twin_detection.core.sweep_motion import as_measured
 
 
 def test_a_still_scene_is_put_where_it_is_from_the_stamp() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 
 from twin_common import stamps
 from twin_common.cdr import ArrayMessage, record_dtype
+from twin_common.core.own_motion import OwnMotion
 from twin_common.pointcloud import Cloud
 from twin_detection.core.detections import Detections
-from twin_detection.core.sweep_motion import OwnMotion
 
 _RECORD = "twin_msgs/msg/DetectedObject"
 _SENSOR_LIDAR = 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from twin_common.component import Component, Context, Input, Output
+from twin_common.core.own_motion import OwnMotion
 from twin_common.pointcloud import Cloud
 from twin_detection import convert
 from twin_detection.background_store import BackgroundKeeper
@@ -15,7 +16,6 @@ from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, STILL, LidarDetectorConfig
 from twin_detection.core.detector import LidarDetector as Detector
 from twin_detection.core.scan_check import scan_problem
-from twin_detection.core.sweep_motion import OwnMotion
 from twin_detection.points_model import open_point_network
 from twin_detection.warm_up import warm_up
 

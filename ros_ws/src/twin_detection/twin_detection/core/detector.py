@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from twin_common.core.own_motion import OwnMotion, compensated
 from twin_detection.config import STILL, LidarDetectorConfig
 from twin_detection.core import boxes, completion, existence, shape
 from twin_detection.core.bev_detector import BevDetector
@@ -17,7 +18,7 @@ from twin_detection.core.ground import Ground
 from twin_detection.core.point_network import Calibration, Network
 from twin_detection.core.reach import within
 from twin_detection.core.still_detector import StillDetector
-from twin_detection.core.sweep_motion import OwnMotion, as_measured, compensated
+from twin_detection.core.sweep_motion import as_measured
 
 #: On the move only returns below this height make clusters, as branches hang above; what is above belongs to what is
 #: below it. Only lorries and buses are higher, metres.

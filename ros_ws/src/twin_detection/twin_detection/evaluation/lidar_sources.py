@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from twin_common.core.geometry import apply, yaw_of
+from twin_common.core.own_motion import OwnMotion, compensated
 from twin_common.district import PlatformConfig
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, MOVING, RULES, STILL, LidarDetectorConfig
@@ -15,7 +16,6 @@ from twin_detection.convert import arrays_from_cloud
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.detector import LidarDetector
 from twin_detection.core.still_detector import StillDetector
-from twin_detection.core.sweep_motion import OwnMotion, compensated
 from twin_detection.evaluation.scenes import LEARNING, Scenes, SceneSpec, View
 from twin_detection.points_model import open_point_network
 from twin_sim.platform_sensors import Stage
