@@ -154,6 +154,62 @@ def test_vehicle_stopped_in_lane(make_district, kit):
     assert found[0][0] == pytest.approx(3.0 + 5.0, abs=0.3)
 
 
+def standing(kit, kind, places):
+    """Return actors at rest, the first of ``places`` (x, y) with number 1."""
+    return [kit.Actor(k + 1, kind, kit.straight(x, y, 0.0, 0.0)) for k, (x, y) in enumerate(places)]
+
+
+def told_of_stopped(district):
+    return {tuple(incident.track_ids) for _, incident in district.named("vehicle_stopped_in_lane")}
+
+
+def test_a_queue_before_a_crosswalk_is_no_vehicle_stopped_in_lane(make_district, kit):
+    """Five wait at the crosswalk, the last 30 m from it, a bus and a motorcycle among them; another lane is free."""
+    district = make_district()
+    queue = [(4.5, -3.0), (-2.0, -3.1), (-12.0, -2.8), (-23.0, -3.0), (-27.5, -2.0)]
+    actors = standing(kit, CAR, queue)
+    actors[2].kind, actors[4].size = BUS, (2.0, 0.8)
+    actors[4].kind = 4
+    district.play(actors, 8.0)
+    assert not told_of_stopped(district)
+
+
+def test_a_breakdown_is_told_of_at_the_head_of_its_queue(make_district, kit):
+    """A car stands in mid-block; three queue up behind it, one passes beside."""
+    district = make_district()
+    actors = standing(kit, CAR, [(-40.0, -3.0)])
+    for k in range(1, 4):
+        rest, way = -40.0 - 6.5 * k, 10.0**2 / (2 * 2.5)
+        actors.append(kit.Actor(k + 1, CAR, kit.straight(rest - way - 10.0 * k, -3.0, 10.0, 0.0, -2.5, 1.0 * k)))
+    actors.append(kit.Actor(9, CAR, kit.straight(-120.0, -6.0, 10.0, 0.0)))
+    district.play(actors, 14.0)
+    assert told_of_stopped(district) == {(1,)}
+    found = district.named("vehicle_stopped_in_lane")
+    assert found[0][0] == pytest.approx(5.5, abs=0.6)
+    assert found[-1][1].cause.endswith("3 behind it")
+    assert (found[-1][1].x, found[-1][1].y) == (pytest.approx(-40.0, abs=0.1), pytest.approx(-3.0, abs=0.1))
+
+
+def test_a_queue_with_boxes_the_wrong_way_round_still_waits_at_its_crosswalk(make_district, kit):
+    """Whoever stood there when the poles began to look may be taken the wrong way round."""
+    district = make_district()
+    district.play(standing(kit, CAR, [(16.5, 3.0), (23.0, 3.0), (29.5, 3.0)]), 8.0)  # westbound, boxes look east
+    assert not told_of_stopped(district)
+
+
+def test_who_stands_side_by_side_or_far_behind_is_in_no_queue(make_district, kit):
+    district = make_district()
+    district.play(standing(kit, CAR, [(4.5, -3.0), (-18.0, -3.0), (-40.0, 3.0), (-40.0, 5.8)]), 8.0)
+    assert told_of_stopped(district) == {(2,), (3,), (4,)}
+
+
+def test_where_nobody_sees_the_front_of_a_queue_nothing_is_told(make_district, kit):
+    """A car 35 m from a pole stands alone; before one 53 m from it, others may stand that no pole sees."""
+    district = make_district(watched=("pole_01", "pole_02"))
+    district.play(standing(kit, CAR, [(-40.0, -3.0), (-60.0, -3.0)]), 8.0)
+    assert told_of_stopped(district) == {(1,)}
+
+
 def crowd(density, extent, seed):
     """Return positions (N, 2) on a square of a crowd that keeps distances: a shaken lattice."""
     rng, spacing = np.random.default_rng(seed), 1 / np.sqrt(density)

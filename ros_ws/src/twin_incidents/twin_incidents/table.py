@@ -66,7 +66,19 @@ class StoppedLimits(Config):
     max_speed: float = setting(0.3, "m/s", "slower than this is stopped", low=0.0, high=5.0)
     edge_margin: float = setting(0.4, "m", "depth of the vehicle's centre inside the carriageway", low=0.0, high=5.0)
     crosswalk_distance: float = setting(
-        8.0, "m", "nearer to a crosswalk a vehicle may wait for pedestrians", low=0.0, high=200.0
+        6.0, "m", "with an end nearer to a crosswalk a vehicle or a queue may wait there", low=0.0, high=200.0
+    )
+    queue_gap: float = setting(
+        6.0,
+        "m",
+        "between bumpers of two in one queue at most; 0: there are no queues",
+        low=0.0,
+        high=50.0,
+    )
+    queue_offset: float = setting(1.3, "m", "between the lines of two in one queue", low=0.0, high=5.0)
+    queue_speed: float = setting(2.0, "m/s", "faster ones are in no queue", low=0.0, high=10.0)
+    view: float = setting(
+        40.0, "m", "with an end farther from every platform nobody sees what is before it", low=0.0, high=10000.0
     )
     class_probability: float = setting(0.5, "", "of being a vehicle", low=0.0, high=1.0)
     max_unseen: float = setting(

@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from twin_incidents.core.ground import depth
+from twin_incidents.core.queues import queues_of
 from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene
 from twin_incidents.table import SEVERITIES, CarriagewayLimits, CrowdLimits, IncidentRow, LostLimits, StoppedLimits
 
@@ -32,21 +33,40 @@ def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
 
 
 def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
-    """Return the vehicles at rest on a carriageway and away from crosswalks, where they may wait for pedestrians."""
+    """Return the vehicles at rest on a carriageway that have a reason of their own.
+
+    Who stands behind another one queues; who stands first is told of unless a crosswalk is near, where it may wait for
+    a signal or for pedestrians, or nobody sees whether another one is before it. Both ends of a queue count, for which
+    is the front of a vehicle that nobody has seen moving is not sure.
+    """
     limits: StoppedLimits = row.thresholds
     tracks = scene.tracks
     probability = tracks.class_probability[:, VEHICLES].sum(axis=1)
     resting = np.isin(tracks.classification, VEHICLES) & (probability >= limits.class_probability)
     resting &= (tracks.speed < limits.max_speed) & (tracks.unseen <= limits.max_unseen)
-    found, _ = _on_street(scene, np.flatnonzero(resting), limits.edge_margin, limits.crosswalk_distance)
+    queues = queues_of(tracks, limits.queue_speed, limits.queue_gap, limits.queue_offset)
+    rows = np.flatnonzero(resting & (queues.head == np.arange(len(tracks))))
+    rows = rows[depth(tracks.position[rows], scene.zones.carriageways) >= limits.edge_margin]
+    for end in (0, 1):
+        rows = rows[depth(queues.ends[rows, end], scene.zones.crosswalks) < -limits.crosswalk_distance]
+        rows = rows[_in_view(scene, queues.ends[rows, end], limits.view)]
+    behind = np.bincount(queues.head, minlength=len(tracks)) - 1
     return [
         _at_track(
             scene, row, k, float(min(probability[k], 1.0)),
             f"{tracks.name(k)} at {tracks.speed[k]:.1f} m/s < {limits.max_speed:.1f} m/s for more than "
-            f"{row.min_duration:.0f} s",
+            f"{row.min_duration:.0f} s{f', {behind[k]} behind it' if behind[k] else ''}",
         )
-        for k in found
+        for k in rows
     ]  # fmt: skip
+
+
+def _in_view(scene: Scene, points: np.ndarray, view: float) -> np.ndarray:
+    """Return which points (K, 2) are within ``view`` metres of a platform; all where no platform is known."""
+    if not scene.platforms:
+        return np.ones(len(points), bool)
+    place = np.array([platform.position for platform in scene.platforms])
+    return np.asarray(np.linalg.norm(points[:, None] - place[None], axis=2).min(axis=1) <= view)
 
 
 def _on_street(scene: Scene, rows: np.ndarray, edge: float, clearance: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from twin_common.core.object_class import CLASS_NAMES
 from twin_incidents.core.ground import Ground
 
 CALLED = ("object", *CLASS_NAMES[1:])  # by ObjectClass, in sentences
-VEHICLES = (1, 2, 3, 4)
+VEHICLES, MOTORCYCLE = (1, 2, 3, 4), 4
 RIDERS = (5, 6)
 PEDESTRIAN, ANIMAL = 7, 8
 
