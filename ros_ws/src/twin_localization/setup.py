@@ -7,7 +7,7 @@ NAME = "twin_localization"
 setup(
     name=NAME,
     version="0.1.0",
-    description="Pose of a moving platform from GNSS and IMU.",
+    description="Poses of platforms: fixed frames, GNSS and IMU, scans on the district's map.",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     data_files=[
@@ -18,6 +18,7 @@ setup(
         "console_scripts": [
             "frames = twin_localization.frames_node:main",
             "localizer = twin_localization.localizer_node:main",
+            "map_matcher = twin_localization.map_matcher_node:main",
         ]
     },
 )

@@ -39,6 +39,7 @@ PLATFORM_STAGES = {
     "gnss_imu_driver": Stage("gnss_imu_driver", "twin_drivers.gnss_imu_node:GnssImuDriver"),
     "sensors": Stage("sensors", "twin_sim.sensors_node:Sensors"),
     "localizer": Stage("localizer", "twin_localization.localizer_node:Localizer"),
+    "map_matcher": Stage("map_matcher", "twin_localization.map_matcher_node:MapMatching"),
     "lidar_detector": Stage("lidar_detector", "twin_detection.lidar_detector_node:LidarDetector"),
     "camera_detector": Stage("camera_detector", "twin_detection.camera_detector_node:CameraDetector"),
     "fusion": Stage("fusion", "twin_fusion.fusion_node:Fusion"),
@@ -113,7 +114,7 @@ def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec
         shared = _shared_values(district, district_path, chosen) | _platform_values(platform)
         nodes = [
             _node(stage, f"/{platform.name}", shared, own, district, platform.name)
-            for stage, own in _platform_stages(platform, district.platforms.index(platform), options)
+            for stage, own in _platform_stages(platform, district, options)
         ]
         processes.append(ProcessSpec(platform.name, tuple(nodes), options.use_sim_time))
     for process in processes:
@@ -159,16 +160,20 @@ def _platform_values(platform: PlatformConfig) -> dict[str, Any]:
 
 
 def _platform_stages(
-    platform: PlatformConfig, number: int, options: GraphOptions
+    platform: PlatformConfig, district: DistrictConfig, options: GraphOptions
 ) -> list[tuple[Stage, dict[str, Any]]]:
-    """Return the stages of one platform, the ``number``-th of the district, with the values that only they get."""
+    """Return the stages of one platform of a district, with the values that only they get."""
     stages = PLATFORM_STAGES
+    number = district.platforms.index(platform)
     sources = (
         _drivers(platform, options) if options.simulated is None else _simulated(platform, number, options.simulated)
     )
     chosen: list[tuple[Stage, dict[str, Any]]] = [(stages["frames"], {}), *sources["gnss_imu"]]
     chosen += [(stages["localizer"], {})] if platform.kind == "vehicle" else []
     chosen += sources["lidar"]
+    mapped = any(zone.kind == "building" for zone in district.zones)
+    if platform.kind == "vehicle" and platform.lidar is not None and mapped:
+        chosen.append((stages["map_matcher"], {}))
     chosen += [(stages["lidar_detector"], {})] if platform.lidar is not None else []
     chosen += sources["camera"]
     chosen += [(stages["camera_detector"], {})] if _has_images(platform, options) else []

@@ -18,7 +18,7 @@ from twin_common.node_spec import NodeSpec, ProcessSpec
 #: Outputs that a stage need not produce: made on demand, or only when something happens.
 OPTIONAL = frozenset({"lidar_foreground", "lidar_packets", "camera_image", "camera_info", "camera_objects",
                       "camera_signals", "camera_view", "alerts",
-                      "gnss_fix", "gnss_velocity", "imu", "odometry"})  # fmt: skip
+                      "gnss_fix", "gnss_velocity", "imu", "odometry", "map_pose"})  # fmt: skip
 
 
 def outputs(node: NodeSpec) -> list[tuple[str, registry.Topic]]:

@@ -74,6 +74,7 @@ def _topics() -> tuple[Topic, ...]:
         Topic("gnss_velocity", "/{platform}/gnss/velocity", "geometry_msgs/msg/TwistWithCovarianceStamped", STREAM, 10, p, True, "Velocity over ground, east-north-up"),
         Topic("imu", "/{platform}/imu", s + "Imu", STREAM, 10, p, True, "Orientation (ENU), angular velocity, acceleration"),
         Topic("odometry", "/{platform}/odometry", "nav_msgs/msg/Odometry", STREAM, 10, d, False, "Pose and velocity of a moving platform, map frame"),
+        Topic("map_pose", "/{platform}/map_pose", "geometry_msgs/msg/PoseWithCovarianceStamped", STREAM, 2, p, False, "Where a scan of a moving platform lies on the district's map"),
         Topic("platform_objects", "/{platform}/objects", t + "DetectedObjectArray", STREAM, 10, d, False, "What the platform sees, map frame"),
         Topic("platform_status", "/{platform}/status", t + "PlatformStatus", STREAM, 1, d, False, "Sign of life"),
         Topic("objects", "/district/objects", t + "DetectedObjectArray", STREAM, 10, d, False, "Objects of all platforms, merged, map frame"),

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from twin_common.core import geometry
 from twin_localization.config import FilterConfig
-from twin_localization.core.localizer import Fix, GnssLocalizer, Inertial, Velocity
+from twin_localization.core.localizer import Fix, GnssLocalizer, Inertial, MapPose, Velocity
 
 PERIOD_NS = 100_000_000
 MOUNT = geometry.transform_from_rpy((-0.8, 0.3, 1.2), 0.02, -0.03, 0.1)
@@ -166,6 +166,70 @@ def test_a_prediction_does_not_change_the_state() -> None:
     assert errors(ahead, drive, 2.2)[0] < 0.2
     assert localizer.stamp_ns == 19 * PERIOD_NS
     assert localizer.predict(19 * PERIOD_NS + 5_000_000_000) is None
+
+
+def shadowed(drive: Drive, k: int, rng: np.random.Generator):
+    """Samples whose fixes are metres off and whose headings two degrees, both slowly, as the sensors say."""
+    fix, inertial, velocity = samples(drive, k, rng)
+    off = np.array([3.0 + np.sin(0.05 * k), -2.0, 4.0])
+    turned = Rotation.from_rotvec((0.0, 0.0, 0.035)) * inertial.map_from_imu
+    return (
+        Fix(fix.stamp_ns, fix.position + off, np.full(3, 3.0)),
+        Inertial(inertial.stamp_ns, turned, 0.02, inertial.rates),
+        velocity,
+    )
+
+
+def on_the_map(drive: Drive, k: int, rng: np.random.Generator, shift: float = 0.0) -> MapPose:
+    base = drive.base(k * 0.1)
+    noise = rng.normal(size=4) * [0.08, 0.08, 0.02, 0.003]
+    place = np.array([*base[:3, 3], geometry.yaw_of(base)]) + noise + [shift, 0.0, 0.0, 0.0]
+    return MapPose(k * PERIOD_NS, place, np.diag([0.08, 0.08, 0.02, 0.003]) ** 2)
+
+
+def test_the_map_takes_away_what_receiver_and_heading_are_off() -> None:
+    drive, rng = Drive(), np.random.default_rng(7)
+    localizer = GnssLocalizer(FilterConfig(), MOUNT)
+    distances, turns, normalised = [], [], []
+    for k in range(200):
+        pose = localizer.step(*shadowed(drive, k, rng))
+        if k >= 4 and k % 5 == 4:  # a scan of 0.2 s ago
+            assert localizer.locate(on_the_map(drive, k - 2, rng))
+        if k > 20:
+            distance, turn = errors(pose, drive, k * 0.1)
+            error = pose.map_from_base[:2, 3] - drive.base(k * 0.1)[:2, 3]
+            distances.append(distance)
+            turns.append(turn)
+            normalised.append(error @ np.linalg.solve(pose.covariance[:2, :2], error) / 2)
+    assert max(distances) < 0.4 and np.mean(distances) < 0.15
+    assert np.mean(turns) < 0.006
+    assert 0.2 < np.mean(normalised) < 2.5
+    assert localizer.outliers == 0
+
+
+def test_without_the_map_the_error_is_told() -> None:
+    drive, rng = Drive(), np.random.default_rng(7)
+    localizer = GnssLocalizer(FilterConfig(), MOUNT)
+    for k in range(100):
+        pose = localizer.step(*shadowed(drive, k, rng))
+    assert errors(pose, drive, 9.9)[0] > 3.0
+    assert np.sqrt(pose.covariance[0, 0]) == pytest.approx(3.0, abs=0.3)
+
+
+def test_a_pose_off_the_map_is_refused_and_a_wrong_beginning_is_left() -> None:
+    drive, rng = Drive(), np.random.default_rng(8)
+    localizer = GnssLocalizer(FilterConfig(max_outliers=4), MOUNT)
+    wrong = 9.0
+    for k in range(120):
+        pose = localizer.step(*shadowed(drive, k, rng))
+        if k % 5 == 4:
+            taken = localizer.locate(on_the_map(drive, k, rng, shift=wrong if k < 40 else 0.0))
+            assert taken or k < 70
+        if k == 38:
+            assert errors(pose, drive, k * 0.1)[0] > 5.0, "another bay of the street"
+    assert errors(pose, drive, 11.9)[0] < 0.4
+    assert not localizer.locate(on_the_map(drive, 119, rng, shift=6.0))
+    assert not localizer.locate(MapPose(-5 * PERIOD_NS, np.zeros(4), np.eye(4))), "before all that is remembered"
 
 
 def test_a_mount_of_the_wrong_shape_is_refused() -> None:

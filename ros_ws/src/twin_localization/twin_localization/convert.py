@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from geometry_msgs.msg import TransformStamped, TwistWithCovarianceStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped, TwistWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
 from tf2_msgs.msg import TFMessage
 
 from twin_common import stamps
+from twin_common.core import geometry
 from twin_common.core.geodesy import Datum
+from twin_common.core.own_motion import OwnMotion
 from twin_common.district import PlatformConfig
-from twin_localization.core.localizer import Fix, Inertial, Velocity
+from twin_localization.core.localizer import Fix, Inertial, MapPose, Velocity
+from twin_localization.core.map_matching import Match
 from twin_localization.core.pose_filter import Pose
 
 MAP = "map"
+_PLACED = np.ix_((0, 1, 2, 5), (0, 1, 2, 5))  # x, y, z and yaw in a message's (6, 6) covariance
 
 
 def transform_stamped(parent: str, child: str, parent_from_child: np.ndarray, stamp_ns: int) -> TransformStamped:
@@ -98,9 +102,50 @@ def odometry(pose: Pose, platform: str) -> Odometry:
     linear.x, linear.y, linear.z = map(float, base_from_map @ pose.velocity)
     angular.z = pose.yaw_rate
     pose_covariance, twist_covariance = np.zeros((6, 6)), np.zeros((6, 6))
-    index = np.ix_((0, 1, 2, 5), (0, 1, 2, 5))
-    pose_covariance[index] = pose.covariance[np.ix_((0, 1, 2, 6), (0, 1, 2, 6))]
+    pose_covariance[_PLACED] = pose.covariance[np.ix_((0, 1, 2, 6), (0, 1, 2, 6))]
     twist_covariance[:3, :3] = base_from_map @ pose.covariance[3:6, 3:6] @ base_from_map.T
     message.pose.covariance = pose_covariance.reshape(-1)
     message.twist.covariance = twist_covariance.reshape(-1)
     return message
+
+
+def pose_of(message: Odometry | PoseWithCovarianceStamped) -> np.ndarray:
+    """Return map_from_base (4, 4)."""
+    position, q = message.pose.pose.position, message.pose.pose.orientation
+    return geometry.transform((position.x, position.y, position.z), Rotation.from_quat([q.x, q.y, q.z, q.w]))
+
+
+def position_sigma_of(message: Odometry) -> float:
+    """Return the standard deviation of the position seen from above, in its worst direction, metres."""
+    plane = np.reshape(message.pose.covariance, (6, 6))[:2, :2]
+    return float(np.sqrt(max(np.linalg.eigvalsh(plane)[-1], 0.0)))
+
+
+def motion_of(message: Odometry, stamp_ns: int) -> OwnMotion:
+    """Return how base_link moves, in its own axes."""
+    linear = message.twist.twist.linear
+    return OwnMotion(np.array([linear.x, linear.y, linear.z]), message.twist.twist.angular.z, stamp_ns)
+
+
+def map_pose(found: Match, stamp_ns: int) -> PoseWithCovarianceStamped:
+    """Return where a scan lies on the map as a message: upright, turned by the heading."""
+    message = PoseWithCovarianceStamped()
+    stamps.fill_time(message.header.stamp, stamp_ns)
+    message.header.frame_id = MAP
+    position, orientation = message.pose.pose.position, message.pose.pose.orientation
+    position.x, position.y, position.z = map(float, found.place[:3])
+    orientation.z, orientation.w = float(np.sin(found.place[3] / 2)), float(np.cos(found.place[3] / 2))
+    covariance = np.zeros((6, 6))
+    covariance[_PLACED] = found.covariance
+    message.pose.covariance = covariance.reshape(-1)
+    return message
+
+
+def map_pose_from_message(message: PoseWithCovarianceStamped) -> MapPose | None:
+    """Return a pose by the map; None where it is not finite, or its covariance is none."""
+    covariance = np.reshape(message.pose.covariance, (6, 6))[_PLACED]
+    if not np.isfinite(covariance).all() or np.linalg.eigvalsh(covariance)[0] <= 0:
+        return None
+    pose = pose_of(message)
+    place = np.array([*pose[:3, 3], geometry.yaw_of(pose)])
+    return MapPose(stamps.from_time(message.header.stamp), place, covariance) if np.isfinite(place).all() else None

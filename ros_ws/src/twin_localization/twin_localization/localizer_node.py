@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from geometry_msgs.msg import TwistWithCovarianceStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, TwistWithCovarianceStamped
 from sensor_msgs.msg import Imu, NavSatFix
 from tf2_msgs.msg import TFMessage
 
@@ -25,7 +25,10 @@ class Localizer(Component):
     """Turns GNSS fixes, orientation and velocity into map from base_link, at the rate of the fixes."""
 
     Config = LocalizerConfig
-    inputs = (Input("gnss_fix", "gnss_fix"), Input("imu", "imu"), Input("gnss_velocity", "gnss_velocity"))
+    inputs = (
+        Input("gnss_fix", "gnss_fix"), Input("imu", "imu"), Input("gnss_velocity", "gnss_velocity"),
+        Input("map_pose", "map_pose", max_age=2.0),
+    )  # fmt: skip
     outputs = (Output("tf", "tf"), Output("odometry", "odometry"))
     timers = (Timer("poll", 0.01),)
 
@@ -84,6 +87,14 @@ class Localizer(Component):
         self._velocity = velocity
         self._seen_ns["velocity"] = self.context.now_ns()
         self._step_if_complete()
+
+    def on_map_pose(self, message: PoseWithCovarianceStamped, _source: str) -> None:
+        """Take where a scan lies on the map."""
+        found = convert.map_pose_from_message(message)
+        if found is None:
+            self.context.count("map_pose_not_finite")
+        elif not self._localizer.locate(found):
+            self.context.count("map_outliers")
 
     def on_timer_poll(self, now_ns: int) -> None:
         """Let no fix wait for long, and go on without fixes for a while."""

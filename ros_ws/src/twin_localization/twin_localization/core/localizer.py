@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from twin_common.core import geometry
 from twin_localization.core.pose_filter import FilterSettings, Pose, PoseFilter
+
+_MEMORY_NS = 1_500_000_000  # a pose by the map that is older comes too late
 
 
 class LocalizerSettings(FilterSettings, Protocol):
@@ -18,10 +22,6 @@ class LocalizerSettings(FilterSettings, Protocol):
     @property
     def max_coast(self) -> float:
         """Seconds."""
-
-    @property
-    def white_share(self) -> float:
-        """Share of a fix's error that is not common to its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,15 @@ class Fix:
     sigma: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class MapPose:
+    """Where a scan lies on the map: base_link, (x, y, z, yaw) in metres and radians, with covariance (4, 4)."""
+
+    stamp_ns: int
+    place: np.ndarray
+    covariance: np.ndarray
+
+
 class GnssLocalizer:
     """Localises one platform.
 
@@ -71,7 +80,8 @@ class GnssLocalizer:
         self._filter = PoseFilter(settings)
         self._inertial: Inertial | None = None
         self._fixed_ns: int | None = None
-        self._drift_variance: np.ndarray = np.zeros(3)
+        self._history: deque[tuple[int, np.ndarray]] = deque()
+        self._misplaced = 0
         self.outliers = 0
 
     @property
@@ -102,13 +112,61 @@ class GnssLocalizer:
             moving = velocity.velocity - self._turning()
             self._filter.move(moving, velocity.sigma, gives_course=inertial is None or inertial.map_from_imu is None)
         if fix.position is not None and not stale:
-            if self._filter.place(fix.position - self._arm(), self._white(fix.sigma), fix.sigma):
-                self._fixed_ns, self._drift_variance = fix.stamp_ns, self._drifting(fix.sigma)
+            if self._filter.place(fix.position - self._arm(), fix.sigma):
+                self._fixed_ns = fix.stamp_ns
             else:
                 self.outliers += 1
         if velocity is None and (inertial is None or inertial.map_from_imu is None):
             self._filter.course_from_track()
-        return self._pose(self._filter) if self.heading_known else None
+        if not self.heading_known:
+            return None
+        self._remember()
+        return self._filter.pose()
+
+    def locate(self, found: MapPose) -> bool:
+        """Take where a scan lies on the map; return whether it agrees with all that is known.
+
+        It is a little older than the state: the error that it shows is taken for that of the present.
+        """
+        here = self._place_at(found.stamp_ns)
+        if here is None:
+            return False
+        innovation = found.place - here
+        innovation[3] = geometry.wrap(innovation[3])
+        if not self._filter.locate(innovation, found.covariance):
+            self._misplaced += 1
+            if self._misplaced >= self._settings.max_outliers:  # the first one may have been wrong
+                self._misplaced = 0
+                self._filter.forget_map()
+            return False
+        self._misplaced = 0
+        self._fixed_ns = max(self._fixed_ns or 0, found.stamp_ns)
+        self._history.clear()
+        self._remember()
+        return True
+
+    def _remember(self) -> None:
+        """Keep where the platform is now."""
+        if self._filter.stamp_ns is None:
+            return
+        while self._history and self._filter.stamp_ns - self._history[0][0] > _MEMORY_NS:
+            self._history.popleft()
+        self._history.append((self._filter.stamp_ns, self._filter.place_and_yaw()))
+
+    def _place_at(self, stamp_ns: int) -> np.ndarray | None:
+        """Return where the platform was thought to be at a stamp, (x, y, z, yaw); None: that is not known."""
+        if self.stamp_ns is None or not self.heading_known or not self._history:
+            return None
+        if stamp_ns >= self.stamp_ns:
+            ahead = copy.deepcopy(self._filter)
+            ahead.predict(stamp_ns)
+            return ahead.place_and_yaw() if stamp_ns - self.stamp_ns < _MEMORY_NS else None
+        before = [item for item in self._history if item[0] <= stamp_ns]
+        if not before:
+            return None
+        (first_ns, first), (last_ns, last) = before[-1], self._history[len(before)]
+        share = (stamp_ns - first_ns) / (last_ns - first_ns)
+        return first + share * np.array([*(last - first)[:3], geometry.wrap(last[3] - first[3])])
 
     def predict(self, stamp_ns: int) -> Pose | None:
         """Return the pose at a stamp without any measurement; None once ``max_coast`` has passed."""
@@ -116,26 +174,7 @@ class GnssLocalizer:
             return None
         ahead = copy.deepcopy(self._filter)  # a late fix must still find the state of its moment
         ahead.predict(stamp_ns)
-        return self._pose(ahead)
-
-    def _white(self, sigma: np.ndarray) -> np.ndarray:
-        """Return the part of a fix's error that smoothing takes away, (3,) metres.
-
-        The errors of neighbouring fixes are almost the same (atmosphere, multipath at rest, an inertial
-        unit's own filter): taken for white noise they would drag the pose after the velocity.
-        """
-        return np.maximum(self._settings.white_share * sigma, 1e-3)
-
-    def _drifting(self, sigma: np.ndarray) -> np.ndarray:
-        """Return the variance of what no smoothing takes away, (3,) metres squared."""
-        drifting: np.ndarray = (1 - self._settings.white_share**2) * np.square(sigma)
-        return drifting
-
-    def _pose(self, state: PoseFilter) -> Pose:
-        """Return the filter's pose with the whole error of the fixes in its covariance."""
-        pose = state.pose()
-        pose.covariance[np.arange(3), np.arange(3)] += self._drift_variance
-        return pose
+        return ahead.pose()
 
     def _advance(self, fix: Fix, inertial: Inertial | None, *, start: bool) -> None:
         """Bring the state to the fix's stamp, with the orientation measured there; or start at the fix."""
@@ -153,8 +192,9 @@ class GnssLocalizer:
         if start and fix.position is not None:
             yaw = float(base.as_euler("ZYX")[0]) if base is not None else None
             arm = base.apply(self._lever) if base is not None else np.zeros(3)
-            self._filter.reset(fix.stamp_ns, fix.position - arm, self._white(fix.sigma), yaw)
-            self._fixed_ns, self._drift_variance = fix.stamp_ns, self._drifting(fix.sigma)
+            self._filter.reset(fix.stamp_ns, fix.position - arm, fix.sigma, yaw)
+            self._fixed_ns = fix.stamp_ns
+            self._history.clear()
         self._filter.predict(fix.stamp_ns)
         self._filter.orient(base, sigma, rate)
 

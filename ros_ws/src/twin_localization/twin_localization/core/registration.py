@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from twin_common.core import geometry
 
 GATES = (2.0, 1.4, 1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.2, 0.16, 0.16, 0.16)  # metres, one step each
+_UNKNOWN = (1.0, 1.0, 1.0, 50.0, 50.0, 50.0)  # rad and metres: standard deviations of what no surface tells
 _CORRELATED = 25.0  # neighbouring points share the error of their surface: so many count as one
 
 
@@ -98,7 +99,7 @@ def register(points: np.ndarray, pose: np.ndarray, surfaces: Surfaces, gates: Se
         step = np.clip(step, -0.2, 0.2) if gate < 0.5 else np.clip(step, -1.0, 1.0)
         pose = moved(pose, step)
     final = surfaces.match(geometry.apply(pose, points), gates[-1])
-    covariance = _CORRELATED * np.linalg.pinv(information, rcond=1e-12, hermitian=True)
+    covariance = np.linalg.inv(information / _CORRELATED + np.diag(1 / np.square(_UNKNOWN)))
     return Registration(pose, covariance, final.distance, final.kind)
 
 
