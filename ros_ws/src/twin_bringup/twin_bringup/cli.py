@@ -53,6 +53,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     if arguments.format == "camera":
         return _evaluate_camera(arguments)
+    if arguments.what == "localization":
+        return _evaluate_localization(arguments)
     _check_ways_of_kitti(arguments)
     if arguments.what == "detection" and (arguments.format == "sim" or arguments.data is None):
         return _evaluate_simulated_detection(arguments)
@@ -98,6 +100,18 @@ def _evaluate_camera(arguments: argparse.Namespace) -> int:
             raise ConfigError(f"eval detection: --format camera with --{name}; expected --out at most beside it")
     evaluate_camera(scenario_folder(), arguments.out)
     print(f"written: {arguments.out}/metrics.json, plots and examples")
+    return 0
+
+
+def _evaluate_localization(arguments: argparse.Namespace) -> int:
+    """Score where sensor vehicles are, in simulated drives."""
+    from twin_bringup.simulation import scenario_folder
+    from twin_localization.evaluation import evaluate_localization
+
+    if arguments.data is not None or arguments.format not in ("scans", "sim"):
+        raise ConfigError("eval localization: --data or --format; expected --out at most: it is simulated")
+    evaluate_localization(scenario_folder(), arguments.out)
+    print(f"written: {arguments.out}/metrics.json")
     return 0
 
 
@@ -178,7 +192,7 @@ def build_parser() -> argparse.ArgumentParser:
     models_cli.register(commands)
     calibration_cli.register(commands)
     score = commands.add_parser("eval", help="score against recordings with known truth")
-    score.add_argument("what", choices=("detection", "tracking", "prediction", "behavior", "sim"))
+    score.add_argument("what", choices=("detection", "tracking", "localization", "prediction", "behavior", "sim"))
     score.add_argument(
         "--data", type=Path,
         help="folder of the recordings (default: ../shared/data; detection: none, on simulated scenes)",

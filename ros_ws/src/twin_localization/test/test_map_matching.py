@@ -16,9 +16,11 @@ from twin_common.lockstep import LockstepHost
 from twin_localization.config import MapMatcherConfig
 from twin_localization.core.map_matching import MapMatcher
 from twin_localization.district_map import static_map
+from twin_localization.evaluation import evaluate_localization
 from twin_replay.bag import BagReader
 
-BAG = Path(__file__).parents[4] / "bags" / "vehicle_pass"
+ROOT = Path(__file__).parents[4]
+BAG = ROOT / "bags" / "vehicle_pass"
 STREET = """
 name: street
 datum: {latitude: 35.15, longitude: 126.85, altitude: 30.0}
@@ -160,3 +162,11 @@ def test_a_recorded_drive_lies_on_the_map() -> None:
     assert len(seen) >= 15 and len(errors) > 80
     assert np.sqrt(np.mean(np.square(errors))) < 0.2
     assert 0.1 < np.mean(normalised) < 3.0
+
+
+def test_the_evaluation_sets_both_ways_beside_the_truth(tmp_path, capsys) -> None:
+    found = evaluate_localization(ROOT / "config" / "scenarios", tmp_path, (("normal_night", 700),), 7.0)
+    alone, both = (found["normal_night"][name] for name in ("receiver alone", "with the map"))
+    assert alone["poses"] == both["poses"] > 30
+    assert both["rms"] < 0.3 and both["rms"] < alone["rms"] and both["heading"] < 0.5
+    assert (tmp_path / "metrics.json").is_file() and "with the map" in capsys.readouterr().out
