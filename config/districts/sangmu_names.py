@@ -26,8 +26,9 @@ def title(name: str) -> str:
     kind, _, place = name.rpartition(" ")
     if kind == "junction":
         return _crossing(place.split("_"))
-    words = name.split()[1 if kind.startswith("sidewalk") else 0].split("_")
+    beside = next((word for word in ("sidewalk", "parking") if name.startswith(f"{word} ")), "")
+    words = name.split()[1 if beside else 0].split("_")
     if len(words) != 3 or not set(words) & {*STREETS, *(f"street{i}" for i in range(1, 6))}:
         return name
     way = f"{_street(words[0])}, {_street(words[1])} to {_street(words[2])}"
-    return f"sidewalk of {way}" if name.startswith("sidewalk") else way
+    return f"{beside} of {way}" if beside else way

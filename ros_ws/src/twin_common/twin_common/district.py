@@ -15,7 +15,7 @@ from twin_common.config import Config, ConfigError, from_mapping, load_yaml, set
 from twin_common.core import geodesy, geometry
 
 SIGNAL_USERS = ("vehicles", "pedestrians")
-ZONE_KINDS = ("carriageway", "crosswalk", "sidewalk", "plaza", "building", "site")
+ZONE_KINDS = ("carriageway", "crosswalk", "sidewalk", "plaza", "building", "site", "parking")
 
 
 @dataclass(frozen=True, slots=True)

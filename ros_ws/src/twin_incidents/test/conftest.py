@@ -27,6 +27,7 @@ platforms:
 zones:
   - {name: main street, kind: carriageway, polygon: [[-100, -7], [100, -7], [100, 7], [-100, 7]]}
   - {name: east crosswalk, kind: crosswalk, polygon: [[8, -7], [12, -7], [12, 7], [8, 7]]}
+  - {name: bays, kind: parking, polygon: [[-100, -7], [-50, -7], [-50, -4.8], [-100, -4.8]]}
   - {name: plaza, kind: plaza, polygon: [[-50, 20], [50, 20], [50, 90], [-50, 90]]}
 """
 

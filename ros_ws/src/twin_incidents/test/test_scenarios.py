@@ -159,6 +159,16 @@ def standing(kit, kind, places):
     return [kit.Actor(k + 1, kind, kit.straight(x, y, 0.0, 0.0)) for k, (x, y) in enumerate(places)]
 
 
+def test_who_is_parked_is_not_stopped_in_lane(make_district, kit):
+    """One stands in a bay at the kerb, one beside it in the lane."""
+    district = make_district()
+    actors = [
+        kit.Actor(1, CAR, kit.straight(-70.0, -5.9, 0.0, 0.0)), kit.Actor(2, CAR, kit.straight(-70.0, -3.4, 0.0, 0.0))
+    ]  # fmt: skip
+    district.play(actors, 8.0)
+    assert told_of_stopped(district) == {(2,)}
+
+
 def told_of_stopped(district):
     return {tuple(incident.track_ids) for _, incident in district.named("vehicle_stopped_in_lane")}
 

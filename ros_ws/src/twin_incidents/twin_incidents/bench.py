@@ -28,7 +28,7 @@ def busy_scene(tracks: int, seed: int = 0) -> Scene:
     number = np.arange(1, tracks + 1, dtype=np.uint64)
     table = TrackTable(
         number, np.ones(tracks, np.uint64), position, velocity, size, angle, np.full(tracks, 5.0), np.zeros(tracks),
-        np.ones(tracks), kind, np.eye(10)[kind] * 0.9,
+        np.ones(tracks), kind, np.eye(10)[kind] * 0.9, np.full(tracks, 0.1),
     )  # fmt: skip
     times = 0.4 * np.arange(1, 13)
     path = position[:, None] + times[:, None] * velocity[:, None]
@@ -38,7 +38,7 @@ def busy_scene(tracks: int, seed: int = 0) -> Scene:
     street = np.array([[-300.0, -8.0], [300.0, -8.0], [300.0, 8.0], [-300.0, 8.0]])
     walk = np.array([[-2.0, -8.0], [2.0, -8.0], [2.0, 8.0], [-2.0, 8.0]])
     streets, crossings = (tuple(zone + np.array([0.0, y]) for y in (-120, 0, 120)) for zone in (street, walk))
-    return Scene(0, 0, table, paths, Zones(united(streets), united(crossings)))
+    return Scene(0, 0, table, paths, Zones(united(streets), united(crossings), united(())))
 
 
 def run(tracks: int = 500, repeats: int = 20) -> dict[str, float]:

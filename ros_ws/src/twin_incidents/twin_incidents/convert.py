@@ -25,16 +25,19 @@ def tracks_from_message(message: ArrayMessage, min_existence: float) -> tuple[Tr
     records = records[(records["state"] != TENTATIVE) & ~(records["existence"] < min_existence)]
     floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age", "existence")
     valid = np.all([np.isfinite(records[name]) for name in floats], axis=0) & (records["classification"] < 10)
+    valid &= np.isfinite(records["covariance"]).all(axis=1)
     good = records[valid]
 
     def pair(first: str, second: str) -> np.ndarray:
         return np.stack([good[first], good[second]], axis=1).astype(float)
 
+    covariance = good["covariance"].reshape(-1, 4, 4)[:, :2, :2].astype(float)
     table = TrackTable(
         good["track_id"], good["platforms"], pair("x", "y"), pair("velocity_x", "velocity_y"), pair("length", "width"),
         good["yaw"].astype(float), good["age"].astype(float),
         np.maximum(message.stamp_ns - good["last_seen_ns"], 0) / 1e9, good["existence"].astype(float),
         good["classification"].astype(np.int64), good["class_probability"].astype(float),
+        np.sqrt(np.maximum(np.linalg.eigvalsh(covariance)[:, -1], 0.0)),
     )  # fmt: skip
     return table, len(records) - len(good)
 
@@ -55,13 +58,13 @@ def paths_from_message(message: ArrayMessage) -> PathTable:
 
 def zones_from_district(district: DistrictConfig) -> Zones:
     """Return the polygons that the rules need."""
-    return Zones(united(district.polygons("carriageway")), united(district.polygons("crosswalk")))
+    return Zones(*(united(district.polygons(kind)) for kind in ("carriageway", "crosswalk", "parking")))
 
 
 def gazetteer_from_district(district: DistrictConfig) -> Gazetteer:
     """Return the named places of a district; a moving platform is no place."""
     return Gazetteer(
-        [(zone.name, zone.corners()) for zone in district.zones],
+        [(zone.name, zone.corners()) for zone in district.zones if zone.kind != "parking"],
         [(p.name, np.array([p.pose.x, p.pose.y])) for p in district.platforms if p.kind == "pole"],
     )
 

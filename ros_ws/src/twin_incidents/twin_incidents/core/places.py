@@ -37,7 +37,7 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
 
     Who stands behind another one queues; who stands first is told of unless a crosswalk is near, where it may wait for
     a signal or for pedestrians, or nobody sees whether another one is before it. Both ends of a queue count, for which
-    is the front of a vehicle that nobody has seen moving is not sure.
+    is the front of a vehicle that nobody has seen moving is not sure. Who stands where one may park is parked.
     """
     limits: StoppedLimits = row.thresholds
     tracks = scene.tracks
@@ -47,6 +47,7 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
     queues = queues_of(tracks, limits.queue_speed, limits.queue_gap, limits.queue_offset)
     rows = np.flatnonzero(resting & (queues.head == np.arange(len(tracks))))
     rows = rows[depth(tracks.position[rows], scene.zones.carriageways) >= limits.edge_margin]
+    rows = rows[depth(tracks.position[rows], scene.zones.parking) < 0]
     for end in (0, 1):
         rows = rows[depth(queues.ends[rows, end], scene.zones.crosswalks) < -limits.crosswalk_distance]
         rows = rows[_in_view(scene, queues.ends[rows, end], limits.view)]

@@ -22,7 +22,8 @@ class TrackTable:
 
     Shapes: ``position``, ``velocity``, ``size`` (length, width) are (N, 2), ``class_probability`` (N, 10), all
     others (N,); ``platforms`` is a bit mask by the district's list, ``yaw`` in rad, ``age`` and ``unseen`` (since the
-    last measurement) in s, ``existence`` the probability that there is such an object.
+    last measurement) in s, ``existence`` the probability that there is such an object, ``position_sigma`` the standard
+    deviation of the position where it is least known, m.
     """
 
     track_id: np.ndarray
@@ -36,6 +37,7 @@ class TrackTable:
     existence: np.ndarray
     classification: np.ndarray
     class_probability: np.ndarray
+    position_sigma: np.ndarray
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -86,6 +88,7 @@ class Zones:
 
     carriageways: Ground
     crosswalks: Ground
+    parking: Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +129,4 @@ def empty_tracks() -> TrackTable:
     none, pairs = np.zeros(0), np.zeros((0, 2))
     integers = np.zeros(0, np.uint64)
     kinds = np.zeros(0, np.int64)
-    return TrackTable(integers, integers, pairs, pairs, pairs, none, none, none, none, kinds, np.zeros((0, 10)))
+    return TrackTable(integers, integers, pairs, pairs, pairs, none, none, none, none, kinds, np.zeros((0, 10)), none)

@@ -1,4 +1,4 @@
-"""Zones on the ground, derived from a SUMO road network: carriageways, crosswalks and sidewalks as simple polygons.
+"""Zones on the ground, derived from a SUMO road network: carriageways, crosswalks, ... as simple polygons.
 
 Lengths in metres, in the network's coordinates less its offset, which is the map frame.
 Format: SUMO, "Networks/SUMO Road Networks" (edges, lanes, junctions, crossings, walking areas).
@@ -223,11 +223,12 @@ def carriageway(network: Network) -> dict[str, shapely.Geometry]:
 
 
 def ground_zones(network: Network, bounds: tuple[float, float, float, float] | None = None) -> list[GroundZone]:
-    """Return carriageways, crosswalks and sidewalks, clipped to ``bounds`` (x0, y0, x1, y1) if they are given."""
+    """Return carriageways, crosswalks, sidewalks and parking lanes, clipped to ``bounds`` (x0, y0, x1, y1) if they are given."""
     groups: list[tuple[str, dict[str, shapely.Geometry]]] = [
         ("carriageway", carriageway(network)),
         ("crosswalk", {f"crosswalk {name.lstrip(':')}": lane.area() for name, lane in network.crossings.items()}),
         ("sidewalk", _sidewalks(network)),
+        ("parking", _parking(network)),
     ]
     frame = None if bounds is None else shapely.box(*bounds)
     found = []
@@ -249,4 +250,14 @@ def _sidewalks(network: Network) -> dict[str, shapely.Geometry]:
         ground = outline(corners)
         if ground.area >= LEAST_AREA:
             found[f"corner {name.lstrip(':')}"] = ground
+    return found
+
+
+def _parking(network: Network) -> dict[str, shapely.Geometry]:
+    """Return the lanes beside the driving ones in which nobody drives; they are part of the carriageway."""
+    found: dict[str, shapely.Geometry] = {}
+    for edge in network.edges:
+        lanes = [lane.area() for lane in edge.lanes if lane.users == "none"]
+        if lanes and edge.driving:
+            found[f"parking {edge.name}"] = _joined(lanes)
     return found

@@ -33,7 +33,7 @@ class ZoneIndex:
                 if zone.kind == kind:
                     draw.polygon([tuple(corner) for corner in ((ring - low) / CELL - 0.5).tolist()], fill=1)
             self._bits |= np.asarray(layer, np.uint8) << i
-        sets = [frozenset(kind for i, kind in enumerate(ZONE_KINDS) if bits >> i & 1) for bits in range(64)]
+        sets = [frozenset(kind for i, kind in enumerate(ZONE_KINDS) if bits >> i & 1) for bits in range(2 ** len(ZONE_KINDS))]
         self._sets = sets
         self._low = [bool(kinds & {"carriageway", "crosswalk"}) for kinds in sets]
 

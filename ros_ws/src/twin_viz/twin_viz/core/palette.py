@@ -43,6 +43,7 @@ PLATFORM_COLORS = np.array(
 ZONE_COLORS = {
     "site": (0.11, 0.12, 0.15, 1.0),
     "carriageway": (0.21, 0.23, 0.27, 1.0),
+    "parking": (0.24, 0.26, 0.31, 1.0),
     "plaza": (0.26, 0.28, 0.30, 1.0),
     "sidewalk": (0.33, 0.35, 0.37, 1.0),
     "crosswalk": (0.72, 0.74, 0.76, 1.0),
