@@ -17,7 +17,8 @@ from twin_sim.world import World
 
 SMOOTH = 2  # everything is drawn this many times larger, then made smaller
 _ZONES = {
-    "site": (214, 198, 160), "plaza": (226, 220, 206), "sidewalk": (214, 214, 210), "carriageway": (158, 160, 164), "parking": (150, 152, 158),
+    "site": (214, 198, 160), "plaza": (226, 220, 206), "sidewalk": (214, 214, 210), "carriageway": (158, 160, 164),
+    "parking": (150, 152, 158),
     "crosswalk": (236, 236, 236),
 }  # fmt: skip
 BACKGROUND, INK = (236, 238, 234), (40, 44, 52)

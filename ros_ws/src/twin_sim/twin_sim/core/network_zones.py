@@ -223,7 +223,7 @@ def carriageway(network: Network) -> dict[str, shapely.Geometry]:
 
 
 def ground_zones(network: Network, bounds: tuple[float, float, float, float] | None = None) -> list[GroundZone]:
-    """Return carriageways, crosswalks, sidewalks and parking lanes, clipped to ``bounds`` (x0, y0, x1, y1) if they are given."""
+    """Return carriageways, crosswalks, sidewalks and parking lanes, clipped to ``bounds`` (x0, y0, x1, y1) if given."""
     groups: list[tuple[str, dict[str, shapely.Geometry]]] = [
         ("carriageway", carriageway(network)),
         ("crosswalk", {f"crosswalk {name.lstrip(':')}": lane.area() for name, lane in network.crossings.items()}),

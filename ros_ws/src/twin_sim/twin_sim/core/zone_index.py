@@ -33,7 +33,8 @@ class ZoneIndex:
                 if zone.kind == kind:
                     draw.polygon([tuple(corner) for corner in ((ring - low) / CELL - 0.5).tolist()], fill=1)
             self._bits |= np.asarray(layer, np.uint8) << i
-        sets = [frozenset(kind for i, kind in enumerate(ZONE_KINDS) if bits >> i & 1) for bits in range(2 ** len(ZONE_KINDS))]
+        every_set = range(2 ** len(ZONE_KINDS))
+        sets = [frozenset(kind for i, kind in enumerate(ZONE_KINDS) if bits >> i & 1) for bits in every_set]
         self._sets = sets
         self._low = [bool(kinds & {"carriageway", "crosswalk"}) for kinds in sets]
 

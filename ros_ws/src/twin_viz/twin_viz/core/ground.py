@@ -11,7 +11,8 @@ from twin_viz.core.primitives import Cylinders, Entity, Labels, Primitive, Trian
 
 #: Height of each kind above the ground, metres: what lies on top is drawn on top.
 _LEVEL = {
-    "site": -0.05, "carriageway": 0.0, "parking": 0.01, "plaza": 0.01, "sidewalk": 0.02, "crosswalk": 0.03, "building": 0.0
+    "site": -0.05, "carriageway": 0.0, "parking": 0.01, "plaza": 0.01, "sidewalk": 0.02, "crosswalk": 0.03,
+    "building": 0.0,
 }  # fmt: skip
 
 
