@@ -30,7 +30,7 @@ class CollisionLimits(Config):
     time_to_collision: float = setting(2.0, "s", "with a pedestrian or rider", low=0.2, high=4.0)
     time_to_collision_vehicles: float = setting(1.5, "s", "between vehicles", low=0.2, high=4.0)
     braking: float = setting(
-        2.5, "m/s^2", "deceleration needed to avoid it, with a pedestrian or rider", low=0.0, high=10.0
+        3.4, "m/s^2", "deceleration needed to avoid it, with a pedestrian or rider", low=0.0, high=10.0
     )
     braking_vehicles: float = setting(
         4.0, "m/s^2", "deceleration needed to avoid it, between vehicles", low=0.0, high=10.0
@@ -43,6 +43,15 @@ class CollisionLimits(Config):
     contact_gap: float = setting(0.1, "m", "footprints closer than this collide", low=0.0, high=2.0)
     min_age: float = setting(
         0.5, "s", "younger tracks are left out: their velocity is not known yet", low=0.0, high=5.0
+    )
+    min_age_driven: float = setting(
+        1.0, "s", "the same for the vehicle or rider under way: nor is whether it brakes", low=0.0, high=5.0
+    )
+    max_unseen: float = setting(
+        0.4, "s", "tracks not measured for longer are left out: their place is extrapolated", low=0.0, high=60.0
+    )
+    max_position_sigma: float = setting(
+        0.35, "m", "tracks whose place is less well known are left out", low=0.01, high=100.0
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,12 @@ from twin_incidents.core.footprints import Boxes, box_gap, encounter_probability
 from twin_incidents.core.scene import ANIMAL, PEDESTRIAN, RIDERS, VEHICLES, Finding, PathTable, Scene, TrackTable
 from twin_incidents.table import CollisionLimits, IncidentRow
 
+#: Length and width, by ObjectClass, that no road user of a class exceeds, m. Boxes lean to the largest that were seen,
+#: and for a moment hold two that are close together: a footprint must not reach where nobody is.
+LARGEST = np.array(
+    [(np.inf, np.inf), (5.6, 2.0), (13.0, 2.6), (19.0, 2.6), (2.5, 0.9), (1.5, 0.8), (2.2, 0.8), (2.0, 0.8),
+     (2.0, 1.0), (np.inf, np.inf)]
+)  # fmt: skip
 SAMPLE = 0.1  # seconds between the moments at which footprints are compared
 MARGIN = 0.8  # seconds beyond the time to collision in which the closest approach is looked for
 
@@ -38,6 +44,8 @@ def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
     limits: CollisionLimits = row.thresholds
     if scene.paths is None or not len(scene.paths):
         return []
+    tracks = scene.tracks
+    scene = replace(scene, tracks=replace(tracks, size=np.minimum(tracks.size, LARGEST[tracks.classification])))
     first, second = _pairs(scene.tracks, limits)
     if not len(first):
         return []
@@ -55,8 +63,10 @@ def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
 
 def _pairs(tracks: TrackTable, limits: CollisionLimits) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of the two tracks of every pair worth a look: in reach, one of them a vehicle or rider under way."""
-    known = tracks.age >= limits.min_age
+    known = (tracks.age >= limits.min_age) & (tracks.unseen <= limits.max_unseen)
+    known &= tracks.position_sigma <= limits.max_position_sigma
     driven = known & np.isin(tracks.classification, VEHICLES + RIDERS) & (tracks.speed >= limits.min_speed)
+    driven &= tracks.age >= limits.min_age_driven
     others = known & np.isin(tracks.classification, (*VEHICLES, *RIDERS, PEDESTRIAN, ANIMAL))
     i, j = np.flatnonzero(driven), np.flatnonzero(others)
     reach = _reach(tracks, limits)
