@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from geometry_msgs.msg import TransformStamped
+from nav_msgs.msg import Odometry
 from rclpy.serialization import serialize_message
 from scipy.spatial.transform import Rotation
 from tf2_msgs.msg import TFMessage
@@ -36,7 +37,7 @@ def nodes(district: Path) -> list[NodeSpec]:
         specs.append(NodeSpec("twin_localization.frames_node:Frames", "frames", f"/{name}", parameters, static))
         remappings = {
             "~/input/lidar_objects": f"/{name}/lidar/objects", "~/input/tf": "/tf", "~/input/tf_static": "/tf_static",
-            "~/output/objects": f"/{name}/objects",
+            "~/input/odometry": f"/{name}/odometry", "~/output/objects": f"/{name}/objects",
         }  # fmt: skip
         parameters = {"platform": name, "platforms": PLATFORMS}
         specs.append(NodeSpec("twin_fusion.fusion_node:Fusion", "fusion", f"/{name}", parameters, remappings))
@@ -110,6 +111,23 @@ def rigid(x: float, y: float, z: float, pitch_deg: float, yaw_deg: float) -> np.
 POLE_1 = rigid(-20, 3, 0, 0, 30) @ rigid(0, 0, 5, 10, 0)
 POLE_2 = rigid(25, -4, 0.5, 0, -170) @ rigid(0.2, 0, 6, 0, 0)
 PEOPLE = np.array([[0.0, 0.0, 0.9], [5.0, 2.0, 0.9], [5.8, 2.0, 0.9], [-3.0, -6.0, 0.9]])
+
+
+def test_a_vehicle_that_is_unsure_of_its_place_is_unsure_of_what_it_sees(graph) -> None:
+    spreads = []
+    for k, sigma in enumerate((0.01, 2.0)):
+        stamp_ns = START_NS + (k + 1) * 100_000_000
+        odometry = Odometry()
+        stamps.fill_time(odometry.header.stamp, stamp_ns)
+        odometry.pose.covariance[0] = odometry.pose.covariance[7] = sigma**2
+        odometry.pose.covariance[35] = (0.01 * sigma) ** 2
+        graph.host.feed("/vehicle_01/odometry", stamp_ns + 4_000_000, serialize_message(odometry))
+        graph.pose(stamp_ns, 0.0, 0.0)
+        graph.detect("vehicle_01", stamp_ns, in_sensor(rigid(0, 0, 1.8, 0, 0), np.array([[20.0, 0.0, 0.9]])))
+        graph.host.advance(stamp_ns + 90_000_000)
+        spreads.append(graph.given[-1][1]["objects"]["position_covariance"][0].reshape(3, 3))
+    assert np.allclose(np.diag(spreads[0])[:2], (0.01 + 0.03**2, 0.01 + 0.03**2 + (20 * 0.003) ** 2), atol=1e-3)
+    assert np.allclose(np.diag(spreads[1])[:2], (0.01 + 4.0, 0.01 + 4.0 + (20 * 0.02) ** 2), rtol=0.01)
 
 
 def test_two_poles_agree_on_where_people_are(graph: Graph) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from nav_msgs.msg import Odometry
 from scipy.spatial.transform import Rotation
 from tf2_msgs.msg import TFMessage
 
@@ -47,3 +48,10 @@ def lens_from_info(message: Any) -> Lens:
     distortion = np.array(message.d, float)
     model = message.distortion_model or "plumb_bob"
     return Lens(int(message.width), int(message.height), matrix, model, distortion)
+
+
+def pose_sigma(message: Odometry, least_position: float, least_yaw: float) -> tuple[float, float]:
+    """Return how well a platform knows its place, metres on each axis, and its heading, radians; at least as given."""
+    covariance = np.nan_to_num(np.reshape(message.pose.covariance, (6, 6)))
+    position, yaw = 0.5 * (covariance[0, 0] + covariance[1, 1]), covariance[5, 5]
+    return max(float(np.sqrt(max(position, 0.0))), least_position), max(float(np.sqrt(max(yaw, 0.0))), least_yaw)

@@ -8,6 +8,7 @@ from tf2_msgs.msg import TFMessage
 from twin_common import stamps
 from twin_common.core.transform_buffer import TransformBuffer, TransformError
 from twin_fusion import convert
+from twin_fusion.core.placement import poses_between
 
 KEEP = 10.0  # seconds of poses
 
@@ -61,3 +62,21 @@ class Frames:
             return self.map_from(frame, stamp_ns)
         except TransformError:
             return None
+
+    def poses_of(self, frame: str, stamp_ns: int, offset: np.ndarray, pose: np.ndarray) -> np.ndarray:
+        """Return map_from_frame when each object of an array was measured, (4, 4) or (N, 4, 4).
+
+        Args:
+            frame: of the sensor.
+            stamp_ns: of the array.
+            offset: (N,) seconds of each object after the stamp.
+            pose: map_from_frame (4, 4) at the stamp.
+
+        """
+        earliest = float(offset.min(initial=0.0))
+        if earliest >= 0:
+            return pose
+        first = self.map_from_earlier(frame, stamp_ns + stamps.from_seconds(earliest))
+        if first is None or np.array_equal(first, pose):
+            return pose
+        return poses_between(first, pose, 1 - np.clip(offset / earliest, 0.0, 1.0))

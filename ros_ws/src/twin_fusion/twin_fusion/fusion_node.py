@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from nav_msgs.msg import Odometry
 from tf2_msgs.msg import TFMessage
 
 from twin_common import stamps
@@ -23,7 +24,7 @@ from twin_fusion.core.camera_pairing import View, image_boxes
 from twin_fusion.core.ground_height import Ground
 from twin_fusion.core.ground_position import locate
 from twin_fusion.core.lens import Lens
-from twin_fusion.core.placement import finite, finite_boxes, place, poses_between
+from twin_fusion.core.placement import finite, finite_boxes, place
 from twin_fusion.core.platform_fusion import LIDAR, PlatformFusion
 from twin_fusion.core.sensor_level import Rhythm, Sight, level_of
 from twin_fusion.frames import Frames
@@ -38,6 +39,7 @@ class Fusion(Component):
     inputs = (
         Input("lidar_objects", "lidar_objects", max_age=0.5), Input("camera_objects", "camera_objects", max_age=1.0),
         Input("camera_info", "camera_info"), Input("tf", "tf"), Input("tf_static", "tf_static"),
+        Input("odometry", "odometry"),
     )  # fmt: skip
     outputs = (Output("objects", "platform_objects"),)
     timers = (Timer("retry", 0.01), Timer("level", 0.5))
@@ -71,6 +73,10 @@ class Fusion(Component):
         if self._frames.add_moving(message):
             self.context.count("time_went_back")
         self._work(self.context.now_ns())
+
+    def on_odometry(self, message: Odometry, _source: str) -> None:
+        """Learn how well a moving platform knows where it is."""
+        self._fusion.pose_sigma = convert.pose_sigma(message, self.config.position_sigma, self.config.yaw_sigma)
 
     def on_camera_info(self, message: Any, _source: str) -> None:
         """Learn the camera's intrinsics."""
@@ -147,8 +153,9 @@ class Fusion(Component):
 
     def _publish(self, message: ArrayMessage, pose: np.ndarray) -> None:
         objects = self._only(message["objects"], finite)
-        placed = place(objects, self._poses(message, objects, pose), self._bit, self.config.position_sigma,
-                       self.config.yaw_sigma)  # fmt: skip
+        if not self.config.deskewed:
+            pose = self._frames.poses_of(message.frame_id, message.stamp_ns, objects["time_offset"].astype(float), pose)
+        placed = place(objects, pose, self._bit, *self._fusion.pose_sigma)
         placed["sensors"] |= LIDAR
         self._ground.learn_from(placed)
         fused = self._fusion.scan(message.stamp_ns, placed)
@@ -160,17 +167,6 @@ class Fusion(Component):
         if not good.all():
             self.context.count("not_finite", int(np.count_nonzero(~good)))
         return np.asarray(objects[good])
-
-    def _poses(self, message: ArrayMessage, objects: np.ndarray, pose: np.ndarray) -> np.ndarray:
-        """Return the pose of the sensor when each object was measured, (4, 4) or (N, 4, 4)."""
-        offsets = objects["time_offset"].astype(float)
-        earliest = float(offsets.min(initial=0.0))
-        if self.config.deskewed or earliest >= 0:
-            return pose
-        first = self._frames.map_from_earlier(message.frame_id, message.stamp_ns + stamps.from_seconds(earliest))
-        if first is None or np.array_equal(first, pose):
-            return pose
-        return poses_between(first, pose, 1 - np.clip(offsets / earliest, 0.0, 1.0))
 
     def _take_shot(self, message: ArrayMessage, pose: np.ndarray, now_ns: int) -> None:
         """Place the objects of a frame; where there is no LiDAR they go out by themselves."""

@@ -147,8 +147,8 @@ class Localizer(Component):
             return
         base = f"{self.config.platform}/base_link"
         transform = convert.transform_stamped(convert.MAP, base, pose.map_from_base, pose.stamp_ns)
-        self.context.publish("tf", TFMessage(transforms=[transform]))
         self.context.publish("odometry", convert.odometry(pose, self.config.platform))
+        self.context.publish("tf", TFMessage(transforms=[transform]))
         self.context.measure("position_sigma", math.sqrt(max(pose.covariance[0, 0], pose.covariance[1, 1])))
 
     def _problem(self, silence: float, *, published: bool) -> str | None:

@@ -79,6 +79,8 @@ class PlatformFusion:
         """Begin without scans; ``dtype`` is that of DetectedObject."""
         self._settings = settings
         self._dtype = dtype
+        #: Errors of the platform's pose, metres and radians, of what only the camera sees.
+        self.pose_sigma = (settings.position_sigma, settings.yaw_sigma)
         self._history = ScanHistory(settings.camera_memory)
         self._evidence = np.zeros(0, evidence.EVIDENCE)
         self._alone: list[tuple[int, np.ndarray]] = []
@@ -240,7 +242,7 @@ class PlatformFusion:
         objects["sensors"] = CAMERA
         objects["platforms"] = np.uint64(1 << platform)
         origin = view.map_from_camera[:3, 3]
-        return add_pose_error(objects, origin, self._settings.position_sigma, self._settings.yaw_sigma)
+        return add_pose_error(objects, origin, *self.pose_sigma)
 
 
 def _rows_of(table: np.ndarray, wanted: np.ndarray) -> np.ndarray:
