@@ -89,6 +89,8 @@ def test_a_busy_port(own_domain: int) -> None:
         (("eval", "detection", "--format", "camera", "--long"), ("--format camera with --long; expected --out",)),
         (("eval", "detection", "--format", "camera", "--data", "x"), ("--format camera with --data; expected --out",)),
         (("eval", "tracking", "--cross-validate"), ("--cross-validate; expected it with eval tracking --format",)),
+        (("eval", "detection", "--format", "kitti"), ("--format kitti; expected it with tracking only",)),
+        (("eval", "localization", "--data", "."), ("--data or --format; expected --out at most",)),
         (("eval", "detection", "--ablation"), ("--ablation; expected it with eval tracking --format kitti only",)),
         (
             ("eval", "tracking", "--format", "kitti", "--ablation", "--cross-validate"),

@@ -56,7 +56,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.what == "localization":
         return _evaluate_localization(arguments)
     _check_ways_of_kitti(arguments)
-    if arguments.what == "detection" and (arguments.format == "sim" or arguments.data is None):
+    simulated = arguments.format == "sim" or (arguments.format == "scans" and arguments.data is None)
+    if arguments.what == "detection" and simulated:
         return _evaluate_simulated_detection(arguments)
     arguments.data = arguments.data or root() / "../shared/data"
     if arguments.format != "scans":
