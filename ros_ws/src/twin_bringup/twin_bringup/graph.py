@@ -154,8 +154,8 @@ def _platform_values(platform: PlatformConfig) -> dict[str, Any]:
     values: dict[str, Any] = {"platform": platform.name, "mode": "still" if platform.kind == "pole" else "moving"}
     if platform.lidar is not None:
         mount = platform.lidar.mount
-        values |= {"sensor_height": platform.pose.z + mount.z, "roll_deg": mount.roll_deg,
-                   "pitch_deg": mount.pitch_deg, "yaw_deg": mount.yaw_deg}  # fmt: skip
+        values |= {"sensor_height": platform.pose.z + mount.z, "mount_x": mount.x, "mount_y": mount.y,
+                   "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg, "yaw_deg": mount.yaw_deg}  # fmt: skip
     return values
 
 

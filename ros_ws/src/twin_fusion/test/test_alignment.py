@@ -167,6 +167,8 @@ def test_a_mount_that_turned_while_the_node_was_off_is_reported(stage: Stage, tm
     problems, turns = watched(later, **kept, yaw_deg=1.0)  # calibrated since: another mount, another reference
     assert "reference of yaw_deg 0.0; expected 1.0; learned anew" in str(problems[0])
     assert problems[-1] is None and turns[-1] < 0.03
+    problems, _ = watched(later, **kept, yaw_deg=1.0, mount_x=0.3)  # moved sideways on purpose
+    assert "reference of mount_x 0.0; expected 0.3; learned anew" in str(problems[0]) and problems[-1] is None
 
 
 def test_a_damaged_reference_is_told_in_one_line_and_learned_anew(stage: Stage, tmp_path: Path) -> None:

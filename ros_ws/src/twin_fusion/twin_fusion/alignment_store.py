@@ -55,5 +55,5 @@ class ReferenceKeeper:
 
     def _about(self) -> dict[str, Any]:
         """Return what a reference belongs to."""
-        names = ("platform", "sensor_height", "roll_deg", "pitch_deg", "yaw_deg")
+        names = ("platform", "sensor_height", "mount_x", "mount_y", "roll_deg", "pitch_deg", "yaw_deg")
         return {"version": VERSION, **{name: getattr(self._config, name) for name in names}}

@@ -96,6 +96,8 @@ class AlignmentConfig(Config):
     platform: str = setting("", doc="name of the platform; filled in by the graph")
     sensor_height: float = setting(5.0, "m", "of the configured mount; another one has its own reference",
                                    low=0.1, high=50.0)  # fmt: skip
+    mount_x: float = setting(0.0, "m", "of the configured mount, too", low=-50.0, high=50.0)
+    mount_y: float = setting(0.0, "m", "of the configured mount, too", low=-50.0, high=50.0)
     roll_deg: float = setting(0.0, "deg", "of the configured mount, too", low=-90.0, high=90.0)
     pitch_deg: float = setting(0.0, "deg", "of the configured mount, too", low=-90.0, high=90.0)
     yaw_deg: float = setting(0.0, "deg", "of the configured mount, too", low=-360.0, high=360.0)
