@@ -60,6 +60,42 @@ def test_traffic_in_adjacent_lanes_is_no_incident(make_district, kit, seed):
     assert len(district.incidents) >= 80 and not district.alerts
 
 
+def test_a_car_that_brakes_hard_for_somebody_is_told_of_and_one_that_brakes_gently_is_not(make_district, kit):
+    """A person steps before both; one must stop within 9 m, the other has 22 m."""
+    for distance, braking, told in ((9.0, -6.5, True), (22.0, -3.2, False)):
+        district = make_district()
+        car = kit.straight(-distance - 2.25 - 10.0, -3.0, 10.0, 0.0, braking, 1.0)
+        actors = [kit.Actor(1, CAR, car), kit.Actor(2, PEDESTRIAN, kit.straight(0.3, -6.2, 0.0, 1.5))]
+        district.play(actors, 5.0)
+        assert ("predicted_collision" in district.kinds()) is told
+
+
+def test_tracks_whose_place_is_not_known_collide_with_nobody(make_district, kit):
+    """The same near miss with places known to 0.1 m, to 0.6 m, and not measured for half a second."""
+    for sigma, unseen, told in ((0.1, 0.0, True), (0.6, 0.0, False), (0.1, 0.5, False)):
+        district = make_district()
+        actors = [
+            kit.Actor(1, CAR, kit.straight(-40.0, -3.0, 12.0, 0.0)),
+            kit.Actor(2, PEDESTRIAN, kit.straight(0.0, -7.8, 0.0, 1.5)),
+        ]
+        for k in range(35):
+            records = kit.records_of(actors, 0.1 * k)
+            records["covariance"][:, [0, 5]] = sigma**2
+            district.feed(0.1 * k, records, unseen=unseen)
+        assert ("predicted_collision" in district.kinds()) is told
+
+
+def test_a_box_that_holds_two_makes_no_collision(make_district, kit):
+    """A bicycle passes a waiting car with 0.7 m between them; the car's box is seen 3.6 m wide."""
+    district = make_district()
+    actors = [
+        kit.Actor(1, CAR, kit.straight(0.0, -3.0, 0.0, 0.0), size=(4.6, 3.6)),
+        kit.Actor(2, BICYCLE, kit.straight(-30.0, -5.0, 5.0, 0.0)),
+    ]
+    district.play(actors, 8.0)
+    assert "predicted_collision" not in district.kinds()
+
+
 @pytest.mark.parametrize("seed", [None, 7, 8])
 def test_cars_that_queue_up_are_no_collision(make_district, kit, seed):
     """Three cars brake at 2.5 m/s^2 from 50 km/h behind one that waits at the crosswalk."""

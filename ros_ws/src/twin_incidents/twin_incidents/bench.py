@@ -28,13 +28,16 @@ def busy_scene(tracks: int, seed: int = 0) -> Scene:
     number = np.arange(1, tracks + 1, dtype=np.uint64)
     table = TrackTable(
         number, np.ones(tracks, np.uint64), position, velocity, size, angle, np.full(tracks, 5.0), np.zeros(tracks),
-        np.ones(tracks), kind, np.eye(10)[kind] * 0.9, np.full(tracks, 0.1),
+        np.ones(tracks), kind, np.eye(10)[kind] * 0.9, np.full(tracks, 0.1), np.zeros(tracks),
     )  # fmt: skip
     times = 0.4 * np.arange(1, 13)
     path = position[:, None] + times[:, None] * velocity[:, None]
     covariance = np.broadcast_to((0.05 + 0.1 * times[:, None, None] ** 2) * np.eye(2), (2 * tracks, 12, 2, 2))
     yaw = np.repeat(np.repeat(angle[:, None], 12, axis=1), 2, axis=0)
-    paths = PathTable(np.repeat(number, 2), np.full(2 * tracks, 0.5), np.repeat(path, 2, axis=0), covariance, yaw, 0.4)
+    paths = PathTable(
+        np.repeat(number, 2), np.full(2 * tracks, 0.5), np.zeros(2 * tracks, bool), np.repeat(path, 2, axis=0),
+        covariance, yaw, 0.4,
+    )  # fmt: skip
     street = np.array([[-300.0, -8.0], [300.0, -8.0], [300.0, 8.0], [-300.0, 8.0]])
     walk = np.array([[-2.0, -8.0], [2.0, -8.0], [2.0, 8.0], [-2.0, 8.0]])
     streets, crossings = (tuple(zone + np.array([0.0, y]) for y in (-120, 0, 120)) for zone in (street, walk))

@@ -13,7 +13,8 @@ from twin_incidents.core.place_names import Gazetteer
 from twin_incidents.core.scene import PathTable, TrackTable, Zones
 from twin_msgs.msg import Alert, Incident, IncidentArray
 
-TENTATIVE = 0
+TENTATIVE = 0  # Track.STATE_TENTATIVE
+STOP = 2  # PredictedPath.MODE_STOP
 
 
 def tracks_from_message(message: ArrayMessage, min_existence: float) -> tuple[TrackTable, int]:
@@ -23,7 +24,7 @@ def tracks_from_message(message: ArrayMessage, min_existence: float) -> tuple[Tr
     """
     records = message["tracks"]
     records = records[(records["state"] != TENTATIVE) & ~(records["existence"] < min_existence)]
-    floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age", "existence")
+    floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age", "existence", "acceleration")
     valid = np.all([np.isfinite(records[name]) for name in floats], axis=0) & (records["classification"] < 10)
     valid &= np.isfinite(records["covariance"]).all(axis=1)
     good = records[valid]
@@ -37,7 +38,7 @@ def tracks_from_message(message: ArrayMessage, min_existence: float) -> tuple[Tr
         good["yaw"].astype(float), good["age"].astype(float),
         np.maximum(message.stamp_ns - good["last_seen_ns"], 0) / 1e9, good["existence"].astype(float),
         good["classification"].astype(np.int64), good["class_probability"].astype(float),
-        np.sqrt(np.maximum(np.linalg.eigvalsh(covariance)[:, -1], 0.0)),
+        np.sqrt(np.maximum(np.linalg.eigvalsh(covariance)[:, -1], 0.0)), good["acceleration"].astype(float),
     )  # fmt: skip
     return table, len(records) - len(good)
 
@@ -51,8 +52,8 @@ def paths_from_message(message: ArrayMessage) -> PathTable:
     good = np.isfinite(position).all(axis=(1, 2)) & np.isfinite(covariance).all(axis=(1, 2, 3))
     good &= np.isfinite(records["yaw"]).all(axis=1) & np.isfinite(records["probability"])
     return PathTable(
-        records["track_id"][good], records["probability"][good].astype(float), position[good], covariance[good],
-        records["yaw"][good].astype(float), float(message["step"]),
+        records["track_id"][good], records["probability"][good].astype(float), records["mode"][good] == STOP,
+        position[good], covariance[good], records["yaw"][good].astype(float), float(message["step"]),
     )  # fmt: skip
 
 

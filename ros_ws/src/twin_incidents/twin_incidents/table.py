@@ -35,6 +35,13 @@ class CollisionLimits(Config):
     braking_vehicles: float = setting(
         4.0, "m/s^2", "deceleration needed to avoid it, between vehicles", low=0.0, high=10.0
     )
+    hard_braking: float = setting(
+        5.0,
+        "m/s^2",
+        "who brakes harder does so to avoid it: that they may stop in time is no excuse",
+        low=0.0,
+        high=20.0,
+    )
     probability: float = setting(0.55, "", "least probability", low=0.0, high=1.0)
     min_speed: float = setting(
         2.0, "m/s", "one of the two is a vehicle or rider at least this fast", low=0.0, high=20.0

@@ -342,10 +342,15 @@ def class_likelihood(measured: np.ndarray) -> np.ndarray:
     return (1 - CLASS_SMOOTHING) * likelihood + CLASS_SMOOTHING / classes.COUNT
 
 
-def update_class(probability: np.ndarray, measured: np.ndarray, elapsed: np.ndarray, memory: float) -> np.ndarray:
-    """Return class probabilities (N, 10): product of likelihoods, forgotten over ``memory`` s; ``elapsed`` (N,) s."""
+def update_class(
+    probability: np.ndarray, measured: np.ndarray, elapsed: np.ndarray, memory: float, by_speed: np.ndarray
+) -> np.ndarray:
+    """Return class probabilities (N, 10): product of likelihoods, forgotten over ``memory`` s; ``elapsed`` (N,) s.
+
+    ``by_speed`` (N, 10): likelihood of the speed that each track has gone.
+    """
     kept = probability ** np.exp(-elapsed / memory)[:, None]
-    updated = np.maximum(kept * class_likelihood(measured), 1e-9)
+    updated = np.maximum(kept * class_likelihood(measured) * by_speed, 1e-9)
     return np.asarray(updated / updated.sum(axis=1, keepdims=True))
 
 

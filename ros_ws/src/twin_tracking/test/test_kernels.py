@@ -11,6 +11,7 @@ import pytest
 from twin_common.core.compiled import kernel
 from twin_tracking.config import TrackerConfig
 from twin_tracking.core import attributes, existence, heading
+from twin_tracking.core.classes import PEDESTRIAN
 from twin_tracking.core.detections import limits_of, prepare
 from twin_tracking.core.motion import MotionModel
 from twin_tracking.core.neighbours import near_pairs
@@ -167,8 +168,10 @@ def test_attributes(scene) -> None:
     np.testing.assert_allclose(after["size"], size, **CLOSE)
     np.testing.assert_allclose(after["size_weight"], weight, **CLOSE)
     probability = reference.update_class(
-        before["class_probability"], seen["class_probability"], elapsed, CONFIG.class_memory
-    )
+        before["class_probability"], seen["class_probability"], elapsed, CONFIG.class_memory,
+        np.exp(-np.maximum(before["fastest"][:, None] - np.array(CONFIG.usual_top_speed), 0.0) / attributes.SPEED_STEP),
+    )  # fmt: skip
+    assert (before["fastest"] > CONFIG.usual_top_speed[PEDESTRIAN]).any()
     np.testing.assert_allclose(after["class_probability"], probability, **CLOSE)
 
 

@@ -116,6 +116,10 @@ class TrackerConfig(Config):
     )
 
     class_memory: float = setting(2.0, "s", "time over which class evidence is forgotten", low=0.1, high=600.0)
+    usual_top_speed: PerClass = setting(
+        (100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 2.5, 8.0, 100.0), "m/s",
+        "who has gone faster, for a while, is the less of this class: e times per 0.4 m/s", low=0.1, high=1000.0,
+    )  # fmt: skip
     size_memory: float = setting(
         20.0, "", "well seen detections after which the size adapts no slower", low=1.0, high=1000.0
     )
@@ -123,7 +127,14 @@ class TrackerConfig(Config):
         0.8, "", "above 0.5 the size leans towards the larger measurements, as partial views are too small",
         low=0.5, high=0.99,
     )  # fmt: skip
-    acceleration_memory: float = setting(0.5, "s", "time over which the speed's change is averaged", low=0.05, high=5.0)
+    acceleration_memory: float = setting(0.4, "s", "time over which the speed's change is averaged", low=0.05, high=5.0)
+    piece_margin: float = setting(
+        0.3,
+        "m",
+        "no person or rider begins inside a vehicle, or this near to it; -10: there may be",
+        low=-10.0,
+        high=2.0,
+    )
     platform_memory: float = setting(1.0, "s", "how long a platform counts as seeing a track", low=0.1, high=30.0)
 
     person_range: float = setting(

@@ -34,7 +34,8 @@ class BoxConfig(Config):
 #: those of still sensors.
 _QUICK: dict[str, Any] = {
     "acceleration_density": (2.0, 3.0, 1.5, 1.5, 4.0, 1.5, 1.5, 0.6, 2.0, 0.5), "standing_density": 0.005,
-    "stop_rate": 0.1, "start_rate": 0.35, "min_position_sigma": 0.05,
+    "stop_rate": 0.1, "start_rate": 0.35, "min_position_sigma": 0.05, "piece_margin": -10.0,
+    "usual_top_speed": (1000.0,) * 10,
 }  # fmt: skip
 
 

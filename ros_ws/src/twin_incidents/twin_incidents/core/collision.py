@@ -42,22 +42,24 @@ def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
     (Cooper and Ferguson 1976), so that cars that queue up normally are none.
     """
     limits: CollisionLimits = row.thresholds
-    if scene.paths is None or not len(scene.paths):
+    paths = scene.paths
+    if paths is None or not len(paths):
         return []
-    tracks = scene.tracks
-    scene = replace(scene, tracks=replace(tracks, size=np.minimum(tracks.size, LARGEST[tracks.classification])))
+    footprint = np.minimum(scene.tracks.size, LARGEST[scene.tracks.classification])
+    scene = replace(scene, tracks=replace(scene.tracks, size=footprint))
     first, second = _pairs(scene.tracks, limits)
     if not len(first):
         return []
-    row_of = _rows_of(scene.tracks, scene.paths)
+    paths = _unless_braking_hard(scene.tracks, paths, limits.hard_braking)
+    row_of = _rows_of(scene.tracks, paths)
     a, b = _mode_pairs(row_of, first, second)
     horizon = max(limits.time_to_collision, limits.time_to_collision_vehicles) + MARGIN
-    moments = np.arange(0.0, min(horizon, scene.paths.step * scene.paths.position.shape[1]) + 1e-9, SAMPLE)
-    near = _touching(scene.tracks, scene.paths, row_of, (a, b), moments, limits.contact_gap)
+    moments = np.arange(0.0, min(horizon, paths.step * paths.position.shape[1]) + 1e-9, SAMPLE)
+    near = _touching(scene.tracks, paths, row_of, (a, b), moments, limits.contact_gap)
     if not near.any():
         return []
     used, index = np.unique(np.concatenate([a[near], b[near]]), return_inverse=True)
-    sampled = _sample(scene.tracks, scene.paths, row_of, used, moments)
+    sampled = _sample(scene.tracks, paths, row_of, used, moments)
     return _judge(scene, row, sampled, *np.split(index, 2))
 
 
@@ -75,6 +77,21 @@ def _pairs(tracks: TrackTable, limits: CollisionLimits) -> tuple[np.ndarray, np.
     near &= (i[:, None] < j[None]) | (~driven[j][None] & (i[:, None] != j[None]))
     rows, columns = np.nonzero(near)
     return i[rows], j[columns]
+
+
+def _unless_braking_hard(tracks: TrackTable, paths: PathTable, hard: float) -> PathTable:
+    """Return the paths without the stops of those who brake hard: an emergency is told of while it lasts."""
+    row_of = _rows_of(tracks, paths)
+    emergency = (tracks.acceleration <= -hard)[row_of] & (row_of >= 0)
+    others = emergency & ~paths.stopping
+    left = np.bincount(row_of[others], paths.probability[others], len(tracks))[row_of]
+    emergency &= left > 0
+    probability = np.where(emergency, paths.probability / np.where(left > 0, left, 1.0), paths.probability)
+    keep = ~(emergency & paths.stopping)
+    return PathTable(
+        paths.track_id[keep], probability[keep], paths.stopping[keep], paths.position[keep],
+        paths.covariance[keep], paths.yaw[keep], paths.step,
+    )  # fmt: skip
 
 
 def _reach(tracks: TrackTable, limits: CollisionLimits) -> np.ndarray:

@@ -23,7 +23,7 @@ class TrackTable:
     Shapes: ``position``, ``velocity``, ``size`` (length, width) are (N, 2), ``class_probability`` (N, 10), all
     others (N,); ``platforms`` is a bit mask by the district's list, ``yaw`` in rad, ``age`` and ``unseen`` (since the
     last measurement) in s, ``existence`` the probability that there is such an object, ``position_sigma`` the standard
-    deviation of the position where it is least known, m.
+    deviation of the position where it is least known, m; ``acceleration`` along the heading, m/s^2.
     """
 
     track_id: np.ndarray
@@ -38,6 +38,7 @@ class TrackTable:
     classification: np.ndarray
     class_probability: np.ndarray
     position_sigma: np.ndarray
+    acceleration: np.ndarray
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -56,11 +57,13 @@ class TrackTable:
 class PathTable:
     """M predicted paths of T points, ``step`` seconds apart, the first one step after the tracks' stamp.
 
-    Shapes: ``track_id`` and ``probability`` (M,), ``position`` (M, T, 2), ``covariance`` (M, T, 2, 2), ``yaw`` (M, T).
+    Shapes: ``track_id`` and ``probability`` (M,), ``stopping`` (M,): braking to rest, ``position`` (M, T, 2),
+    ``covariance`` (M, T, 2, 2), ``yaw`` (M, T).
     """
 
     track_id: np.ndarray
     probability: np.ndarray
+    stopping: np.ndarray
     position: np.ndarray
     covariance: np.ndarray
     yaw: np.ndarray
@@ -129,4 +132,6 @@ def empty_tracks() -> TrackTable:
     none, pairs = np.zeros(0), np.zeros((0, 2))
     integers = np.zeros(0, np.uint64)
     kinds = np.zeros(0, np.int64)
-    return TrackTable(integers, integers, pairs, pairs, pairs, none, none, none, none, kinds, np.zeros((0, 10)), none)
+    return TrackTable(
+        integers, integers, pairs, pairs, pairs, none, none, none, none, kinds, np.zeros((0, 10)), none, none
+    )

@@ -15,6 +15,7 @@ UNCOUNTED_WEIGHT = 0.3
 HEIGHT_DENSITY = 0.05  # random walk of z, m^2/s
 LEAST_HEIGHT_NOISE = 0.05**2  # m^2
 CLASS_SMOOTHING = 0.1
+SPEED_STEP = 0.4  # m/s: by so much faster, a class is e times less likely
 COLOUR_MEMORY = 20.0  # measurements
 CLASS_COUNT, UNKNOWN = classes.COUNT, int(classes.UNKNOWN)
 
@@ -25,11 +26,14 @@ class Memory(NamedTuple):
     size_memory: float
     size_expectile: float
     class_memory: float
+    usual_top_speed: np.ndarray
 
 
 def memory_of(config: TrackerConfig) -> Memory:
     """Return the memories."""
-    return Memory(*(getattr(config, name) for name in Memory._fields))
+    return Memory(
+        config.size_memory, config.size_expectile, config.class_memory, np.array(config.usual_top_speed)
+    )  # fmt: skip
 
 
 @kernel
@@ -39,10 +43,11 @@ def _view_weight(point_count: int) -> float:
 
 
 @kernel
-def _weigh_class(track: Records, measured: np.ndarray, kept: float) -> None:
+def _weigh_class(track: Records, measured: np.ndarray, kept: float, memory: Memory) -> None:
     """Multiply the class probabilities by the likelihood of each class, forgetting all but ``kept``.
 
-    What a detector calls unknown speaks for no class in particular.
+    What a detector calls unknown speaks for no class in particular. The speed that the object once had speaks on when
+    it stands: a rider who waits looks like a pedestrian, and is none.
     """
     unknown, total = measured[UNKNOWN], 0.0
     share = unknown / (CLASS_COUNT - 1)
@@ -52,6 +57,7 @@ def _weigh_class(track: Records, measured: np.ndarray, kept: float) -> None:
     total = 0.0
     for c in range(CLASS_COUNT):
         likelihood = scale * (measured[c] + (share if c != UNKNOWN else 0.0)) + CLASS_SMOOTHING / CLASS_COUNT
+        likelihood *= np.exp(-max(track.fastest - memory.usual_top_speed[c], 0.0) / SPEED_STEP)
         track.class_probability[c] = max(track.class_probability[c] ** kept * likelihood, 1e-9)
         total += track.class_probability[c]
     for c in range(CLASS_COUNT):
@@ -78,7 +84,7 @@ def birth(tracks: Records, detections: Records, chosen: np.ndarray, memory: Memo
         track.size[:] = seen.size
         track.size_weight = _view_weight(seen.point_count)
         track.class_probability[:] = 1 / CLASS_COUNT
-        _weigh_class(track, seen.class_probability, 1.0)
+        _weigh_class(track, seen.class_probability, 1.0, memory)
         track.posture_votes[:] = 0.0
         if seen.posture > 0:
             track.posture_votes[seen.posture] = 1.0
@@ -117,7 +123,7 @@ def update(tracks: Records, detections: Records, partner: np.ndarray, stamp_ns: 
             lean = 2 * memory.size_expectile if measured > track.size[a] else 2 * (1 - memory.size_expectile)
             track.size[a] += min(lean * view / track.size_weight, 1.0) * (measured - track.size[a])
         kept = np.exp(-elapsed / memory.class_memory)
-        _weigh_class(track, seen.class_probability, kept)
+        _weigh_class(track, seen.class_probability, kept, memory)
         for p in range(len(track.posture_votes)):
             track.posture_votes[p] *= kept
         if seen.posture > 0:

@@ -73,5 +73,5 @@ class Birth:
         young["found"] = self._found
         young["visible"], young["score"], young["score_weight"] = self._visible, seen["existence"], 1.0
         measured_ns = stamp_ns + np.round(seen["time_offset"] * NANOSECONDS).astype(np.int64)
-        young["first_ns"] = young["last_ns"] = young["apart_ns"] = measured_ns
+        young["first_ns"] = young["last_ns"] = young["apart_ns"] = young["outside_ns"] = measured_ns
         return young

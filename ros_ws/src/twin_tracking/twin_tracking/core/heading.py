@@ -17,6 +17,9 @@ from twin_tracking.core.state import RATE, STANDING, VX, VY
 
 MOTION_MEMORY = 1.0  # the filtered velocity's errors stay alike for about so long, s
 MAX_VARIANCE = 3.0
+MOST_ACCELERATION = 12.0  # m/s^2: larger changes of the speed are leaps of the estimate
+FASTEST_RISE, FASTEST_MEMORY = 0.5, 30.0  # s, over which a speed counts as gone, and is forgotten
+SPEED_KNOWN = 0.6  # s: until then, and less until twice then, what changes is our knowledge of the speed
 _LEAST_RATE = 0.02  # rad/s, taken for none
 
 
@@ -89,7 +92,7 @@ def update(tracks: Records, detections: Records, partner: np.ndarray, turning: T
 
 @kernel
 def follow_motion(tracks: Records, dt: float, turning: Turning) -> None:
-    """Turn the headings the way the tracks went during ``dt`` seconds; average the change of their speed."""
+    """Turn the headings the way the tracks went during ``dt`` seconds; average the speed's change."""
     kept = np.exp(-dt / turning.acceleration_memory)
     for n in range(len(tracks)):
         track = tracks[n]
@@ -113,5 +116,11 @@ def follow_motion(tracks: Records, dt: float, turning: Turning) -> None:
             track.yaw = _wrap(track.yaw)
         speed = vx * np.cos(track.yaw) + vy * np.sin(track.yaw)
         speed_before = -track.speed if np.cos(track.yaw - before) < 0 else track.speed
-        track.acceleration = kept * track.acceleration + (1 - kept) * (speed - speed_before) / dt
+        known = min(max((track.last_ns - track.first_ns) / 1e9 / SPEED_KNOWN - 1.0, 0.0), 1.0)
+        change = min(max((speed - speed_before) / dt, -MOST_ACCELERATION), MOST_ACCELERATION)
+        track.acceleration = kept * track.acceleration + (1 - kept) * known * change
         track.speed = speed
+        along = vx**2 * spread[VX, VX] + 2 * vx * vy * spread[VX, VY] + vy**2 * spread[VY, VY]
+        surely = np.sqrt(speed2) - 2.0 * np.sqrt(along / speed2)
+        memory = FASTEST_RISE if surely > track.fastest else FASTEST_MEMORY
+        track.fastest += (1 - np.exp(-dt / memory)) * (max(surely, 0.0) - track.fastest)

@@ -19,8 +19,10 @@ X, Y, VX, VY, RATE = range(STATES)
 #: it; ``class_probability``; ``posture_votes``; ``colour`` shares and ``colour_weight`` behind
 #: them; ``visible``, ``hidden``, ``found``: see ``existence``; ``score``: averaged
 #: existence of the detections and ``score_weight``; ``speed`` m/s and ``acceleration`` m/s^2 along the heading;
+#: ``fastest`` m/s: speed that it has surely gone for a while;
 #: ``first_ns``, ``last_ns`` of the measurements; ``platforms``: bit sets of the present and past quarters of the
-#: platform memory; ``apart_ns``: when it was last certain that no other track is the same object;
+#: platform memory; ``apart_ns``: when it was last certain that no other track is the same object; ``outside_ns``: when
+#: it was last outside all vehicles;
 #: ``source``: number of the detection measured last.
 TRACK = np.dtype(
     [
@@ -48,10 +50,12 @@ TRACK = np.dtype(
         ("score_weight", np.float64),
         ("speed", np.float64),
         ("acceleration", np.float64),
+        ("fastest", np.float64),
         ("first_ns", np.int64),
         ("last_ns", np.int64),
         ("platforms", np.uint64, (PLATFORM_SLOTS,)),
         ("apart_ns", np.int64),
+        ("outside_ns", np.int64),
         ("source", np.int64),
         ("confirmed", np.bool_),
     ],

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from twin_tracking.config import TrackerConfig
-from twin_tracking.core import attributes, doubles, existence, heading, identity
+from twin_tracking.core import attributes, doubles, existence, heading, identity, pieces
 from twin_tracking.core import state as states
 from twin_tracking.core.absent import nobody
 from twin_tracking.core.association import Associator, assign
@@ -46,6 +46,7 @@ class Tracker:
         self._memory = attributes.memory_of(config)
         self._handover = Handover(config, self._model, region)
         self._visibility = visibility
+        self._pieces = config.piece_margin > -10.0
         self.clocks = ClockOffsets(config)
         self._replaying = False
         self._absent = nobody()
@@ -135,6 +136,11 @@ class Tracker:
         tracks = self._prune(tracks, stamp_ns)
         double = doubles.redundant(tracks, stamp_ns)
         self._count("followed_twice", int(double.sum()))
+        if self._pieces:
+            pieces.note(tracks, stamp_ns)
+            part = pieces.settled(tracks, stamp_ns)
+            self._count("part_of_vehicle", int(part.sum()))
+            double |= part
         tracks = tracks[~double] if double.any() else tracks
         self._absent, self._state = self._handover.follow(self._absent, before, tracks, dt, stamp_ns)
         self._stamp_ns = stamp_ns
@@ -247,6 +253,11 @@ class Tracker:
         if not len(index):
             return tracks
         position = detections["position"][:, :2]
+        if self._pieces:
+            inside = pieces.depth(tracks, stamp_ns, position[index], detections["time_offset"][index])
+            piece = (inside > -self.config.piece_margin) & ~pieces.vehicles(detections[index])
+            self._count("part_of_vehicle", int(piece.sum()))
+            index = index[~piece]
         seen = tracks[(partner >= 0) & tracks["confirmed"]]
         part, _ = inside_boxes(position[index], seen["estimate"][:, :2], seen["yaw"], seen["size"])
         if len(part):
