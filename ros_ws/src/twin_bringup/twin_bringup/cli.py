@@ -55,6 +55,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         return _evaluate_camera(arguments)
     if arguments.what == "localization":
         return _evaluate_localization(arguments)
+    if arguments.what == "incidents":
+        return _evaluate_incidents(arguments)
     _check_ways_of_kitti(arguments)
     simulated = arguments.format == "sim" or (arguments.format == "scans" and arguments.data is None)
     if arguments.what == "detection" and simulated:
@@ -113,6 +115,17 @@ def _evaluate_localization(arguments: argparse.Namespace) -> int:
         raise ConfigError("eval localization: --data or --format; expected --out at most: it is simulated")
     evaluate_localization(scenario_folder(), arguments.out)
     print(f"written: {arguments.out}/metrics.json")
+    return 0
+
+
+def _evaluate_incidents(arguments: argparse.Namespace) -> int:
+    """Score the alerts in simulated scenes."""
+    from twin_incidents.evaluation.run import evaluate_incidents
+
+    if arguments.data is not None or arguments.format not in ("scans", "sim"):
+        raise ConfigError("eval incidents: --data or --format; expected --out at most: it is simulated")
+    evaluate_incidents(arguments.out)
+    print(f"written: {arguments.out}/metrics.json and what the platforms reported")
     return 0
 
 
@@ -193,7 +206,9 @@ def build_parser() -> argparse.ArgumentParser:
     models_cli.register(commands)
     calibration_cli.register(commands)
     score = commands.add_parser("eval", help="score against recordings with known truth")
-    score.add_argument("what", choices=("detection", "tracking", "localization", "prediction", "behavior", "sim"))
+    score.add_argument(
+        "what", choices=("detection", "tracking", "localization", "prediction", "behavior", "incidents", "sim")
+    )
     score.add_argument(
         "--data", type=Path,
         help="folder of the recordings (default: ../shared/data; detection: none, on simulated scenes)",

@@ -1,0 +1,150 @@
+"""Which alerts are true, and which events were told of: incidents of the chain beside those of the true actors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from twin_common.codecs import codec_for
+from twin_common.registry import topic
+from twin_incidents.core.footprints import Boxes, box_gap
+from twin_incidents.core.scene import RIDERS, VEHICLES
+from twin_incidents.evaluation.chain import Told
+from twin_replay.bag import BagReader
+
+SECOND = 10**9
+EARLY, LATE = 2.0, 2.0  # s before it begins and after it has ended in which an alert is about a true incident
+PLACE = 5.0  # m between the two
+CLOSE, CLOSE_SPEED, CLOSE_WITHIN = 0.3, 2.0, 3.0  # m, m/s, s: two who truly come so near so fast after an alert
+AROUND = 6.0  # m around an alert's place in which they are looked for
+PROMPT = 6.0  # s around an event of the scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Alerts of one kind in one scene, and what was to be told; ``delay`` (K,) s of what was, after the truth's."""
+
+    alerts: int
+    true: int
+    asked: int
+    told: int
+    delay: tuple[float, ...]
+    false_alarms: tuple[str, ...]
+    missed: tuple[str, ...]
+
+
+class Course:
+    """The true course of a scene: actors at every frame, and the scenario's events."""
+
+    def __init__(self, bag: Path) -> None:
+        """Read it."""
+        reader = BagReader(bag)
+        frames = [codec_for(m.type_name).decode(m.content) for m in reader.messages([topic("sim_actors").name])]
+        told = [codec_for(m.type_name).decode(m.content) for m in reader.messages([topic("sim_events").name])]
+        self.stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
+        self.frames = [frame["actors"][frame["actors"]["classification"] > 0] for frame in frames]
+        self.events = told[-1]["events"] if told else np.zeros(0)
+
+    @property
+    def duration(self) -> float:
+        """Its length, s."""
+        return len(self.frames) / 10
+
+    def places(self, number: int, stamp_ns: int) -> np.ndarray:
+        """Return where an actor is at a stamp, (0 or 1, 2) m."""
+        actors = self.frames[int(np.argmin(np.abs(self.stamps - stamp_ns)))]
+        return np.column_stack([actors["x"], actors["y"]])[actors["actor_id"] == number]
+
+    def close_pass(self, place: tuple[float, float], stamp_ns: int) -> bool:
+        """Whether two come very near each other at speed, around a place, soon after a stamp."""
+        until = stamp_ns + round(CLOSE_WITHIN * SECOND)
+        for stamp, actors in zip(self.stamps.tolist(), self.frames, strict=True):
+            if stamp_ns - SECOND // 2 <= stamp <= until:
+                near = actors[np.hypot(actors["x"] - place[0], actors["y"] - place[1]) <= AROUND]
+                if _any_close(near):
+                    return True
+        return False
+
+
+def _any_close(actors: np.ndarray) -> bool:
+    """Whether any two actors, one a vehicle or rider, are within CLOSE of each other and fast enough apart."""
+    i, j = np.triu_indices(len(actors), 1)
+    driven = np.isin(actors["classification"], VEHICLES + RIDERS)
+    keep = driven[i] | driven[j]
+    apart = np.hypot(
+        actors["velocity_x"][i] - actors["velocity_x"][j], actors["velocity_y"][i] - actors["velocity_y"][j]
+    )
+    keep &= apart >= CLOSE_SPEED
+    i, j = i[keep], j[keep]
+    boxes = Boxes(
+        np.column_stack([actors["x"], actors["y"]]), actors["yaw"].astype(float),
+        0.5 * np.column_stack([actors["length"], actors["width"]]).astype(float),
+    )  # fmt: skip
+    first, second = (Boxes(boxes.position[k], boxes.yaw[k], boxes.half[k]) for k in (i, j))
+    return bool((box_gap(first, second) <= CLOSE).any())
+
+
+def judge(
+    kind: str, told: Sequence[Told], true: Sequence[Told], course: Course, seen: Mapping[int, np.ndarray],
+    event_kinds: frozenset[int],
+) -> Judgement:  # fmt: skip
+    """Judge the alerts of one kind in one scene.
+
+    An alert is true if the same rule finds the same in the true actors there and then, if the scenario has such an
+    event (``event_kinds``) there and then, or, of a predicted collision, if two truly come within CLOSE of each other.
+    Asked for is what the rule finds in true actors that a platform has seen (``seen``: stamps by actor).
+    """
+    told = [item for item in told if item.kind == kind]
+    true = [item for item in true if item.kind == kind]
+    events = [event for event in course.events if int(event["kind"]) in event_kinds]
+    good = [
+        any(_same(item, other) for other in true)
+        or any(_of_event(item, event, course) for event in events)
+        or (kind == "predicted_collision" and course.close_pass(item.places[0][1:3], item.first_ns))
+        for item in told
+    ]
+    asked = [item for item in true if _was_seen(item, seen)]
+    hits = [[one for one in told if _same(one, item)] for item in asked]
+    delays = tuple(min(one.first_ns - item.first_ns for one in hit) / SECOND for item, hit in zip(asked, hits) if hit)  # noqa: B905
+    return Judgement(
+        len(told), sum(good), len(asked), sum(map(bool, hits)), delays,
+        tuple(_line(item) for item, right in zip(told, good, strict=True) if not right),
+        tuple(_line(item) for item, hit in zip(asked, hits, strict=True) if not hit),
+    )  # fmt: skip
+
+
+def _same(told: Told, true: Told) -> bool:
+    """Whether an alert is about a true incident: at about its time and place."""
+    if not true.first_ns - EARLY * SECOND <= told.first_ns <= true.last_ns + LATE * SECOND:
+        return False
+    stamps = np.array([place[0] for place in true.places])
+    _, x, y, _ = true.places[int(np.argmin(np.abs(stamps - told.first_ns)))]
+    return math.dist(told.places[0][1:3], (x, y)) <= PLACE
+
+
+def _of_event(told: Told, event: np.ndarray, course: Course) -> bool:
+    """Whether an alert is about an event of the scenario: near one of its actors, around its time."""
+    end_ns = max(int(event["end_ns"]), int(event["start_ns"]))
+    if not event["start_ns"] - PROMPT * SECOND <= told.first_ns <= end_ns + PROMPT * SECOND:
+        return False
+    places = [place for number in event["actor_ids"] if number for place in course.places(int(number), told.first_ns)]
+    return any(math.dist(told.places[0][1:3], place) <= PLACE for place in places)
+
+
+def _was_seen(true: Told, seen: Mapping[int, np.ndarray]) -> bool:
+    """Whether each of the actors of a true incident was seen in most scans of the second before it."""
+    for number in true.track_ids:
+        stamps = seen.get(number, np.zeros(0, np.int64))
+        lately = stamps[(stamps > true.first_ns - SECOND) & (stamps <= true.first_ns)]
+        if len(np.unique(lately // (SECOND // 10))) < 6:
+            return False
+    return True
+
+
+def _line(item: Told) -> str:
+    x, y = item.places[0][1:3]
+    return f"{item.first_ns / SECOND % 1000:.1f} s ({x:.1f}, {y:.1f}) {item.cause}"
