@@ -45,18 +45,12 @@ def found(places: np.ndarray, label: int) -> Detections:
 def test_parked_vehicles_count_for_nobody_but_those_that_move_do() -> None:
     parked = no_actors(2)
     parked["x"], parked["y"] = (10.0, 30.0), (5.0, 5.0)
-    none = np.zeros(1)
+    none = np.zeros(2)
+    label = np.array([1, 7])  # a car that passes the second parked one, and a person beside the first
     truth = Truth(
-        np.array([[30.5, 5.5]]),
-        np.ones((1, 3)),
-        none,
-        np.ones(1, int),
-        np.zeros((1, 2)),
-        none,
-        none,
-        none == 0,
+        np.array([[30.5, 5.5], [10.5, 6.5]]), np.ones((2, 3)), none, label, np.zeros((2, 2)), none, none, none == 0,
         none != 0,
-    )
+    )  # fmt: skip
     places = np.array([[10.5, 5.0], [30.0, 5.0], [20.0, 5.0]])
     assert _on_parked(found(places, 1), truth, parked).tolist() == [True, False, False]
     assert not _on_parked(found(places, 7), truth, parked).any()  # a person beside a parked car

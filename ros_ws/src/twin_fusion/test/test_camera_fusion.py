@@ -232,7 +232,7 @@ def test_a_camera_whose_clock_is_off_can_be_set_right(tmp_path: Path) -> None:
         pole = Pole(tmp_path, camera_offset=offset)
         pole.info()
         for k in range(30):
-            file = np.array([[16.0, -4.0 + 0.25 * k - j] for j in range(4)])
+            file = np.array([[16.0, -4.0 + 0.15 * k - 0.6 * j] for j in range(4)])
             walkers = standing(file, PEDESTRIAN, np.pi / 2)
             seen = photographed(walkers, POSE)
             seen["posture"] = 1 + seen["object_id"] % 2

@@ -13,6 +13,7 @@ from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.merging import merge
 from twin_fusion.core.placement import place, poses_between
+from twin_fusion.core.riding_speed import by_speed
 from twin_fusion.core.scan_history import ScanHistory
 from twin_fusion.core.sensor_level import SECOND, Rhythm, Sight, level_of
 from twin_fusion.core.slots import Part, Slot
@@ -59,15 +60,73 @@ def test_a_sensor_that_knows_nothing_changes_nothing() -> None:
     ignorant = np.zeros((2, 10))
     ignorant[:, 0] = 1.0
     words, full = ClassLikelihood(), np.ones(2)
-    same = evidence.joined_classes(lidar, words.of(ignorant), full)
-    np.testing.assert_allclose(same[0, 6:8], (0.3, 0.7), atol=0.05)
-    assert same[1, 0] > 0.95
+    np.testing.assert_allclose(evidence.joined_classes(lidar, words.of(ignorant), full), lidar, atol=1e-12)
     sure = np.full((2, 10), 0.01)
     sure[:, 1] = 0.91
     fused = evidence.joined_classes(np.full((2, 10), 0.1), words.of(sure), full)
     assert fused.argmax(axis=1).tolist() == [1, 1] and (fused[:, 1] > 0.6).all()
     np.testing.assert_allclose(fused.sum(axis=1), 1.0)
-    np.testing.assert_allclose(evidence.joined_classes(lidar, words.of(sure), np.zeros(2))[0, 7], 0.7, atol=0.05)
+    np.testing.assert_allclose(evidence.joined_classes(lidar, words.of(sure), np.zeros(2)), lidar, atol=1e-12)
+
+
+def test_what_both_are_sure_of_is_not_put_behind_what_one_is_sure_of() -> None:
+    objects = standing(np.array([[12.0, 0.0]]), PEDESTRIAN)
+    objects["class_probability"] = 0.0
+    objects["class_probability"][0, [6, 7]] = 0.0002, 0.9998
+    objects["existence"] = 0.9998
+    said = np.zeros(1, evidence.EVIDENCE)
+    said["seen"], said["class_weight"], said["log_odds"] = True, 1.0, evidence.log_odds(np.array([0.7]))
+    said["class_sum"] = np.log(ClassLikelihood().of(objects["class_probability"]).clip(1e-6))
+    after = objects.copy()
+    evidence.apply(after, said, np.ones(1), 2)
+    assert after["class_probability"][0, 7] >= objects["class_probability"][0, 7]
+    assert after["existence"][0] > objects["existence"][0]
+
+
+def test_what_a_camera_says_of_a_class_in_ten_frames_is_their_mean() -> None:
+    """Nine frames in ten call a rider a rider: the tenth does not turn it round, and ten are not ten witnesses."""
+    words = np.log(np.array([0.1, 0.9])), np.log(np.array([0.9, 0.1]))
+    kept = np.zeros(0, evidence.EVIDENCE)
+    for k in range(40):
+        fresh = np.zeros(2, evidence.EVIDENCE)
+        fresh["identity"] = 5, 8
+        fresh["class_sum"][1, [6, 7]], fresh["class_weight"][1] = words[k % 10 == 9], 1.0
+        evidence.carry_on(fresh, kept)
+        kept = fresh
+    mean = kept["class_sum"][1] / kept["class_weight"][1]
+    assert np.log(0.2) > mean[6] > np.log(0.1) and np.log(0.9) > mean[7] > np.log(0.7) - 0.2
+    assert kept["class_weight"][0] == 0 and kept["class_weight"][1] == pytest.approx(10, abs=0.3)
+
+
+def test_people_and_riders_are_told_apart_by_speed_where_the_outline_leaves_it_open() -> None:
+    open_, person, car = (np.zeros(10) for _ in range(3))
+    open_[[5, 7, 1]], person[[5, 7]], car[[1, 7]] = (0.45, 0.45, 0.1), (0.02, 0.98), (0.8, 0.2)
+    told = by_speed(np.array([open_] * 4 + [person, car]), np.array([5.0, 1.4, 0.0, np.nan, 5.0, 8.0]))
+    assert told[0, 5] > 0.7 and told[1, 7] > 0.75
+    np.testing.assert_allclose(told[2, [5, 7]], 0.45, atol=0.1)  # who stands may be either
+    np.testing.assert_allclose(told[3:4], [open_], atol=1e-12)
+    assert told[4, 7] > 0.85  # who runs
+    np.testing.assert_allclose(told[:, 1], [0.1, 0.1, 0.1, 0.1, 0.0, 0.8], atol=1e-12)
+    np.testing.assert_allclose(told.sum(axis=1), 1.0)
+
+
+def test_existence_counts_where_the_place_is_right() -> None:
+    """Of people who are there with 0.8, and whose places are as unsure as is stated, so many are within 0.65 m."""
+    rng = np.random.default_rng(0)
+    spread = np.array([[[0.9, 0.3], [0.3, 0.4]], [[1e-4, 0], [0, 1e-4]]])
+    found = evidence.here(np.full(2, 0.8), spread, np.full(2, PEDESTRIAN))
+    axes = np.linalg.eigh(spread[0])[1]  # a square along the axes of the error, as wide as the circle
+    off = np.abs(rng.multivariate_normal(np.zeros(2), spread[0], 20_000) @ axes).max(axis=1)
+    assert found[0] == pytest.approx(0.8 * np.mean(off < 0.65), abs=0.01) and found[1] == pytest.approx(0.8, abs=1e-6)
+
+
+def test_a_sight_says_no_more_than_true_objects_are_seen_oftener_than_others() -> None:
+    label, chance = np.array([PEDESTRIAN, PEDESTRIAN, CAR, PEDESTRIAN]), np.array([0.9, 0.1, 0.9, 0.9])
+    sight = evidence.sighted(np.array([0.99, 0.99, 0.99, 0.6]), chance, label)
+    assert sight[0] == pytest.approx(np.log(0.9 / 0.15)) and sight[1] == 0.0  # a camera that sees nobody
+    assert 0 < sight[2] < 0.3 < sight[3] < sight[0]  # pieces of vehicles are seen as well as vehicles
+    miss = evidence.unsighted(chance, label)
+    assert miss[0] == pytest.approx(np.log(0.15 / 0.85)) and miss[0] < miss[2] < miss[1] <= 0
 
 
 def test_what_a_camera_means_by_person_is_learned() -> None:

@@ -33,12 +33,9 @@ class FusionConfig(Config):
         0.5, "s", "how long what a frame says of an object counts, fading", low=0.1, high=3.0
     )
     camera_weight: float = setting(
-        0.6,
-        "",
-        "exponent of the camera's likelihood of classes: both sensors err on the same objects",
-        low=0.0,
-        high=1.0,
-    )
+        0.3, "", "exponent of the camera's likelihood of classes: both sensors err on the same objects",
+        low=0.0, high=1.0,
+    )  # fmt: skip
     silence: float = setting(
         0.5, "s", "a sensor silent for longer is lost; the other goes on alone", low=0.2, high=10.0
     )
@@ -54,7 +51,7 @@ class FusionConfig(Config):
     min_agreement: float = setting(0.1, "", "smallest agreement of their classes", low=0.0, high=1.0)
     min_pixels: float = setting(24.0, "px", "less tall objects need not be seen by the camera", low=1.0, high=500.0)
     min_existence: float = setting(
-        0.5, "", "objects that only the camera sees are left out if they are less probable", low=0.0, high=1.0
+        0.4, "", "objects that only the camera sees are left out if they are less probable", low=0.0, high=1.0
     )
     max_camera_sigma: float = setting(
         2.5, "m", "objects that only the camera sees are left out if less is known of their place", low=0.1, high=50.0

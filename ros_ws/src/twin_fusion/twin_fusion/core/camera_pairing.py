@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from twin_common.core import geometry
-from twin_common.core.image_boxes import intersections
+from twin_common.core.image_boxes import area, intersections
 from twin_fusion.core import classes
 from twin_fusion.core.ground_position import Placed
 from twin_fusion.core.lens import NEAR, Lens
@@ -96,10 +96,19 @@ def overlap(first: np.ndarray, second: np.ndarray, *, of_both: bool = False) -> 
     With ``of_both`` as a share of what the two cover together.
     """
     common = intersections(first, second)
-    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 1e-6, None).prod(axis=1) for boxes in (first, second)]
-    smaller = np.minimum(areas[0][:, None], areas[1][None, :])
-    whole = areas[0][:, None] + areas[1][None, :] - common if of_both else smaller
-    return np.asarray(np.nan_to_num(common / whole))
+    one, other = area(first)[:, None], area(second)[None, :]
+    return _share(common, one + other - common if of_both else np.minimum(one, other))
+
+
+def likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the overlap (P,) of each box with its own partner, both (P, 4), as a share of what the two cover."""
+    low, high = np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=1)
+    return _share(common, area(first) + area(second) - common)
+
+
+def _share(common: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.asarray(np.nan_to_num(common / np.maximum(whole, 1e-6)))
 
 
 def covered(objects: np.ndarray, boxes: np.ndarray, view: View) -> np.ndarray:
@@ -162,6 +171,6 @@ def _costs(
     )  # fmt: skip
     possible = (overlap(boxes, seen) >= settings.min_overlap) & (agreement >= settings.min_agreement)
     distance = np.where(view.placed.good[None, :], distance, settings.gate)
-    likeness = overlap(boxes, seen, of_both=True)
-    costs = distance + sideways - 2 * np.log(np.maximum(agreement, 1e-6)) - 2 * np.log(np.maximum(likeness, 0.05))
+    alike = np.maximum(overlap(boxes, seen, of_both=True), 0.05)
+    costs = distance + sideways - 2 * np.log(np.maximum(agreement, 1e-6)) - 2 * np.log(alike)
     return distance, np.where(possible & (sideways <= settings.gate), costs, _FORBIDDEN)

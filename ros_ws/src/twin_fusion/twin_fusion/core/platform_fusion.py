@@ -18,24 +18,24 @@ from twin_fusion.core.camera_pairing import (
     clip_boxes,
     covered,
     image_boxes,
-    overlap,
+    likeness,
     pair_with_camera,
     project_boxes,
 )
 from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.placement import add_pose_error
+from twin_fusion.core.riding_speed import by_speed
 from twin_fusion.core.scan_history import Scan, ScanHistory
 from twin_fusion.core.sensor_level import Sight
 
 LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
-_HIGHEST_CHANCE = 0.85
+_HIGHEST_CHANCE = 0.85  # that a LiDAR sees whom only the camera sees
 _MOVERS = (4, 5, 6, 7)  # riders and people
 _EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
 _UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
 _HALF = 0.5  # share of an object behind another from which on a camera's box says nothing of it
-_LEAST_ODDS = 0.3  # two sensors seldom err at the same place: even a doubtful sight speaks for an object
 _LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
@@ -99,6 +99,8 @@ class PlatformFusion:
 
     def _with_camera(self, scan: Scan) -> np.ndarray:
         fused = scan.objects.copy()
+        fused["class_probability"] = by_speed(fused["class_probability"], np.hypot(*scan.velocity().T))
+        fused["classification"] = np.argmax(fused["class_probability"], axis=1)
         if Sight(*self.camera_hits.near()).poor:
             self._alone = []
             return fused
@@ -138,7 +140,10 @@ class PlatformFusion:
             alone &= share < _EXPLAINED
         objects = self.objects_of(view, platform)
         objects["existence"] = evidence.missed(objects["existence"], chance)
-        sigma = np.sqrt(np.trace(view.placed.covariance[:, :2, :2], axis1=1, axis2=2))
+        place = view.placed.covariance[:, :2, :2]
+        if scan is not None:  # else nobody else sees them, wherever they are
+            objects["existence"] = evidence.here(objects["existence"], place, objects["classification"])
+        sigma = np.sqrt(np.trace(place, axis1=1, axis2=2))
         usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
         usable &= objects["existence"] >= self._settings.min_existence
         self._alone = [(view.stamp_ns, objects[usable])]  # of two frames the later: nobody goes out twice in one array
@@ -164,6 +169,7 @@ class PlatformFusion:
         fresh["identity"], fresh["stamp_ns"] = scan.identity, view.stamp_ns
         self._note_hits(fresh, pairs, objects, boxes, view)
         self._note_misses(fresh, pairs, moved, whole, boxes, view)
+        evidence.carry_on(fresh, self._evidence)
         told = fresh[fresh["seen"] | (fresh["log_odds"] != 0)]
         keep_ns = round(self._settings.camera_memory * 1e9)
         old = self._evidence
@@ -180,13 +186,16 @@ class PlatformFusion:
         may be of something else, or the LiDAR's object a piece of what the camera sees.
         """
         mine, theirs = pairs[:, 0], view.objects[pairs[:, 1]]
-        alike = np.diagonal(overlap(boxes[mine], image_boxes(theirs), of_both=True))
-        shown = 1 - _hidden_share(boxes, _distance(objects, view))[mine] / _HALF
+        distance, label = _distance(objects, view), objects["classification"]
+        alike = likeness(boxes[mine], image_boxes(theirs))
+        shown = 1 - _hidden_share(boxes, distance)[mine] / _HALF
         trust = np.clip((alike - _UNLIKE) / (_ALIKE - _UNLIKE), 0.0, 1.0) * np.clip(shown, 0.0, 1.0)
         fresh["seen"][mine] = trust > 0
-        fresh["log_odds"][mine] = trust * np.maximum(evidence.log_odds(theirs["existence"]), _LEAST_ODDS)
-        power = self._settings.camera_weight * trust[:, None]
-        fresh["class_likelihood"][mine] = self.class_words.of(theirs["class_probability"]) ** power
+        chance = self.camera_hits.at(distance[mine], label[mine])
+        fresh["log_odds"][mine] = trust * evidence.sighted(theirs["existence"], chance, label[mine])
+        words = np.log(np.maximum(self.class_words.of(theirs["class_probability"]), 1e-6))
+        fresh["class_sum"][mine] = self._settings.camera_weight * trust[:, None] * words
+        fresh["class_weight"][mine] = trust
         plain = trust >= 1.0
         self.class_words.note(objects["class_probability"][mine][plain], theirs["class_probability"][plain])
         for name in ("posture_probability", "colour"):
@@ -205,10 +214,10 @@ class PlatformFusion:
         hit = np.zeros(len(objects), bool)
         hit[pairs[:, 0]] = True
         sure = asked & (objects["existence"] >= _SURE)
-        chance = np.minimum(self.camera_hits.at(distance, objects["classification"]), _HIGHEST_CHANCE)
+        chance = self.camera_hits.at(distance, objects["classification"])
         self.camera_hits.note(distance[sure], objects["classification"][sure], hit[sure])
         unseen = asked & ~hit
-        fresh["log_odds"][unseen] = np.log(1 - chance[unseen]) - 1e-9
+        fresh["log_odds"][unseen] = evidence.unsighted(chance[unseen], objects["classification"][unseen])
 
     def _chance_of_lidar(self, view: View, paired: np.ndarray) -> np.ndarray:
         """Return how probably the LiDAR would have seen each camera object (M,), and measure how often it does.
