@@ -343,14 +343,15 @@ def class_likelihood(measured: np.ndarray) -> np.ndarray:
 
 
 def update_class(
-    probability: np.ndarray, measured: np.ndarray, elapsed: np.ndarray, memory: float, by_speed: np.ndarray
-) -> np.ndarray:
+    probability: np.ndarray, measured: np.ndarray, elapsed: np.ndarray, memory: float, by_speed: np.ndarray,
+    trust: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Return class probabilities (N, 10): product of likelihoods, forgotten over ``memory`` s; ``elapsed`` (N,) s.
 
-    ``by_speed`` (N, 10): likelihood of the speed that each track has gone.
+    ``by_speed`` (N, 10): likelihood of the speed that each track has gone; ``trust`` (N,): exponent of what was seen.
     """
     kept = probability ** np.exp(-elapsed / memory)[:, None]
-    updated = np.maximum(kept * class_likelihood(measured) * by_speed, 1e-9)
+    updated = np.maximum(kept * class_likelihood(measured) ** trust[:, None] * by_speed, 1e-9)
     return np.asarray(updated / updated.sum(axis=1, keepdims=True))
 
 

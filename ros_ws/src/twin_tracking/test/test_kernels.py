@@ -170,6 +170,7 @@ def test_attributes(scene) -> None:
     probability = reference.update_class(
         before["class_probability"], seen["class_probability"], elapsed, CONFIG.class_memory,
         np.exp(-np.maximum(before["fastest"][:, None] - np.array(CONFIG.usual_top_speed), 0.0) / attributes.SPEED_STEP),
+        np.where(seen["point_count"] > 0, np.minimum(seen["point_count"] / attributes.CLASS_POINTS, 1.0), 1.0),
     )  # fmt: skip
     assert (before["fastest"] > CONFIG.usual_top_speed[PEDESTRIAN]).any()
     np.testing.assert_allclose(after["class_probability"], probability, **CLOSE)

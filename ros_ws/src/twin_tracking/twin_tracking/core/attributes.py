@@ -15,6 +15,7 @@ UNCOUNTED_WEIGHT = 0.3
 HEIGHT_DENSITY = 0.05  # random walk of z, m^2/s
 LEAST_HEIGHT_NOISE = 0.05**2  # m^2
 CLASS_SMOOTHING = 0.1
+CLASS_POINTS = 10.0  # LiDAR points from which on a view says all it can of the class
 SPEED_STEP = 0.4  # m/s: by so much faster, a class is e times less likely
 COLOUR_MEMORY = 20.0  # measurements
 CLASS_COUNT, UNKNOWN = classes.COUNT, int(classes.UNKNOWN)
@@ -43,7 +44,13 @@ def _view_weight(point_count: int) -> float:
 
 
 @kernel
-def _weigh_class(track: Records, measured: np.ndarray, kept: float, memory: Memory) -> None:
+def _class_trust(point_count: int) -> float:
+    """Return how much a view says of the class: a few points look the same in scan after scan, whatever they are."""
+    return min(point_count / CLASS_POINTS, 1.0) if point_count > 0 else 1.0
+
+
+@kernel
+def _weigh_class(track: Records, measured: np.ndarray, kept: float, trust: float, memory: Memory) -> None:
     """Multiply the class probabilities by the likelihood of each class, forgetting all but ``kept``.
 
     What a detector calls unknown speaks for no class in particular. The speed that the object once had speaks on when
@@ -57,7 +64,7 @@ def _weigh_class(track: Records, measured: np.ndarray, kept: float, memory: Memo
     total = 0.0
     for c in range(CLASS_COUNT):
         likelihood = scale * (measured[c] + (share if c != UNKNOWN else 0.0)) + CLASS_SMOOTHING / CLASS_COUNT
-        likelihood *= np.exp(-max(track.fastest - memory.usual_top_speed[c], 0.0) / SPEED_STEP)
+        likelihood = likelihood**trust * np.exp(-max(track.fastest - memory.usual_top_speed[c], 0.0) / SPEED_STEP)
         track.class_probability[c] = max(track.class_probability[c] ** kept * likelihood, 1e-9)
         total += track.class_probability[c]
     for c in range(CLASS_COUNT):
@@ -84,7 +91,7 @@ def birth(tracks: Records, detections: Records, chosen: np.ndarray, memory: Memo
         track.size[:] = seen.size
         track.size_weight = _view_weight(seen.point_count)
         track.class_probability[:] = 1 / CLASS_COUNT
-        _weigh_class(track, seen.class_probability, 1.0, memory)
+        _weigh_class(track, seen.class_probability, 1.0, 1.0, memory)
         track.posture_votes[:] = 0.0
         if seen.posture > 0:
             track.posture_votes[seen.posture] = 1.0
@@ -123,7 +130,7 @@ def update(tracks: Records, detections: Records, partner: np.ndarray, stamp_ns: 
             lean = 2 * memory.size_expectile if measured > track.size[a] else 2 * (1 - memory.size_expectile)
             track.size[a] += min(lean * view / track.size_weight, 1.0) * (measured - track.size[a])
         kept = np.exp(-elapsed / memory.class_memory)
-        _weigh_class(track, seen.class_probability, kept, memory)
+        _weigh_class(track, seen.class_probability, kept, _class_trust(seen.point_count), memory)
         for p in range(len(track.posture_votes)):
             track.posture_votes[p] *= kept
         if seen.posture > 0:
