@@ -21,8 +21,9 @@ _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 #: vehicle that is none, or at a wrong place, is mostly a piece of one that the camera sees as well.
 _SEES_WRONG = np.full(COUNT, 0.15)
 _SEES_WRONG[[1, 2, 3]] = 0.7
-#: Metres within which a place is right: what lies farther apart is not taken for one object.
-_NEAR = np.minimum(classes.MAX_DISTANCE, 1.2)
+#: Metres within which a place is right: what lies farther apart is not taken for one object; of vehicles, which are one
+#: by their footprints, half the length of a car.
+_NEAR = np.minimum(classes.MAX_DISTANCE, 2.3)
 
 #: ``identity`` in the scans; ``log_odds`` of existence; ``seen``: not so where the camera missed it. Of the frames so
 #: far: ``class_sum`` of the logarithms of the likelihoods of classes, ``class_weight`` how many they are.
