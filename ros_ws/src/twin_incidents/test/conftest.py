@@ -14,6 +14,7 @@ from twin_common.cdr import ArrayMessage, record_dtype
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
 from twin_common.registry import topic
+from twin_incidents.evaluation.truth import records_of_actors
 
 START = 1_700_000_000_000_000_000
 CLASSES = ("UNKNOWN", "CAR", "TRUCK", "BUS", "MOTORCYCLE", "SCOOTER", "BICYCLE", "PEDESTRIAN", "ANIMAL", "DEBRIS")
@@ -135,32 +136,6 @@ def straight(x, y, vx, vy, acceleration=0.0, start=0.0):
         return x + way * share[0], y + way * share[1], now * share[0], now * share[1], moving
 
     return motion
-
-
-def records_of_actors(
-    stamp_ns: int, actors: np.ndarray, seen: dict[int, int], previous: dict[int, float]
-) -> np.ndarray:
-    """Return tracks of simulated actors, as a tracker would give them; a track's id is its actor's.
-
-    ``seen`` collects the first stamp of every actor, ``previous`` its last speed.
-    """
-    records = np.zeros(len(actors), record_dtype("twin_msgs/msg/Track"))
-    for record, actor in zip(records, actors, strict=True):
-        number, kind = int(actor["actor_id"]), int(actor["classification"])
-        speed = float(np.hypot(actor["velocity_x"], actor["velocity_y"]))
-        first = seen.setdefault(number, stamp_ns)
-        record["track_id"] = number
-        for name in ("x", "y", "length", "width", "height", "yaw", "velocity_x", "velocity_y"):
-            record[name] = actor[name]
-        record["z"] = actor["z"] + actor["height"] / 2
-        record["acceleration"] = (speed - previous.get(number, speed)) / 0.1
-        previous[number] = speed
-        record["age"] = (stamp_ns - first) / 1e9
-        record["classification"], record["state"] = kind, 1
-        record["class_probability"][kind] = 0.9
-    records["covariance"] = np.diag([0.02, 0.02, 0.06, 0.06]).reshape(-1)
-    records["yaw_rate_variance"], records["existence"] = 0.01, 0.99
-    return records
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ class Course:
         told = [codec_for(m.type_name).decode(m.content) for m in reader.messages([topic("sim_events").name])]
         self.stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
         self.frames = [frame["actors"][frame["actors"]["classification"] > 0] for frame in frames]
-        self.events = told[-1]["events"] if told else np.zeros(0)
+        self.events: np.ndarray = told[-1]["events"] if told else np.zeros(0)
 
     @property
     def duration(self) -> float:
@@ -57,7 +57,7 @@ class Course:
     def places(self, number: int, stamp_ns: int) -> np.ndarray:
         """Return where an actor is at a stamp, (0 or 1, 2) m."""
         actors = self.frames[int(np.argmin(np.abs(self.stamps - stamp_ns)))]
-        return np.column_stack([actors["x"], actors["y"]])[actors["actor_id"] == number]
+        return np.asarray(np.column_stack([actors["x"], actors["y"]])[actors["actor_id"] == number])
 
     def close_pass(self, place: tuple[float, float], stamp_ns: int) -> bool:
         """Whether two come very near each other at speed, around a place, soon after a stamp."""
@@ -109,7 +109,9 @@ def judge(
     ]
     asked = [item for item in true if _was_seen(item, seen)]
     hits = [[one for one in told if _same(one, item)] for item in asked]
-    delays = tuple(min(one.first_ns - item.first_ns for one in hit) / SECOND for item, hit in zip(asked, hits) if hit)  # noqa: B905
+    delays = tuple(
+        min(one.first_ns - item.first_ns for one in hit) / SECOND for item, hit in zip(asked, hits, strict=True) if hit
+    )
     return Judgement(
         len(told), sum(good), len(asked), sum(map(bool, hits)), delays,
         tuple(_line(item) for item, right in zip(told, good, strict=True) if not right),

@@ -82,22 +82,30 @@ def evaluate_incidents(
         "poles": (POLES, {}), "poles, plain": (POLES, plain_parameters(out))
     }  # fmt: skip
     if set(platforms) > set(POLES):
-        ways |= {"all platforms": (platforms, {}), "all platforms, plain": (platforms, plain_parameters(out))}
+        ways["all platforms"] = platforms, {}
     judged: dict[str, dict[str, dict[str, Judgement]]] = {name: {} for name in ways}
     durations = {}
     for scene in scenes:
         bag = record(scene, platforms, out, backgrounds)
         durations[scene.name] = Course(bag).duration
-        for name, (those, parameters) in ways.items():
-            judged[name][scene.name] = judge_scene(bag, those, parameters)
+        for name, judgement in judge_scene(bag, ways).items():
+            judged[name][scene.name] = judgement
     return _publish(judged, durations, out)
 
 
-def judge_scene(bag: Path, platforms: Sequence[str], parameters: Parameters) -> dict[str, Judgement]:
-    """Return the judgement of each kind in one scene, of which ``bag`` has the platforms' objects and the truth."""
-    course, seen = Course(bag), seen_at(bag, platforms, LEAST_POINTS)
-    told, true = told_of(bag, platforms, parameters), true_of(bag, {})
-    return {kind: judge(kind, told, true, course, seen, events) for kind, events in KINDS.items()}
+def judge_scene(
+    bag: Path, ways: Mapping[str, tuple[Sequence[str], Parameters]]
+) -> dict[str, dict[str, Judgement]]:  # fmt: skip
+    """Return the judgement of each way (platforms and parameters) and kind in one scene.
+
+    ``bag``: what the platforms reported, and the truth.
+    """
+    course, true = Course(bag), true_of(bag, {})
+    result = {}
+    for name, (platforms, parameters) in ways.items():
+        seen, told = seen_at(bag, platforms, LEAST_POINTS), told_of(bag, platforms, parameters)
+        result[name] = {kind: judge(kind, told, true, course, seen, events) for kind, events in KINDS.items()}
+    return result
 
 
 def figures_of(parts: Sequence[Judgement], seconds: float) -> Figures:
