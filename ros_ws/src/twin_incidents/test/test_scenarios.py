@@ -250,9 +250,9 @@ def test_who_stands_side_by_side_or_far_behind_is_in_no_queue(make_district, kit
 
 
 def test_where_nobody_sees_the_front_of_a_queue_nothing_is_told(make_district, kit):
-    """A car 30 m from a pole stands alone; before one 53 m from it, others may stand that no pole sees."""
+    """A car 27 m from a pole stands alone; before one 53 m from it, others may stand that no pole sees."""
     district = make_district(watched=("pole_01", "pole_02"))
-    district.play(standing(kit, CAR, [(-35.0, -3.0), (-60.0, -3.0)]), 8.0)
+    district.play(standing(kit, CAR, [(-28.0, -3.0), (-60.0, -3.0)]), 8.0)
     assert told_of_stopped(district) == {(1,)}
 
 

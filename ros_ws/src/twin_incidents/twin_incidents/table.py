@@ -60,6 +60,9 @@ class CollisionLimits(Config):
     max_position_sigma: float = setting(
         0.3, "m", "tracks whose place is less well known are left out", low=0.01, high=100.0
     )
+    view: float = setting(
+        40.0, "m", "farther from every platform too little is seen to tell what is what", low=0.0, high=10000.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ class CarriagewayLimits(Config):
     max_speed: float = setting(3.0, "m/s", "a faster one is taken for a rider", low=0.5, high=20.0)
     max_unseen: float = setting(
         0.5, "s", "one not measured for longer is left out: its place is extrapolated", low=0.0, high=60.0
+    )
+    view: float = setting(
+        40.0, "m", "farther from every platform too little is seen to tell what is what", low=0.0, high=10000.0
     )
 
 
@@ -94,7 +100,11 @@ class StoppedLimits(Config):
     queue_offset: float = setting(1.3, "m", "between the lines of two in one queue", low=0.0, high=5.0)
     queue_speed: float = setting(2.0, "m/s", "faster ones are in no queue", low=0.0, high=10.0)
     view: float = setting(
-        35.0, "m", "with an end farther from every platform nobody sees what is before it", low=0.0, high=10000.0
+        35.0,
+        "m",
+        "where the next one would stand, farther from every platform, nobody sees whether there is one",
+        low=0.0,
+        high=10000.0,
     )
     class_probability: float = setting(0.5, "", "of being a vehicle", low=0.0, high=1.0)
     max_unseen: float = setting(

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twin_incidents.core.footprints import Boxes, box_gap, encounter_probability
-from twin_incidents.core.scene import ANIMAL, PEDESTRIAN, RIDERS, VEHICLES, Finding, PathTable, Scene, TrackTable
+from twin_incidents.core.scene import (
+    ANIMAL,
+    PEDESTRIAN,
+    RIDERS,
+    VEHICLES,
+    Finding,
+    PathTable,
+    Scene,
+    TrackTable,
+    in_view,
+)
 from twin_incidents.table import CollisionLimits, IncidentRow
 
 #: Length and width, by ObjectClass, that no road user of a class exceeds, m. Boxes lean to the largest that were seen,
@@ -60,7 +70,9 @@ def predicted_collision(scene: Scene, row: IncidentRow) -> list[Finding]:
         return []
     used, index = np.unique(np.concatenate([a[near], b[near]]), return_inverse=True)
     sampled = _sample(scene.tracks, paths, row_of, used, moments)
-    return _judge(scene, row, sampled, *np.split(index, 2))
+    findings = _judge(scene, row, sampled, *np.split(index, 2))
+    visible = in_view(scene, np.array([finding.position for finding in findings]).reshape(-1, 2), limits.view)
+    return [finding for finding, seen in zip(findings, visible, strict=True) if seen]
 
 
 def _pairs(tracks: TrackTable, limits: CollisionLimits) -> tuple[np.ndarray, np.ndarray]:

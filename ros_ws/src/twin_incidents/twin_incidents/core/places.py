@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from twin_incidents.core.ground import depth
 from twin_incidents.core.queues import queues_of
-from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene
+from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene, in_view
 from twin_incidents.table import SEVERITIES, CarriagewayLimits, CrowdLimits, IncidentRow, LostLimits, StoppedLimits
 
 CUT = 3.0  # kernel and neighbourhoods end at this many standard deviations
@@ -22,6 +22,7 @@ def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
     probability = tracks.class_probability[:, PEDESTRIAN]
     walking = (tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability)
     people = np.flatnonzero(walking & (tracks.speed <= limits.max_speed) & (tracks.unseen <= limits.max_unseen))
+    people = people[in_view(scene, tracks.position[people], limits.view)]
     found, inside = _on_street(scene, people, limits.edge_margin, limits.crosswalk_margin)
     return [
         _at_track(
@@ -49,8 +50,10 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
     rows = rows[depth(tracks.position[rows], scene.zones.carriageways) >= limits.edge_margin]
     rows = rows[depth(tracks.position[rows], scene.zones.parking) < 0]
     for end in (0, 1):
-        rows = rows[depth(queues.ends[rows, end], scene.zones.crosswalks) < -limits.crosswalk_distance]
-        rows = rows[_in_view(scene, queues.ends[rows, end], limits.view)]
+        bumper, other = queues.ends[rows, end], queues.ends[rows, 1 - end]
+        ahead = limits.queue_gap * (bumper - other) / np.linalg.norm(bumper - other, axis=1, keepdims=True)
+        waits = depth(bumper, scene.zones.crosswalks) >= -limits.crosswalk_distance
+        rows = rows[~waits & in_view(scene, bumper + ahead, limits.view)]
     behind = np.bincount(queues.head, minlength=len(tracks)) - 1
     return [
         _at_track(
@@ -60,14 +63,6 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
         )
         for k in rows
     ]  # fmt: skip
-
-
-def _in_view(scene: Scene, points: np.ndarray, view: float) -> np.ndarray:
-    """Return which points (K, 2) are within ``view`` metres of a platform; all where no platform is known."""
-    if not scene.platforms:
-        return np.ones(len(points), bool)
-    place = np.array([platform.position for platform in scene.platforms])
-    return np.asarray(np.linalg.norm(points[:, None] - place[None], axis=2).min(axis=1) <= view)
 
 
 def _on_street(scene: Scene, rows: np.ndarray, edge: float, clearance: float) -> tuple[np.ndarray, np.ndarray]:

@@ -135,3 +135,11 @@ def empty_tracks() -> TrackTable:
     return TrackTable(
         integers, integers, pairs, pairs, pairs, none, none, none, none, kinds, np.zeros((0, 10)), none, none
     )
+
+
+def in_view(scene: Scene, points: np.ndarray, view: float) -> np.ndarray:
+    """Return which points (K, 2) are within ``view`` metres of a platform; all where no platform is known."""
+    if not scene.platforms:
+        return np.ones(len(points), bool)
+    place = np.array([platform.position for platform in scene.platforms])
+    return np.asarray(np.linalg.norm(points[:, None] - place[None], axis=2).min(axis=1) <= view)

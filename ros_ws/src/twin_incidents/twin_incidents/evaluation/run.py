@@ -43,8 +43,9 @@ PLAIN_TRACKER = {"piece_margin": -10.0, "usual_top_speed": (1000.0,) * 10}
 PLAIN_RULES: dict[str, dict[str, float]] = {
     "predicted_collision": {
         "braking": 2.5, "hard_braking": 20.0, "min_age_driven": 0.5, "max_unseen": 60.0, "max_position_sigma": 100.0,
+        "view": 10_000.0,
     },
-    "pedestrian_on_carriageway": {"max_unseen": 60.0},
+    "pedestrian_on_carriageway": {"max_unseen": 60.0, "view": 10_000.0},
     "vehicle_stopped_in_lane": {"max_unseen": 60.0, "queue_gap": 0.0, "view": 10_000.0},
 }  # fmt: skip
 
