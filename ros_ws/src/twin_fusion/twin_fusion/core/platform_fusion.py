@@ -60,6 +60,10 @@ class FusionSettings(CameraPairingSettings, Protocol):
         """0..1."""
 
     @property
+    def speed_weight(self) -> float:
+        """0..1."""
+
+    @property
     def min_pixels(self) -> float:
         """Pixels."""
 
@@ -99,7 +103,8 @@ class PlatformFusion:
 
     def _with_camera(self, scan: Scan) -> np.ndarray:
         fused = scan.objects.copy()
-        fused["class_probability"] = by_speed(fused["class_probability"], np.hypot(*scan.velocity().T))
+        speed = np.hypot(*scan.velocity().T)
+        fused["class_probability"] = by_speed(fused["class_probability"], speed, self._settings.speed_weight)
         fused["classification"] = np.argmax(fused["class_probability"], axis=1)
         if Sight(*self.camera_hits.near()).poor:
             self._alone = []

@@ -22,14 +22,14 @@ _WALKING = (0.8, 1.34, 0.26)  # share, mean and standard deviation
 _WRONG = (0.2, 0.0, 10.0)  # velocities of who was taken for another, or half hidden
 
 
-def by_speed(class_probability: np.ndarray, speed: np.ndarray) -> np.ndarray:
+def by_speed(class_probability: np.ndarray, speed: np.ndarray, weight: float = 1.0) -> np.ndarray:
     """Return classes (N, 10) once the speeds (N,), m/s, are known; NaN changes nothing.
 
-    Only how probability is shared between people and riders changes.
+    Only how probability is shared between people and riders changes; ``weight`` is the exponent of the likelihood.
     """
     known = np.isfinite(speed)
     told = np.asarray(class_probability, float).copy()
-    rides, walks = _likelihoods(speed[known])
+    rides, walks = (part**weight for part in _likelihoods(speed[known]))
     both = list(_RIDERS + _PEOPLE)
     before = told[np.ix_(known, both)]
     after = before * np.column_stack([rides] * len(_RIDERS) + [walks] * len(_PEOPLE))
