@@ -12,7 +12,7 @@ from twin_detection.convert import message_from_detections
 from twin_detection.evaluation.lidar_sources import PoleLidar
 from twin_detection.evaluation.scenes import Scenes, SceneSpec, answers
 from twin_fusion.config import FusionConfig
-from twin_fusion.core.placement import add_pose_error
+from twin_fusion.core.placement import PoseError, add_pose_error
 from twin_tracking.evaluation.sim_run import Observation, Sweep
 from twin_tracking.evaluation.sim_scenes import Course, Scene
 
@@ -39,7 +39,7 @@ class LidarObservation(Observation):
             objects["time_offset"] -= late
             number = scene.platforms.index(view.platform)
             objects["platforms"] = np.uint64(1) << np.uint64(number)
-            add_pose_error(objects, view.map_from_lidar[:3, 3], fusion.position_sigma, fusion.yaw_sigma)
+            add_pose_error(objects, view.map_from_lidar[:3, 3], PoseError.even(fusion.position_sigma, fusion.yaw_sigma))
             visible = view.frame.actors["actor_id"][view.points >= _LEAST_POINTS]
             sweep = Sweep(number, view.cloud.stamp_ns, objects, visible)
             self._reports.setdefault(len(frames) - 1, []).append(sweep)
