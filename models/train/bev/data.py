@@ -23,8 +23,8 @@ HELD_OUT_SEED = 10_000
 class Amount:
     """How much is made: streets, runs in the district, scans of a run; the same of what is held out."""
 
-    streets: int = 540
-    runs: int = 16
+    streets: int = 1020
+    runs: int = 24
     scans: int = 60
     held_streets: int = 60
     held_scans: int = 30

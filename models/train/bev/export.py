@@ -1,4 +1,4 @@
-"""The trained network as ONNX, and its calibration."""
+"""The trained networks as ONNX, and their calibration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 import torch
 import yaml
 from network import Answer, BevNetwork
+from review import ReviewNetwork
 
+from twin_detection.bev_model import LOOKS, NAME
 from twin_detection.core.bev_decode import CLASSES, BevCalibration
 from twin_detection.core.bev_grid import CHANNELS, BevGrid
+from twin_detection.core.bev_review import EARLIER, POINTS, SCALARS
 from twin_detection.models import MANIFEST, stamp
-
-NAME = "bev"
 
 
 def write_onnx(network: BevNetwork, grid: BevGrid, path: Path) -> None:
@@ -31,20 +32,36 @@ def write_onnx(network: BevNetwork, grid: BevGrid, path: Path) -> None:
         )  # fmt: skip
 
 
+def write_review(network: ReviewNetwork, path: Path) -> None:
+    """Write a network of the second look: inputs ``points``, ``earlier`` and ``scalars``, one output ``answer``."""
+    inputs = torch.zeros(2, POINTS, 3), torch.zeros(2, EARLIER, 3), torch.zeros(2, SCALARS)
+    names = ["points", "earlier", "scalars"]
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network.eval(), inputs, str(path), input_names=names, output_names=["answer"], opset_version=17,
+            dynamo=False, dynamic_axes={name: {0: "boxes"} for name in [*names, "answer"]},
+        )  # fmt: skip
+
+
 def describe(folder: Path, calibration: BevCalibration) -> None:
-    """Write the entry of the model in the manifest of a folder, with its calibration; everything else in it stays."""
+    """Write the entries of the models in the manifest of a folder, with their calibration; the rest of it stays."""
     path = folder / MANIFEST
     content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
-    described = {
-        "file": f"{NAME}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
-        "made": "python models/train/bev/train.py --seed 0", "sha256": "-", "bytes": 1,
-        "classes": [item.name.lower() for item in CLASSES],
-    }  # fmt: skip
-    content["models"][NAME] = content["models"].get(NAME, {}) | described
+    for name in (NAME, *LOOKS):
+        described = {
+            "file": f"{name}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
+            "made": "python models/train/bev/train.py --seed 0", "sha256": "-", "bytes": 1,
+            "classes": [item.name.lower() for item in CLASSES],
+        }  # fmt: skip
+        content["models"][name] = content["models"].get(name, {}) | described
     part = path.with_suffix(".part")
     part.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     part.replace(path)
     stamp(NAME, folder, **values_of(calibration))
+    for name in LOOKS:
+        stamp(name, folder)
 
 
 def values_of(calibration: BevCalibration) -> dict[str, Any]:

@@ -23,45 +23,67 @@ PART = 320
 _AROUND = 1  # cells around a centre that learn the box too
 #: Weight of the heading, by class: a pedestrian's hardly shows.
 _TURNING = np.array([1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 0.1])
+#: Standard deviations of what odometry tells of the way since the earlier scan: metres, radians.
+_DRIFT, _TURN_DRIFT = 0.03, 0.003
+_WITHOUT_EARLIER = 0.15  # share of the pairs
 
 
 @dataclass(frozen=True, slots=True)
 class Varied:
-    """A varied scan: ``points`` (N, 3) metres, ``labels`` (L, 9) as of LabelledScan, height of the sensor, metres."""
+    """A varied scan, metres.
+
+    ``points``: (N, 3); ``earlier``: (M, 3) of the scan ``elapsed`` seconds before; ``labels``: (L, 9) as of
+    LabelledScan; ``sensor_height``.
+    """
 
     points: np.ndarray
+    earlier: np.ndarray
+    elapsed: float
     labels: np.ndarray
     sensor_height: float
 
 
 def plain(scan: LabelledScan) -> Varied:
     """Return a scan as it is."""
-    return Varied(scan.points * np.float32(UNIT), scan.labels, scan.sensor_height)
+    unit = np.float32(UNIT)
+    return Varied(scan.points * unit, scan.earlier * unit, scan.elapsed, scan.labels, scan.sensor_height)
 
 
-def varied(scan: LabelledScan, rng: np.random.Generator) -> Varied:
-    """Return a scan turned, mirrored, scaled, thinned, blurred and laid on uneven ground."""
-    points, labels = scan.points * np.float32(UNIT), scan.labels.copy()
-    keep = rng.random(len(points), np.float32) >= rng.choice([0.0, rng.uniform(0.0, 0.5)])
-    if rng.random() < 0.35:
-        rings = int(scan.ring.max(initial=0)) + 1
-        keep &= (rng.random(rings) > rng.uniform(0.0, 0.4))[scan.ring]
-    points = points[keep]
-    points = points + rng.normal(0, rng.choice([0.0, rng.uniform(0.0, 0.04)]), points.shape).astype(np.float32)
+def varied(scan: LabelledScan, rng: np.random.Generator, *, pair: bool = False) -> Varied:
+    """Return a scan turned, mirrored, scaled, thinned, blurred and laid on uneven ground.
+
+    ``pair``: with the earlier scan, where there is one.
+    """
+    labels = scan.labels.copy()
+    thin, blur = rng.choice([0.0, rng.uniform(0.0, 0.5)]), rng.choice([0.0, rng.uniform(0.0, 0.04)])
+    rings = int(scan.ring.max(initial=0)) + 1
+    lost = rng.uniform(0.0, 0.4) if rng.random() < 0.35 else 0.0
+    beams = rng.random(rings) >= lost
     angle, scale = rng.uniform(-np.pi, np.pi), float(rng.uniform(0.92, 1.09))
     flip = float(rng.choice([-1.0, 1.0]))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([1.0, flip]) * scale
-    points[:, :2] = points[:, :2] @ turn.T.astype(np.float32)
+    slope, bend = rng.normal(0, 0.012, 2), rng.normal(0, 0.0003, 2)
+    clouds = []
+    known = pair and scan.elapsed > 0 and rng.random() >= _WITHOUT_EARLIER
+    earlier = (scan.earlier, scan.earlier_ring) if known else (scan.earlier[:0], scan.earlier_ring[:0])
+    for whole, ring in ((scan.points, scan.ring), earlier):
+        keep = (rng.random(len(whole), np.float32) >= thin) & beams[np.minimum(ring, rings - 1)]
+        points = whole[keep] * np.float32(UNIT)
+        if blur:
+            points += rng.standard_normal(points.shape, np.float32) * np.float32(blur)
+        points[:, :2] = points[:, :2] @ turn.T.astype(np.float32)
+        points[:, 2] *= scale
+        points[:, 2] += points[:, :2] @ slope.astype(np.float32) + points[:, :2] ** 2 @ bend.astype(np.float32)
+        clouds.append(points)
+    labels[:, 8] *= len(clouds[0]) / max(len(scan.points), 1)
     labels[:, :2] = labels[:, :2] @ turn.T
     labels[:, 6] = flip * labels[:, 6] + angle
-    points[:, 2] *= scale
     labels[:, 2:6] *= scale
-    labels[:, 8] *= np.count_nonzero(keep) / max(len(keep), 1)
-    slope, bend = rng.normal(0, 0.012, 2), rng.normal(0, 0.0003, 2)
-    for rows in (points, labels):
-        rows[:, 2] += rows[:, :2] @ slope + rows[:, :2] ** 2 @ bend
+    labels[:, 2] += labels[:, :2] @ slope + labels[:, :2] ** 2 @ bend
+    drift, turned = rng.normal(0, _DRIFT, 2), rng.normal(0, _TURN_DRIFT)
+    clouds[1][:, :2] += clouds[1][:, 1::-1] * np.array([-turned, turned], np.float32) + drift.astype(np.float32)
     height = scan.sensor_height * scale + float(rng.normal(0, 0.08))
-    return Varied(points, labels, height)
+    return Varied(clouds[0], clouds[1], scan.elapsed if known else 0.0, labels, height)
 
 
 def wanted(labels: np.ndarray, grid: BevGrid) -> tuple[np.ndarray, ...]:
@@ -118,7 +140,7 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         if rng.random() < WITH_GUESTS:
             scan = self._guests.invite(scan, rng)
         sample = varied(scan, rng)
-        image, _ = scan_image(sample.points, sample.sensor_height, self._grid)
+        image, *_ = scan_image(sample.points, sample.sensor_height, self._grid)
         size = min(PART, self._grid.cells)
         first = rng.integers(0, (self._grid.cells - size) // STRIDE + 1, 2)
         row, column = (slice(int(at), int(at) + size // STRIDE) for at in first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,15 @@ from street import random_street
 
 from twin_common.core.geometry import transform_from_rpy
 from twin_common.core.object_class import ObjectClass
+from twin_common.core.own_motion import OwnMotion, compensated
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
-from twin_sim.core.frame import Frame, Weather
+from twin_sim.core.frame import STEP_NS, Frame, Weather
 from twin_sim.core.lidar import VehicleLidar
 from twin_sim.core.lidar_models import PERIOD_NS, LidarModel, lidar_model
 from twin_sim.core.scenery import parked_actors
 from twin_sim.core.still_scene import StillScene
+from twin_sim.platform_sensors import pose_of
 from twin_sim.scenario import load_scenario
 from twin_sim.scenery_cache import cached_scenery
 from twin_sim.simulation import Simulation
@@ -33,22 +36,30 @@ REACH = 54.0  # metres; farther points and labels are not kept
 HIGHEST = 6.0  # metres above the sensor's ground
 #: Coordinates are stored as integers of this size, metres.
 UNIT = 0.005
-TRAINING, HELD_OUT = "training", "held_out"
+_ARRAYS = ("points", "ring", "earlier", "earlier_ring", "labels")
 HELD_OUT_SCENARIOS = ("rush_hour", "rain", "normal_night", "jaywalking", "vehicle_pass", "stopped_in_lane")
 _SPACING = 20  # frames between two that are used
+#: How many frames earlier the other scan of a pair is, and how often.
+_EARLIER = {2: 0.15, 3: 0.7, 4: 0.15}
+_STEADY = 0.85  # share of the scans out of which the sensor's own motion is taken, as odometry allows it
 _STAMP_NS = 1_700_000_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledScan:
-    """One scan, sensor frame turned level, metres.
+    """One scan, sensor frame turned level, metres, and an earlier one as seen from there.
 
-    ``points``: (N, 3) int16 in units of UNIT; ``ring``: (N,) uint8; ``labels``: (L, 9) float32: x, y, z of the
-    centre, length, width, height, yaw, index in CLASSES, points in the box; ``sensor_height``: above the ground below.
+    ``points``: (N, 3) int16 in units of UNIT; ``ring``: (N,) uint8; ``earlier``: (M, 3) int16, ``earlier_ring``: (M,)
+    of the earlier scan, none where the sensor's motion is not known; ``elapsed``: seconds between them, 0 where there
+    is none; ``labels``: (L, 9) float32: x, y, z of the centre, length, width, height, yaw, index in CLASSES, points in
+    the box; ``sensor_height``: above the ground below.
     """
 
     points: np.ndarray
     ring: np.ndarray
+    earlier: np.ndarray
+    earlier_ring: np.ndarray
+    elapsed: float
     labels: np.ndarray
     sensor_height: float
     sensor: str
@@ -70,39 +81,76 @@ def draw_model(rng: np.random.Generator, *, jitter: bool) -> LidarModel:
 
 
 def labelled(
-    still: StillScene, atlas: BodyAtlas, frame: Frame, own_id: int, parked: np.ndarray, weather: Weather,
+    still: StillScene, atlas: BodyAtlas, frames: tuple[Frame, Frame], own_id: int, parked: np.ndarray, weather: Weather,
     rng: np.random.Generator, *, jitter: bool,
 ) -> LabelledScan:  # fmt: skip
-    """Return what a sensor on an actor sees; ``parked``: (P,) ACTOR that are part of what stands still."""
+    """Return what a sensor on an actor sees.
+
+    ``frames``: an earlier one and the one that is labelled; ``parked``: (P,) ACTOR that are part of what stands still.
+    """
     model = draw_model(rng, jitter=jitter)
     height = float(rng.uniform(1.6, 2.4))
     tilt = transform_from_rpy((0.0, 0.0, height), *(np.radians(rng.normal(0, 0.8, 2)) if jitter else (0.0, 0.0)), 0.0)
     lidar = VehicleLidar(model, still, atlas, tilt, seed=int(rng.integers(1 << 31)), stream=0, weather=weather)
-    sweep = lidar.sweep(frame, own_id)
-    cloud = lidar.cloud(sweep)
-    points = np.stack([cloud[name] for name in "xyz"], axis=1)
-    own = frame.actors[frame.actors["actor_id"] == own_id][0]
+    steady = not jitter or rng.random() < _STEADY
+    earlier, frame = frames
+    points, ring = _seen(lidar, frame, own_id, steady=steady)
+    before, before_ring = _seen(lidar, earlier, own_id, steady=True) if steady else (points[:0], ring[:0])
+    own = _row(frame, own_id)
+    if len(before):
+        shift = np.linalg.inv(pose_of(own) @ tilt) @ pose_of(_row(earlier, own_id)) @ tilt
+        before = before @ shift[:3, :3].T + shift[:3, 3]
     actors = np.concatenate([frame.actors[frame.actors["actor_id"] != own_id], parked])
-    labels = _labels(actors, own, tilt, points)
+    labels = _labels(actors, own, tilt, points, steady=steady)
+    kept, kept_before = (_near(cloud, height) for cloud in (points, before))
+    elapsed = (frame.stamp_ns - earlier.stamp_ns) * 1e-9 if steady else 0.0
+    return LabelledScan(
+        _stored(points[kept]), ring[kept], _stored(before[kept_before]), before_ring[kept_before], elapsed, labels,
+        height, model.name,
+    )  # fmt: skip
+
+
+def _seen(lidar: VehicleLidar, frame: Frame, own_id: int, *, steady: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (N, 3) and rings of a turn; ``steady``: as seen from where the sensor is at its end."""
+    cloud = lidar.cloud(lidar.sweep(frame, own_id))
+    points = np.stack([cloud[name] for name in "xyz"], axis=1)
+    if steady:
+        own = _row(frame, own_id)
+        velocity = np.array([own["velocity_x"], own["velocity_y"], own["velocity_z"]], float)
+        motion = OwnMotion(velocity, float(own["yaw_rate"]), frame.stamp_ns).turned(float(own["yaw"]))
+        points = compensated(points, cloud["time_offset_ns"] * np.float32(1e-9), motion)
+    return points, cloud["ring"].astype(np.uint8)
+
+
+def _row(frame: Frame, actor_id: int) -> np.ndarray:
+    return np.asarray(frame.actors[np.searchsorted(frame.actors["actor_id"], actor_id)])
+
+
+def _near(points: np.ndarray, height: float) -> np.ndarray:
     distance = np.hypot(points[:, 0], points[:, 1])
-    kept = (distance < REACH) & (distance > 2.0) & (points[:, 2] < HIGHEST - height)
-    whole = np.clip(np.round(points[kept] / UNIT), -32767, 32767).astype(np.int16)
-    return LabelledScan(whole, cloud["ring"][kept].astype(np.uint8), labels, height, model.name)
+    return np.asarray((distance < REACH) & (distance > 2.0) & (points[:, 2] < HIGHEST - height))
 
 
-def _labels(actors: np.ndarray, own: np.ndarray, mount: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the labels where the sensor saw everybody: at the time of the column that fires at them."""
+def _stored(points: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(points / UNIT), -32767, 32767).astype(np.int16)
+
+
+def _labels(actors: np.ndarray, own: np.ndarray, mount: np.ndarray, points: np.ndarray, *, steady: bool) -> np.ndarray:
+    """Return the labels where the sensor saw everybody: at the time of the column that fires at them.
+
+    ``steady``: as seen from where the sensor is at the end of the turn, in place of where it was at that time.
+    """
     actors = actors[np.isin(actors["classification"], CLASSES)]
     place = np.stack([actors[name] for name in "xyz"], axis=1).astype(float)
     place[:, 2] += actors["height"] / 2
     velocity = np.stack([actors["velocity_x"], actors["velocity_y"]], axis=1).astype(float)
     base = np.array([own["x"], own["y"], own["z"]], float)
-    moving = np.array([own["velocity_x"], own["velocity_y"]], float)
+    moving = np.array([own["velocity_x"], own["velocity_y"]], float) * (not steady)
     yaw = float(own["yaw"])
     bearing = np.arctan2(place[:, 1] - base[1], place[:, 0] - base[0]) - yaw
     # A turn starts behind and goes clockwise: a column fires later the farther its direction lies from +pi.
     late = ((np.pi - bearing) % (2 * np.pi) / (2 * np.pi) - 1.0) * PERIOD_NS * 1e-9
-    turned = yaw + float(own["yaw_rate"]) * late
+    turned = yaw + float(own["yaw_rate"]) * late * (not steady)
     away = place - base
     away[:, :2] += (velocity - moving) * late[:, None]
     cos, sin = np.cos(turned), np.sin(turned)
@@ -112,10 +160,10 @@ def _labels(actors: np.ndarray, own: np.ndarray, mount: np.ndarray, points: np.n
     size = [actors["length"], actors["width"], actors["height"]]
     boxes = np.column_stack([local, *size, (actors["yaw"] - turned + np.pi) % (2 * np.pi) - np.pi, kinds])
     boxes = boxes[np.hypot(boxes[:, 0], boxes[:, 1]) < REACH]
-    return np.column_stack([boxes, [_inside(points, row) for row in boxes]]).astype(np.float32).reshape(-1, 9)
+    return np.column_stack([boxes, [points_inside(points, row) for row in boxes]]).astype(np.float32).reshape(-1, 9)
 
 
-def _inside(points: np.ndarray, row: np.ndarray) -> int:
+def points_inside(points: np.ndarray, row: np.ndarray) -> int:
     """Count the points in a box that is 0.1 m larger, but for its foot."""
     dx, dy, dz = points[:, 0] - row[0], points[:, 1] - row[1], points[:, 2] - row[2]
     close = np.flatnonzero((np.abs(dx) < row[3] + 1) & (np.abs(dy) < row[3] + 1))
@@ -135,7 +183,20 @@ def street_scans(seed: int, per_street: int = 2) -> Iterator[LabelledScan]:
     atlas = BodyAtlas(Bodies(rain))
     frame = Frame(_STAMP_NS, street.actors, np.zeros(0))
     for _ in range(per_street):
-        yield labelled(still, atlas, frame, 1, frame.actors[:0], weather, rng, jitter=True)
+        frames = _before(frame, _drawn_step(rng)), frame
+        yield labelled(still, atlas, frames, 1, frame.actors[:0], weather, rng, jitter=True)
+
+
+def _before(frame: Frame, steps: int) -> Frame:
+    """Return everybody where they were some steps earlier."""
+    actors, seconds = frame.actors.copy(), steps * STEP_NS * 1e-9
+    actors["x"] -= actors["velocity_x"] * seconds
+    actors["y"] -= actors["velocity_y"] * seconds
+    return Frame(frame.stamp_ns - steps * STEP_NS, actors, frame.signals)
+
+
+def _drawn_step(rng: np.random.Generator) -> int:
+    return int(rng.choice(list(_EARLIER), p=list(_EARLIER.values())))
 
 
 def district_scans(
@@ -150,21 +211,24 @@ def district_scans(
         atlas = BodyAtlas(Bodies(simulation.weather.rain))
         bounds = np.array(simulation.world.config.bounds)
         made = 0
+        frames: deque[Frame] = deque(maxlen=max(_EARLIER) + 1)
         while made < count:
             for _ in range(_SPACING):
-                frame = simulation.step()
-            for own_id in _carriers(frame, bounds, rng, min(3, count - made)):
-                yield labelled(still, atlas, frame, own_id, parked, simulation.weather, rng, jitter=jitter)
+                frames.append(simulation.step())
+            pair = frames[-1 - _drawn_step(rng)], frames[-1]
+            for own_id in _carriers(pair, bounds, rng, min(3, count - made)):
+                yield labelled(still, atlas, pair, own_id, parked, simulation.weather, rng, jitter=jitter)
                 made += 1
     finally:
         simulation.close()
 
 
-def _carriers(frame: Frame, bounds: np.ndarray, rng: np.random.Generator, count: int) -> list[int]:
-    """Draw cars that are well inside the district."""
-    actors = frame.actors
+def _carriers(pair: tuple[Frame, Frame], bounds: np.ndarray, rng: np.random.Generator, count: int) -> list[int]:
+    """Draw cars that are well inside the district, and were there before."""
+    actors = pair[1].actors
     inside = (actors["x"] > bounds[0] + 30) & (actors["x"] < bounds[2] - 30)
     inside &= (actors["y"] > bounds[1] + 30) & (actors["y"] < bounds[3] - 30)
+    inside &= np.isin(actors["actor_id"], pair[0].actors["actor_id"])
     cars = np.flatnonzero(inside & (actors["classification"] == ObjectClass.CAR))
     drawn = rng.permutation(cars)[:count]
     return [int(number) for number in actors["actor_id"][drawn]]
@@ -174,9 +238,9 @@ def save(path: Path, scans: list[LabelledScan]) -> None:
     """Write scans."""
     arrays: dict[str, np.ndarray] = {}
     for i, scan in enumerate(scans):
-        arrays |= {f"p{i}": scan.points, f"r{i}": scan.ring, f"l{i}": scan.labels}
-    arrays["height"] = np.array([scan.sensor_height for scan in scans])
-    arrays["sensor"] = np.array([scan.sensor for scan in scans])
+        arrays |= {f"{name}{i}": getattr(scan, name) for name in _ARRAYS}
+    for name in ("sensor_height", "elapsed", "sensor"):
+        arrays[name] = np.array([getattr(scan, name) for scan in scans])
     part = path.with_suffix(".part.npz")
     np.savez(part, **arrays)
     part.replace(path)
@@ -185,8 +249,11 @@ def save(path: Path, scans: list[LabelledScan]) -> None:
 def load(path: Path) -> list[LabelledScan]:
     """Read scans."""
     with np.load(path) as stored:
-        heights, sensors = stored["height"], stored["sensor"]
+        heights, elapsed, sensors = stored["sensor_height"], stored["elapsed"], stored["sensor"]
         return [
-            LabelledScan(stored[f"p{i}"], stored[f"r{i}"], stored[f"l{i}"], float(heights[i]), str(sensors[i]))
+            LabelledScan(
+                **{name: stored[f"{name}{i}"] for name in _ARRAYS},
+                sensor_height=float(heights[i]), elapsed=float(elapsed[i]), sensor=str(sensors[i]),
+            )
             for i in range(len(heights))
-        ]
+        ]  # fmt: skip

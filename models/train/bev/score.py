@@ -1,4 +1,4 @@
-"""How well the exported network finds what held-out scans hold; and its calibration."""
+"""How well the exported networks find what held-out scans hold; and their calibration."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from review import lessons
 from samples import FEWEST, plain
 from scans import LabelledScan
 from scipy.optimize import linear_sum_assignment, minimize
+from scipy.special import logsumexp
 
+from twin_detection.bev_model import LOOKS, NAME
 from twin_detection.core.bev_decode import CLASSES, GROUPS, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
+from twin_detection.core.bev_review import LOOKS as LOOK_KINDS
+from twin_detection.core.bev_review import NOTHING, Cloud, reviewed
 from twin_detection.evaluation.measures import average_precision
 from twin_detection.models import open_session
 
@@ -21,8 +26,20 @@ NEAR = np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5])
 FAR = 48.0
 GROUP_NAMES = ("vehicles", "two-wheelers", "people")
 NEUTRAL = BevCalibration(np.tile([0.0, 1.0], (3, 1)), np.tile([0.0, 1.0], (3, 1)))
-_CLEAR = 0.15  # score of a box whose class is looked at
 _BINS = 12  # of scores, when existence is calibrated
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Files of the first network and of the second looks."""
+
+    first: Path
+    looks: tuple[Path, ...]
+
+    @classmethod
+    def within(cls, folder: Path) -> Paths:
+        """Return those of a folder."""
+        return cls(folder / f"{NAME}.onnx", tuple(folder / f"{name}.onnx" for name in LOOKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +65,23 @@ class Verdict:
 
 
 def boxes_of(
-    path: Path, grid: BevGrid, calibration: BevCalibration, scans: list[LabelledScan]
+    paths: Paths, grid: BevGrid, calibration: BevCalibration, scans: list[LabelledScan]
 ) -> Iterator[tuple[LabelledScan, BevBoxes]]:
-    """Yield what the network finds in each scan."""
-    session = open_session(path.read_bytes(), str(path))
+    """Yield what the networks find in each scan."""
+    first, *second = (open_session(path.read_bytes(), str(path)) for path in (paths.first, *paths.looks))
     for scan in scans:
         sample = plain(scan)
-        image, _ = scan_image(sample.points, sample.sensor_height, grid)
-        peak, heat, box = session.run(None, {"image": image})
-        yield scan, decode(peak, heat, box, grid.reach, 2 * grid.reach / len(peak), calibration)
+        image, height, ground = scan_image(sample.points, sample.sensor_height, grid)
+        peak, heat, box = first.run(None, {"image": image})
+        boxes = decode(peak, heat, box, grid.reach, 2 * grid.reach / len(peak))
+        before = Cloud(sample.earlier, ground.above(sample.earlier))
+        yield scan, reviewed(boxes, Cloud(sample.points, height), before, sample.elapsed, second, calibration)
 
 
-def judge(path: Path, grid: BevGrid, calibration: BevCalibration, scans: list[LabelledScan]) -> Verdict:
-    """Return how the network's boxes compare with the labels. What is too faint is neither asked for nor wrong."""
+def judge(paths: Paths, grid: BevGrid, calibration: BevCalibration, scans: list[LabelledScan]) -> Verdict:
+    """Return how the networks' boxes compare with the labels. What is too faint is neither asked for nor wrong."""
     rows, wanted = [], np.zeros(len(CLASSES), int)
-    for scan, boxes in boxes_of(path, grid, calibration, scans):
+    for scan, boxes in boxes_of(paths, grid, calibration, scans):
         labels = scan.labels[np.hypot(scan.labels[:, 0], scan.labels[:, 1]) < FAR]
         boxes = boxes.select(np.hypot(*boxes.centre.T) < FAR)
         asked = labels[:, 8] >= FEWEST
@@ -103,55 +122,52 @@ def _matched(labels: np.ndarray, asked: np.ndarray, boxes: BevBoxes) -> list[lis
     return rows
 
 
-def calibrate(path: Path, grid: BevGrid, scans: list[LabelledScan]) -> BevCalibration:
-    """Return the calibration that makes existence and variances true on these scans."""
-    verdict = judge(path, grid, NEUTRAL, scans)
-    sharpness, class_weight = _class_scale(*_seen_classes(path, grid, scans))
-    classes = replace(NEUTRAL, sharpness=sharpness, class_weight=class_weight)
-    verdict = judge(path, grid, classes, scans)
+def calibrate(paths: Paths, grid: BevGrid, scans: list[LabelledScan], workers: int) -> BevCalibration:
+    """Return the calibration that makes existence, classes and variances true on these scans."""
+    sharpness, bias = [], []
+    for path, known in zip(paths.looks, lessons(paths.first, grid, scans, None, 1, workers), strict=True):
+        seen = known.crops
+        feed = {"points": seen.points, "earlier": seen.earlier, "scalars": seen.scalars}
+        logits = open_session(path.read_bytes(), str(path)).run(["answer"], feed)[0][:, : NOTHING + 1]
+        factor, addends = _scale(logits.astype(float), known.kind)
+        sharpness.append(factor)
+        bias.append(addends)
+    classes = replace(NEUTRAL, sharpness=np.array(sharpness), bias=np.array(bias))
+    verdict = judge(paths, grid, classes, scans)
     group = GROUPS[verdict.kind]
     curves = [_curve(verdict.score[group == number], verdict.hit[group == number]) for number in range(3)]
     right = verdict.hit & (verdict.label == verdict.kind) & (verdict.score > 0.3)
     ratio = verdict.error**2 / np.maximum(verdict.variance, 1e-6)
-    # Nine of ten squared errors of a normal deviate lie below 2.71 variances; the rest may be of another kind.
-    vehicle = right & (GROUPS[verdict.kind] == 0)
-    position = float(np.quantile(ratio[right][:, :2], 0.9) / 2.71) if right.any() else 1.0
-    heading = float(np.quantile(ratio[vehicle][:, 2], 0.9) / 2.71) if vehicle.any() else 1.0
+    looks = [right & np.isin(group, look.groups) for look in LOOK_KINDS]
+    turning = group < 2  # a pedestrian's heading hardly shows
     return replace(
-        classes, score=np.array([a for a, _ in curves]), existence=np.array([b for _, b in curves]),
-        position_scale=position, yaw_scale=heading,
-    )  # fmt: skip
+        classes,
+        score=np.array([a for a, _ in curves]),
+        existence=np.array([b for _, b in curves]),
+        position_scale=np.array([_spread(ratio[own, :2]) for own in looks]),
+        yaw_scale=np.array([_spread(ratio[own & turning, 2]) for own in looks]),
+    )
 
 
-def _seen_classes(path: Path, grid: BevGrid, scans: list[LabelledScan]) -> tuple[np.ndarray, np.ndarray]:
-    """Return class scores (D, 7) of boxes that lie on objects of whatever class, and these classes (D,)."""
-    scores, labels = [np.zeros((0, len(CLASSES)))], [np.zeros(0, int)]
-    for scan, boxes in boxes_of(path, grid, NEUTRAL, scans):
-        asked = scan.labels[scan.labels[:, 8] >= FEWEST]
-        if not len(asked) or not len(boxes):
-            continue
-        gap = np.hypot(*(asked[:, None, :2] - boxes.centre[None]).transpose(2, 0, 1))
-        nearest = gap.argmin(axis=0)
-        kind = asked[nearest, 7].astype(int)
-        near = (gap.min(axis=0) < NEAR[kind]) & (boxes.score > _CLEAR)
-        scores.append(boxes.class_score[near])
-        labels.append(kind[near])
-    return np.concatenate(scores), np.concatenate(labels)
+def _spread(ratio: np.ndarray) -> float:
+    """Return the factor that makes variances true, of squared errors over variances.
+
+    Nine of ten squared errors of a normal deviate lie below 2.71 variances; the rest may be of another kind.
+    """
+    return float(np.quantile(ratio, 0.9) / 2.71) if ratio.size else 1.0
 
 
-def _class_scale(score: np.ndarray, label: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return power and factors (7,) of class scores (D, 7) that make true classes (D,) most likely."""
-    if not len(score):
-        return 1.0, np.ones(len(CLASSES))
-    logs = np.log(np.maximum(score, 1e-6))
+def _scale(logits: np.ndarray, label: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return factor and addends (K,) of logits (D, K) that make true classes (D,) most likely."""
+    if not len(logits):
+        return 1.0, np.zeros(logits.shape[1])
 
     def surprise(values: np.ndarray) -> float:
-        logits = logs * np.exp(values[0]) + values[1:]
-        likelihood = logits[np.arange(len(label)), label] - np.log(np.exp(logits).sum(axis=1))
-        return float(-likelihood.mean() + 1e-3 * (values**2).sum())
+        scaled = logits * np.exp(values[0]) + values[1:]
+        return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(label)), label]).mean() + 1e-3 * values @ values)
 
-    best = minimize(surprise, np.zeros(len(CLASSES) + 1)).x
-    return float(np.exp(best[0])), np.exp(best[1:])
+    best = minimize(surprise, np.zeros(logits.shape[1] + 1)).x
+    return float(np.exp(best[0])), best[1:]
 
 
 def _curve(score: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -222,7 +222,7 @@ def _traffic(street: Street, half: float, crossing: float | None) -> None:
     """Let vehicles and two-wheelers drive, and cross where another street does."""
     rng = street.rng
     kinds = ["car", "van", "truck", "bus", "motorcycle", "bicycle", "scooter"]
-    shares = [0.42, 0.10, 0.10, 0.05, 0.11, 0.14, 0.08]
+    shares = [0.38, 0.10, 0.09, 0.06, 0.12, 0.13, 0.12]
     for _ in range(int(rng.integers(3, 22))):
         kind = str(rng.choice(kinds, p=shares))
         sign = float(rng.choice([1.0, -1.0]))
@@ -275,9 +275,9 @@ def _people(street: Street, half: float, fronts: np.ndarray) -> None:
         )
         yaw = float(rng.choice([0.0, np.pi, rng.uniform(-np.pi, np.pi)]))
         speed = float(rng.choice([0.0, rng.uniform(0.5, 1.8), rng.uniform(2.3, 3.5)], p=[0.25, 0.65, 0.1]))
-        kind = str(rng.choice(["pedestrian", "bicycle", "scooter"], p=[0.8, 0.12, 0.08]))
+        kind = str(rng.choice(["pedestrian", "bicycle", "scooter"], p=[0.72, 0.12, 0.16]))
         if kind != "pedestrian":
-            speed = float(rng.choice([0.0, rng.uniform(1.5, 5.0)]))
+            speed = float(rng.choice([0.0, rng.uniform(1.5, 6.5)], p=[0.3, 0.7]))
         height = KERB if abs(y) > half else 0.0
         for _ in range(int(rng.choice([1, 2, 4], p=[0.7, 0.2, 0.1])) if kind == "pedestrian" else 1):
             street.add(kind, x + float(rng.normal(0, 0.6)), y + float(rng.normal(0, 0.6)), yaw, speed, height)

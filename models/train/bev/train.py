@@ -14,6 +14,7 @@ from pathlib import Path
 import data
 import export
 import numpy as np
+import review
 import score
 import torch
 from network import BevNetwork, loss
@@ -48,12 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
     grid = BevGrid()
     network = train(scans, samples, options.seed, grid, options.threads)
     print(f"trained: {time.monotonic() - started:.0f} s", flush=True)
-    path = options.out / f"{export.NAME}.onnx"
-    export.write_onnx(network, grid, path)
-    calibration = score.calibrate(path, grid, held_scans[::2])
+    first = options.out / f"{export.NAME}.onnx"
+    export.write_onnx(network, grid, first)
+    print(f"second look: {time.monotonic() - started:.0f} s", flush=True)
+    lessons = review.lessons(first, grid, scans, options.seed, options.looks, options.threads)
+    for name, known in zip(export.LOOKS, lessons, strict=True):
+        export.write_review(review.train(known, options.seed), options.out / f"{name}.onnx")
+        print(f"{name} trained on {len(known)}: {time.monotonic() - started:.0f} s", flush=True)
+    paths = score.Paths.within(options.out)
+    calibration = score.calibrate(paths, grid, held_scans[::2], options.threads)
     export.describe(options.out, calibration)
-    score.show(score.judge(path, grid, calibration, held_scans[1::2]))
-    print(f"written: {path}, {time.monotonic() - started:.0f} s", flush=True)
+    score.show(score.judge(paths, grid, calibration, held_scans[1::2]))
+    print(f"written to {options.out}: {time.monotonic() - started:.0f} s", flush=True)
     return 0
 
 
@@ -63,6 +70,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     parser.add_argument("--scans", type=Path, default=ROOT / "out" / "bev", help="folder where scans are kept")
     parser.add_argument("--samples", type=int, default=32_000, help="varied scans that are shown to the network")
+    parser.add_argument("--looks", type=int, default=2, help="times that the second look learns from every scan")
     parser.add_argument("--threads", type=int, default=2, help="processor cores")
     parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
     options = parser.parse_args(arguments)
@@ -78,8 +86,7 @@ def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, thr
     # On a processor all cores are the network's; making a sample is a tenth of the work.
     workers = threads if device.type == "cuda" else 0
     loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
-    # Half the time where the processor multiplies such numbers, and the same scores.
-    short = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or _short_numbers())
+    short = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or review.short_numbers())
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
     sums: dict[str, float] = dict.fromkeys(PARTS, 0.0)
@@ -101,11 +108,6 @@ def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, thr
             print(f"step {step} of {steps}: {told}", flush=True)
             sums = dict.fromkeys(PARTS, 0.0)
     return network.cpu().eval()
-
-
-def _short_numbers() -> bool:
-    """Return whether the processor multiplies bfloat16."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 if __name__ == "__main__":

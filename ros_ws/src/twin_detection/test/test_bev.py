@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 
 from twin_common.config import ConfigError
+from twin_common.core.own_motion import OwnMotion
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, MOVING, LidarDetectorConfig
-from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevCalibration, decode
+from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, decode, once
 from twin_detection.core.bev_detector import BevDetector
 from twin_detection.core.bev_grid import CHANNELS, SLICES, BevGrid
+from twin_detection.core.bev_memory import ScanMemory
+from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, Cloud, corrected, crops
 from twin_detection.core.detector import LidarDetector
 
 CALIBRATION = BevCalibration(np.tile([0.0, 1.0], (3, 1)), np.tile([0.0, 1.0], (3, 1)))
+STAMP = 10**18
 HEIGHT = 1.9
 
 
@@ -53,34 +57,92 @@ def test_an_empty_scan_is_an_empty_image() -> None:
 def test_boxes_are_read_as_they_were_written() -> None:
     peak, heat, box = answers()
     put(peak, heat, box, (30, 10), 0, 0.8)
-    found = decode(peak, heat, box, 10.0, 0.5, CALIBRATION)
+    found = decode(peak, heat, box, 10.0, 0.5)
     assert len(found) == 1
     assert found.centre[0] == pytest.approx([5.25 + 0.1, -4.75 - 0.2])
     assert found.size[0] == pytest.approx([4.5, 1.8, 1.5]) and found.yaw[0] == pytest.approx(0.3)
     assert found.variance[0] == pytest.approx([0.04, 0.01]) and found.yaw_variance[0] == pytest.approx(0.02)
-    assert found.class_score[0, 0] == 1.0 and found.score[0] == pytest.approx(0.8)
+    assert found.group[0] == 0 and found.score[0] == pytest.approx(0.8)
+    with pytest.raises(ValueError, match=r"expected \(n, n\)"):
+        decode(np.zeros((4, 4)), np.zeros((6, 4, 4)), np.zeros((10, 4, 4)), 1.0, 0.5)
+
+
+def test_cells_side_by_side_propose_two_people_but_one_car() -> None:
+    for kind, number in ((6, 2), (0, 1)):
+        peak, heat, box = answers()
+        put(peak, heat, box, (20, 20), kind, 0.9)
+        put(peak, heat, box, (20, 21), kind, 0.5)
+        peak[20, 21] = 0.0
+        box[1, 20, 21] = 0.1 if kind == 6 else -0.5
+        assert len(decode(peak, heat, box, 10.0, 0.5)) == number
+
+
+def boxes(centre: list[tuple[float, float]], kinds: list[int], score: list[float]) -> BevBoxes:
+    """Return boxes of some classes that head along x."""
+    sizes = np.array([[4.5, 1.8, 1.5] if kind < 3 else [1.2, 0.6, 1.7] for kind in kinds])
+    number = len(kinds)
+    return BevBoxes(
+        np.array(centre, float).reshape(-1, 2), sizes, np.zeros(number), np.array(score), np.eye(7)[kinds],
+        np.full((number, 2), 0.01), np.full(number, 0.01),
+    )  # fmt: skip
 
 
 def test_one_thing_is_found_once_but_a_person_beside_a_car_stays() -> None:
-    peak, heat, box = answers()
-    put(peak, heat, box, (20, 20), 0, 0.9)
-    put(peak, heat, box, (22, 20), 1, 0.5)
-    put(peak, heat, box, (20, 22), 6, 0.4)
-    found = decode(peak, heat, box, 10.0, 0.5, CALIBRATION)
-    assert found.score.tolist() == pytest.approx([0.9, 0.4])
+    found = boxes([(0, 0), (1, 0), (0, 0.9), (5, 5), (5.2, 5.1), (5.6, 5.0)], [0, 1, 6, 4, 6, 6], [0.9] * 6)
+    assert once(found).tolist() == [True, False, True, True, False, True]
+
+
+def test_points_around_a_box_are_given_along_the_view() -> None:
+    around = np.array([[0.0, 10.4], [0.3, 10.0], [0.0, 13.0], [-1.0, 10.0]])
+    heights = np.array([0.15, 1.0, 1.0, 0.01])
+    now = Cloud(np.column_stack([around, heights]).astype(np.float32), heights)
+    before = Cloud(now.points[:0], heights[:0])
+    seen = crops(now, before, 0.0, boxes([(0.0, 10.0)], [6], [0.5]), LOOKS[1])
+    assert np.allclose(np.unique(seen.points[0].round(3), axis=0), [[0.0, -0.3, 1.0], [0.4, 0.0, 0.15]])
+    assert not seen.earlier.any()
+    assert seen.scalars[0, :3] == pytest.approx([np.log(10), np.log(3), 0.0], abs=1e-5)
+
+
+def test_a_second_look_moves_and_renames() -> None:
+    answer = np.zeros((1, COLUMNS))
+    answer[0, 4], answer[0, NOTHING] = 9.0, 3.0
+    answer[0, NOTHING + 1 :] = [0.2, 0.1, np.log(1.2), np.log(0.6), np.log(1.7), 0.0, -1.0, -4.0, -5.0, -6.0]
+    found = corrected(boxes([(0.0, 10.0)], [6], [0.5]), answer, CALIBRATION, 1)
+    assert found.centre[0] == pytest.approx([-0.1, 10.2]) and found.class_score[0].argmax() == 4
+    assert abs(np.sin(found.yaw[0])) == pytest.approx(0.0, abs=1e-6) and found.score[0] > 0.99
+    with pytest.raises(ValueError, match="answer: expected"):
+        corrected(boxes([(0.0, 10.0)], [6], [0.5]), answer[:, 1:], CALIBRATION, 1)
+
+
+def test_what_stands_still_is_in_the_earlier_scan_where_it_is_now() -> None:
+    memory, still = ScanMemory(), np.array([[10.0, 2.0, 0.0], [-5.0, 7.0, 1.0], [3.0, -8.0, 0.5]])
+    rate, speed, step = 0.5, 8.0, 0.1
+    motion = OwnMotion(np.array([speed, 0.0, 0.0]), rate, STAMP)
+    for number in range(6):
+        heading = rate * step * number
+        place = speed / rate * np.array([np.sin(heading), 1 - np.cos(heading)])
+        turn = np.array([[np.cos(heading), np.sin(heading)], [-np.sin(heading), np.cos(heading)]])
+        seen = np.column_stack([(still[:, :2] - place) @ turn.T, still[:, 2]])
+        earlier, elapsed = memory.earlier(seen, motion, STAMP + number * 100_000_000)
+        if number >= 3:
+            assert elapsed == pytest.approx(0.3) and np.abs(earlier - seen).max() < 0.01
+        elif number < 2:
+            assert elapsed == 0.0 and len(earlier) == 0
+    assert memory.earlier(seen, None, STAMP + 600_000_000)[1] == 0.0
+    assert memory.earlier(seen, motion, STAMP + 900_000_000)[1] == 0.0
 
 
 def test_calibration_maps_scores_by_group_and_is_checked() -> None:
-    values = {"score": [[0, 1]] * 3, "existence": [[0, 0.5], [0, 1], [0.2, 0.4]], "position_scale": 1, "yaw_scale": 1,
-              "sharpness": 1, "class_weight": [1] * 7}  # fmt: skip
+    values = {"score": [[0, 1]] * 3, "existence": [[0, 0.5], [0, 1], [0.2, 0.4]], "sharpness": [1, 1],
+              "bias": [[0] * 8] * 2, "position_scale": [1, 1], "yaw_scale": [1, 1]}  # fmt: skip
     calibration = BevCalibration.read(values)
     assert calibration.to_existence(np.full(3, 0.5), np.arange(3)) == pytest.approx([0.25, 0.5, 0.3])
     with pytest.raises(ValueError, match="yaw_scale"):
         BevCalibration.read({key: value for key, value in values.items() if key != "yaw_scale"})
     with pytest.raises(ValueError, match=r"expected both \(3, K\)"):
         BevCalibration.read(values | {"score": [[0, 1]]})
-    with pytest.raises(ValueError, match=r"expected \(n, n\)"):
-        decode(np.zeros((4, 4)), np.zeros((6, 4, 4)), np.zeros((10, 4, 4)), 1.0, 0.5, calibration)
+    with pytest.raises(ValueError, match=r"bias \(2, 7\)"):
+        BevCalibration.read(values | {"bias": [[0] * 7] * 2})
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +150,38 @@ def detector() -> BevDetector:
     return open_bev_detector(LidarDetectorConfig(mode=MOVING, method=LEARNED, sensor_height=HEIGHT))
 
 
-@pytest.fixture(scope="module")
-def street() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return points and times of an OS1-128 between four cars, and the cars, (4, 5): x, y, length, width, yaw."""
+def seen(actors: np.ndarray, sensor: str, seconds: tuple[float, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return points and times of scans of actors (the first carries the sensor) before a wall, as they move."""
     from twin_common.core.geometry import transform_from_rpy
-    from twin_common.core.object_class import ObjectClass
     from twin_sim.core.bodies import Bodies
     from twin_sim.core.body_atlas import BodyAtlas
-    from twin_sim.core.frame import ACTOR, Frame, Shape
+    from twin_sim.core.frame import Frame
     from twin_sim.core.lidar import VehicleLidar
     from twin_sim.core.lidar_models import lidar_model
     from twin_sim.core.meshes import box, joined
     from twin_sim.core.still_scene import StillScene
+
+    ground = box(160.0, 160.0, 1.0, "asphalt").placed(z=-1.0)
+    wall = box(80.0, 1.0, 8.0, "brick").placed(y=16.0)
+    lidar = VehicleLidar(
+        lidar_model(sensor), StillScene(joined([ground, wall])), BodyAtlas(Bodies()),
+        transform_from_rpy((0.0, 0.0, HEIGHT), 0.0, 0.0, 0.0), seed=0, stream=0,
+    )  # fmt: skip
+    scans = []
+    for late in seconds:
+        moved = actors.copy()
+        moved["x"] += moved["velocity_x"] * late
+        moved["y"] += moved["velocity_y"] * late
+        cloud = lidar.cloud(lidar.sweep(Frame(STAMP + round(late * 1e9), moved, np.zeros(0)), 1))
+        scans.append((np.stack([cloud[name] for name in "xyz"], axis=1), cloud["time_offset_ns"] * 1e-9))
+    return scans
+
+
+@pytest.fixture(scope="module")
+def street() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return points and times of an OS1-128 between four cars, and the cars, (4, 5): x, y, length, width, yaw."""
+    from twin_common.core.object_class import ObjectClass
+    from twin_sim.core.frame import ACTOR, Shape
 
     cars = np.array([[12.0, 3.0, 4.7, 1.85, 0.1], [20.0, -4.0, 4.4, 1.8, 3.0], [-15.0, 6.0, 4.9, 1.9, 1.2],
                      [-9.0, -5.0, 4.1, 1.75, -0.3]])  # fmt: skip
@@ -108,14 +190,43 @@ def street() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for number, name in enumerate(("x", "y", "length", "width", "yaw")):
         actors[name][1:] = cars[:, number]
     actors["height"] = 1.6
-    ground = box(160.0, 160.0, 1.0, "asphalt").placed(z=-1.0)
-    wall = box(80.0, 1.0, 8.0, "brick").placed(y=16.0)
-    lidar = VehicleLidar(
-        lidar_model("OS1-128"), StillScene(joined([ground, wall])), BodyAtlas(Bodies()),
-        transform_from_rpy((0.0, 0.0, HEIGHT), 0.0, 0.0, 0.0), seed=0, stream=0,
-    )  # fmt: skip
-    cloud = lidar.cloud(lidar.sweep(Frame(10**18, actors, np.zeros(0)), 1))
-    return np.stack([cloud[name] for name in "xyz"], axis=1), cloud["time_offset_ns"] * 1e-9, cars
+    ((points, late),) = seen(actors, "OS1-128", (0.0,))
+    return points, late, cars
+
+
+def test_who_rides_is_told_from_who_walks(detector: BevDetector) -> None:
+    from twin_common.core.object_class import ObjectClass
+    from twin_sim.core.frame import ACTOR, Activity
+
+    places = [
+        (9.0, 3.0, 0.2),
+        (14.0, -4.0, 3.0),
+        (-11.0, 5.0, 0.0),
+        (8.0, -3.0, 1.0),
+        (-9.0, -4.0, 2.5),
+        (12.0, 6.0, 3),
+    ]
+    actors = np.zeros(7, ACTOR)
+    actors["actor_id"] = np.arange(1, 8)
+    actors["classification"][0] = ObjectClass.CAR
+    rides = np.array([True, True, True, False, False, False])
+    for row, (x, y, yaw), riding in zip(actors[1:], places, rides, strict=True):
+        speed = 4.5 if riding else 1.3
+        row["classification"] = ObjectClass.SCOOTER if riding else ObjectClass.PEDESTRIAN
+        row["activity"] = Activity.RIDING if riding else Activity.WALKING
+        row["length"], row["width"], row["height"] = (1.15, 0.6, 1.75) if riding else (0.6, 0.5, 1.75)
+        row["x"], row["y"], row["yaw"], row["stature"] = x, y, yaw, 1.75
+        row["velocity_x"], row["velocity_y"] = speed * np.cos(yaw), speed * np.sin(yaw)
+    found = None
+    for number, (points, late) in enumerate(seen(actors, "OS1-64", (-0.3, -0.2, -0.1, 0.0))):
+        stamp_ns = STAMP + (number - 3) * 100_000_000
+        found, _ = detector.step(points, late, OwnMotion(np.zeros(3), 0.0, stamp_ns), stamp_ns)
+    assert found is not None
+    there = np.stack([actors["x"][1:], actors["y"][1:]], axis=1)
+    gap = np.hypot(*(there[:, None] - found.centre[None, :, :2]).transpose(2, 0, 1))
+    assert (gap.min(axis=1) < 0.5).all()
+    kinds = found.label[gap.argmin(axis=1)]
+    assert (kinds == np.where(rides, ObjectClass.SCOOTER, ObjectClass.PEDESTRIAN)).all()
 
 
 def test_the_cars_of_a_known_street_are_found(

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from twin_common.core.own_motion import OwnMotion
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, MOVING, LidarDetectorConfig
 from twin_detection.convert import arrays_from_cloud
@@ -13,6 +14,8 @@ from twin_detection.core.detector import LidarDetector
 from twin_detection.synthetic import Box, Lidar, scan
 
 HEIGHT = 1.9
+_PERIOD_NS = 100_000_000
+_FIRST = 5  # scans until there is an earlier one to look at
 #: Beams, columns and field of view of sensors on vehicles.
 SENSORS = {
     "HDL-64E": Lidar(HEIGHT, 64, 2083, -24.3, 2.0),
@@ -33,13 +36,15 @@ def _median_ms(lidar: Lidar, scans: int) -> float:
     detector = LidarDetector(config, bev=open_bev_detector(config))
     rng = np.random.default_rng(0)
     clouds = [scan(lidar, _street(rng), rng, number) for number in range(3)]
-    arrays = [(*arrays_from_cloud(cloud), cloud.stamp_ns) for cloud in clouds]
+    arrays = [arrays_from_cloud(cloud) for cloud in clouds]
     spent = []
-    for number in range(scans + 2):
+    for number in range(scans + _FIRST):
+        stamp_ns = clouds[0].stamp_ns + number * _PERIOD_NS
+        motion = OwnMotion(np.array([0.1, 0.0, 0.0]), 0.0, stamp_ns)
         started = time.process_time()
-        detector.step(*arrays[number % len(arrays)])
+        detector.step(*arrays[number % len(arrays)], stamp_ns, motion)
         spent.append((time.process_time() - started) * 1e3)
-    return float(np.median(spent[2:]))
+    return float(np.median(spent[_FIRST:]))
 
 
 def _street(rng: np.random.Generator) -> list[Box]:

@@ -1,4 +1,4 @@
-"""Opens the network that sees scans of moving platforms from above, as shipped in ``models/``."""
+"""Opens the networks that see scans of moving platforms from above, as shipped in ``models/``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from twin_detection.core.bev_detector import BevDetector
 from twin_detection.models import entry, open_model
 
 NAME = "bev"
+#: Of the second look, in the order of bev_review.LOOKS.
+LOOKS = ("bev_vehicles", "bev_people")
 
 
 def open_bev_detector(config: LidarDetectorConfig, file: Path | str | None = None) -> BevDetector:
-    """Return the learned detector of a platform; ``file``: a model in place of the shipped one.
+    """Return the learned detector of a platform; ``file``: its first model in place of the shipped one.
 
     Raises:
         ConfigError: the model is missing or is not what the manifest describes.
 
     """
     session = open_model(NAME, file=file)
+    readers = [open_model(name) for name in LOOKS]
     try:
         calibration = BevCalibration.read(entry(NAME).extra)
     except ValueError as error:
         raise ConfigError(f"model {NAME}: extra: {error}") from None
-    return BevDetector(session, calibration, config.sensor_height, config.min_existence)
+    return BevDetector(session, readers, calibration, config.sensor_height, config.min_existence)

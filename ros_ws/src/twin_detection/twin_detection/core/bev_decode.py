@@ -7,7 +7,7 @@ box with the spread of its own errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,24 +27,27 @@ STRIDE = 2
 BOX_CHANNELS = 10
 #: Groups of classes of which one object has only one: vehicles, two-wheelers, people.
 GROUPS = np.array([0, 0, 0, 1, 1, 1, 2])
-_WEAKEST = 0.05  # answers below this are never objects
-_MOST = 300  # objects of a scan
+_WEAKEST, _DOUBTFUL = 0.05, 0.07  # least scores of peaks and of other cells that propose something
+_MOST = 500  # cells that propose something
+_SAME = np.array([0.5, 0.25, 0.25])  # metres between proposals that are one, by group
+_NARROWEST = 0.5  # metres that a box takes up at least
+_CLOSEST = 0.35  # metres between the centres of two who are not one
 
 
 @dataclass(frozen=True, slots=True)
 class BevCalibration:
     """How answers of the network become probabilities and variances, found on held-out simulated scans.
 
-    ``score``, ``existence``: (G, K) of each group of classes, rising; ``position_scale``, ``yaw_scale``: factors of
-    the variances; ``sharpness``, ``class_weight`` (7,): power and factors of the class scores.
+    ``score``, ``existence``: (G, K) of each group of classes, rising; of each look ``sharpness`` (2,) and ``bias``
+    (2, 8): factor and addends of its logits; ``position_scale``, ``yaw_scale`` (2,): factors of its variances.
     """
 
     score: np.ndarray
     existence: np.ndarray
-    position_scale: float = 1.0
-    yaw_scale: float = 1.0
-    sharpness: float = 1.0
-    class_weight: np.ndarray = field(default_factory=lambda: np.ones(len(CLASSES)))
+    sharpness: np.ndarray = field(default_factory=lambda: np.ones(2))
+    bias: np.ndarray = field(default_factory=lambda: np.zeros((2, len(CLASSES) + 1)))
+    position_scale: np.ndarray = field(default_factory=lambda: np.ones(2))
+    yaw_scale: np.ndarray = field(default_factory=lambda: np.ones(2))
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> BevCalibration:
@@ -55,16 +58,17 @@ class BevCalibration:
 
         """
         try:
-            score, existence = np.asarray(values["score"], float), np.asarray(values["existence"], float)
-            position, yaw, sharpness = (float(values[name]) for name in ("position_scale", "yaw_scale", "sharpness"))
-            weight = np.asarray(values["class_weight"], float)
+            found = cls(*(np.asarray(values[name], float) for name in cls.__dataclass_fields__))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"calibration: {error}; expected {', '.join(cls.__dataclass_fields__)}") from None
-        if score.shape != existence.shape or score.ndim != 2 or len(score) != GROUPS.max() + 1:
-            raise ValueError(f"calibration: score {score.shape}, existence {existence.shape}; expected both (3, K)")
-        if weight.shape != (len(CLASSES),):
-            raise ValueError(f"calibration: class_weight {weight.shape}; expected ({len(CLASSES)},)")
-        return cls(score, existence, position, yaw, sharpness, weight)
+        score, existence = found.score.shape, found.existence.shape
+        if score != existence or len(score) != 2 or score[0] != GROUPS.max() + 1:
+            raise ValueError(f"calibration: score {score}, existence {existence}; expected both (3, K)")
+        for name in ("sharpness", "bias", "position_scale", "yaw_scale"):
+            shape, wanted = getattr(found, name).shape, (2, len(CLASSES) + 1) if name == "bias" else (2,)
+            if shape != wanted:
+                raise ValueError(f"calibration: {name} {shape}; expected {wanted}")
+        return found
 
     def to_existence(self, score: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return how probable it is that objects are there, (D,), by score (D,) and group (D,)."""
@@ -79,8 +83,8 @@ class BevCalibration:
 class BevBoxes:
     """Objects of a scan seen from above, level frame, best first; metres and radians.
 
-    ``centre``: (D, 2); ``size``: (D, 3); ``yaw``: (D,), as good as its reverse; ``score``: (D,) as the network says;
-    ``class_score``: (D, 7), sums to 1; ``variance``: (D, 2) along and across; ``yaw_variance``: (D,).
+    ``centre``: (D, 2); ``size``: (D, 3); ``yaw``: (D,), as good as its reverse; ``score``: (D,) that somebody is there;
+    ``class_score``: (D, 7); ``variance``: (D, 2) along and across; ``yaw_variance``: (D,).
     """
 
     centre: np.ndarray
@@ -104,10 +108,11 @@ class BevBoxes:
         return BevBoxes(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-def decode(
-    peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, cell: float, calibration: BevCalibration
-) -> BevBoxes:
-    """Return the boxes that the network's answers stand for, each thing once.
+def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, cell: float) -> BevBoxes:
+    """Return what the network proposes, the surest first: more boxes than there are objects.
+
+    Cells of half a metre have one peak for two people side by side; so every cell proposes that is not quite sure that
+    nobody is there, and only proposals nearly at the same place are one.
 
     Args:
         peak: (n, n) score where it is the greatest of its neighbourhood, else 0; rows along x.
@@ -115,40 +120,63 @@ def decode(
         box: (BOX_CHANNELS, n, n).
         reach: metres from the middle to the edges.
         cell: edge of a cell of the answer, metres.
-        calibration: of this network.
 
     """
     if peak.ndim != 2 or heat.shape != (len(CLASSES), *peak.shape) or box.shape != (BOX_CHANNELS, *peak.shape):
         raise ValueError(
             f"peak, heat, box: expected (n, n), (7, n, n), (10, n, n), got {peak.shape}, {heat.shape}, {box.shape}"
         )
-    row, column = np.nonzero(peak > _WEAKEST)
-    order = np.argsort(-peak[row, column], kind="stable")[:_MOST]
+    best = heat.max(axis=0)
+    row, column = np.nonzero((peak > _WEAKEST) | (best > _DOUBTFUL))
+    order = np.argsort(-best[row, column], kind="stable")[:_MOST]
     row, column = row[order], column[order]
-    values = box[:, row, column].astype(float)
+    values = box[:, row, column].T.astype(float)
     middle = (np.column_stack([row, column]) + 0.5) * cell - reach
-    scores = heat[:, row, column].T.astype(float) ** calibration.sharpness * calibration.class_weight
     boxes = BevBoxes(
-        centre=middle + values[:2].T,
-        size=np.exp(np.clip(values[2:5].T, -2.5, 3.0)),
-        yaw=0.5 * np.arctan2(values[5], values[6]),
-        score=peak[row, column].astype(float),
-        class_score=scores / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9),
-        variance=np.exp(np.clip(values[7:9].T, -9.0, 4.0)) * calibration.position_scale,
-        yaw_variance=np.minimum(np.exp(np.clip(values[9], -9.0, 4.0)) * calibration.yaw_scale, np.pi**2 / 12),
+        centre=middle + values[:, :2],
+        size=np.exp(np.clip(values[:, 2:5], -2.5, 3.0)),
+        yaw=0.5 * np.arctan2(values[:, 5], values[:, 6]),
+        score=best[row, column].astype(float),
+        class_score=heat[:, row, column].T.astype(float),
+        variance=np.exp(np.clip(values[:, 7:9], -9.0, 4.0)),
+        yaw_variance=np.minimum(np.exp(np.clip(values[:, 9], -9.0, 4.0)), np.pi**2 / 12),
     )
-    return boxes.select(_kept(boxes))
+    return boxes.select(_apart(boxes))
 
 
-def _kept(boxes: BevBoxes) -> np.ndarray:
-    """Return which boxes are no second answer for a better one of the same group, (D,) bool: centres in a box."""
+def _apart(boxes: BevBoxes) -> np.ndarray:
+    """Return which boxes, the best first, are not nearly where a better one of the same group is, (D,) bool."""
+    group, kept = boxes.group, np.ones(len(boxes), bool)
+    gap = ((boxes.centre[None] - boxes.centre[:, None]) ** 2).sum(axis=2)
+    same = (gap < _SAME[group][:, None] ** 2) & (group[:, None] == group[None])
+    return _best(np.triu(same, 1), kept)
+
+
+def once(boxes: BevBoxes) -> np.ndarray:
+    """Return which boxes, the best first, are no second answer for a better one, (D,) bool.
+
+    They are one where a centre lies in a better box of the same group; a person where a rider is, is the rider.
+    """
     group, kept = boxes.group, np.ones(len(boxes), bool)
     cos, sin = np.cos(boxes.yaw)[:, None], np.sin(boxes.yaw)[:, None]
-    half = 0.5 * np.maximum(boxes.size[:, :2], 0.5)
+    half = 0.5 * np.maximum(boxes.size[:, :2], _NARROWEST)
     dx, dy = (boxes.centre[None] - boxes.centre[:, None]).transpose(2, 0, 1)
     inside = (np.abs(dx * cos + dy * sin) < half[:, :1]) & (np.abs(dy * cos - dx * sin) < half[:, 1:])
-    inside &= np.triu(group[:, None] == group[None], 1)
-    for better in np.flatnonzero(inside.any(axis=1)):
+    inside &= group[:, None] == group[None]
+    small = group > 0
+    inside |= (dx**2 + dy**2 < _CLOSEST**2) & small[:, None] & small[None]
+    return _best(np.triu(inside, 1), kept)
+
+
+def _best(covers: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return which of (D,) are left when each, in turn, drops those that it covers, (D, D)."""
+    for better in np.flatnonzero(covers.any(axis=1)):
         if kept[better]:
-            kept &= ~inside[better]
+            kept &= ~covers[better]
     return kept
+
+
+def joined(parts: Sequence[BevBoxes]) -> BevBoxes:
+    """Return all boxes of several sets."""
+    names = BevBoxes.__dataclass_fields__
+    return BevBoxes(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from twin_common.core.object_class import ObjectClass
+from twin_common.core.own_motion import OwnMotion
 from twin_detection.core.bev_decode import CLASSES, STRIDE, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
+from twin_detection.core.bev_memory import ScanMemory
+from twin_detection.core.bev_review import Cloud, Reader, reviewed
 from twin_detection.core.detections import Detections, none_detected
 
 #: Points of an object lie in its box made larger by this, and above its foot by as much, metres.
@@ -25,11 +29,12 @@ class Answers(Protocol):
 
 
 class BevDetector:
-    """Objects of one scan after another; keeps nothing between them.
+    """Objects of one scan after another; keeps the last scans, which tell who rides and who walks.
 
     Args:
         network: the model ``bev``.
-        calibration: of this network.
+        readers: the models of the second look, of each of LOOKS.
+        calibration: of all.
         sensor_height: above the ground below it, metres.
         min_existence: less probable objects are not reported.
         grid: what the network was trained on.
@@ -37,20 +42,26 @@ class BevDetector:
     """
 
     def __init__(
-        self, network: Answers, calibration: BevCalibration, sensor_height: float, min_existence: float,
-        grid: BevGrid | None = None,
+        self, network: Answers, readers: Sequence[Reader], calibration: BevCalibration, sensor_height: float,
+        min_existence: float, grid: BevGrid | None = None,
     ) -> None:  # fmt: skip
-        """Keep the network."""
-        self._network, self._calibration = network, calibration
+        """Keep the networks."""
+        self._network, self._readers, self._calibration = network, readers, calibration
+        self._memory = ScanMemory()
         self._sensor_height, self._min_existence = sensor_height, min_existence
         self._grid = grid or BevGrid()
 
-    def step(self, points: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
+    def step(
+        self, points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion | None = None, stamp_ns: int = 0
+    ) -> tuple[Detections, np.ndarray]:
         """Return the objects, level frame, and which points are theirs, (N,) bool.
 
         Args:
-            points: (N, 3) float32, metres, level frame with the sensor at the origin, finite.
+            points: (N, 3) float32, metres, level frame with the sensor at the origin, finite; without the sensor's own
+                motion where that is known.
             time_offset: (N,) seconds after the stamp.
+            motion: of the sensor, where it is known.
+            stamp_ns: of the scan.
 
         """
         if points.ndim != 2 or points.shape[1] != 3 or time_offset.shape != (len(points),):
@@ -63,15 +74,20 @@ class BevDetector:
         fresh = np.ones(len(points), bool)
         fresh[1:] = (points[1:] != points[:-1]).any(axis=1)
         if fresh.all():
-            return self._found(points, time_offset)
-        found, members = self._found(points[fresh], time_offset[fresh])
+            return self._found(points, time_offset, motion, stamp_ns)
+        found, members = self._found(points[fresh], time_offset[fresh], motion, stamp_ns)
         return found, members[np.cumsum(fresh) - 1]
 
-    def _found(self, points: np.ndarray, time_offset: np.ndarray) -> tuple[Detections, np.ndarray]:
+    def _found(
+        self, points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion | None, stamp_ns: int
+    ) -> tuple[Detections, np.ndarray]:
         members = np.zeros(len(points), bool)
-        image, height = scan_image(points, self._sensor_height, self._grid)
+        image, height, ground = scan_image(points, self._sensor_height, self._grid)
         peak, heat, box = self._network.run(["peak", "heat", "box"], {"image": image})
-        boxes = decode(peak, heat, box, self._grid.reach, STRIDE * self._grid.cell, self._calibration)
+        boxes = decode(peak, heat, box, self._grid.reach, STRIDE * self._grid.cell)
+        earlier, elapsed = self._memory.earlier(points, motion, stamp_ns)
+        before = Cloud(earlier, ground.above(earlier))
+        boxes = reviewed(boxes, Cloud(points, height), before, elapsed, self._readers, self._calibration)
         existence = self._calibration.to_existence(boxes.score, boxes.group)
         sure = existence >= self._min_existence
         return self._detections(boxes.select(sure), existence[sure], points, height, time_offset, members)

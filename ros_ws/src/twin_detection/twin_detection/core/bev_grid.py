@@ -71,11 +71,11 @@ def _distances(size: int) -> np.ndarray:
     return np.hypot(place[:, None], place[None]).astype(np.float32).reshape(-1)
 
 
-def scan_image(points: np.ndarray, sensor_height: float, grid: BevGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image of a scan, and the height of its points above the ground, (N,) metres.
+def scan_image(points: np.ndarray, sensor_height: float, grid: BevGrid) -> tuple[np.ndarray, np.ndarray, Ground]:
+    """Return the image of a scan, the height of its points above the ground, (N,) metres, and the ground.
 
     ``points``: (N, 3) metres, level frame with the sensor at the origin.
     """
     ground = Ground(points, sensor_height, grid.reach)
     height = ground.above(points)
-    return grid.image(points, height), height
+    return grid.image(points, height), height, ground

@@ -91,12 +91,12 @@ class LidarDetector:
         if not len(points):
             return none_detected(), mask
         known = motion if motion is not None and motion.fits(stamp_ns) else None
-        found, members = self._moving(points, ring, late, known)
+        found, members = self._moving(points, ring, late, known, stamp_ns)
         mask[usable[members]] = True
         return self._from_level(found if known is None else as_measured(found, known)), mask
 
     def _moving(
-        self, points: np.ndarray, ring: np.ndarray, late: np.ndarray, motion: OwnMotion | None
+        self, points: np.ndarray, ring: np.ndarray, late: np.ndarray, motion: OwnMotion | None, stamp_ns: int
     ) -> tuple[Detections, np.ndarray]:
         """Return objects among (N, 3) points, level frame at the scan's stamp, and which points are theirs."""
         beams = shape.beams_of(points, ring) if self._bev is None else self._beams
@@ -106,7 +106,7 @@ class LidarDetector:
         if motion is not None:
             points = compensated(points, late, motion)
         if self._bev is not None:
-            return self._bev.step(points, late)
+            return self._bev.step(points, late, motion, stamp_ns)
         self._ground = Ground(points, self._config.sensor_height, self._config.max_range)
         return self._detect(points, late)
 

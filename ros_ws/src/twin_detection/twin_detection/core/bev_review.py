@@ -1,0 +1,181 @@
+"""A second look at what the first network proposes: small networks read the points around each proposal.
+
+From above a rider of a kick scooter is a person; the board, the stem before it, and where somebody was a moment ago
+tell them apart. Two stages as in PointRCNN (Shi et al. 2019) and CenterPoint (Yin et al. 2021); points as in PointNet
+(Qi et al. 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.special import softmax
+
+from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, joined, once
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How proposals of some groups are looked at.
+
+    ``groups``: of bev_decode.GROUPS; ``radius``, ``earlier_radius``: how far from the centre points of this scan and of
+    the earlier one are read, metres; ``lowest``: of their heights above the ground, metres; ``first``: power of the
+    first network's score in the product of both.
+    """
+
+    groups: tuple[int, ...]
+    radius: float
+    earlier_radius: float
+    lowest: tuple[float, float]
+    first: float
+
+
+#: Whoever rides has come 2 m in 0.3 s; the board of a kick scooter is a hand above the ground.
+LOOKS = (Look((0,), 4.0, 4.0, (0.2, 0.2), 0.5), Look((1, 2), 1.5, 2.6, (0.04, 0.25), 0.0))
+#: Points that are read around a centre, of this scan and of the earlier one.
+POINTS, EARLIER = 96, 64
+_HIGHEST = 4.0  # metres above the ground
+#: Numbers beside the points: logarithms of the distance and of both numbers of points, seconds since the earlier scan,
+#: whether there is one, logarithms of the scores of CLASSES and of the size, twice the heading from the view.
+SCALARS = 5 + len(CLASSES) + 3 + 2
+#: Index of "nothing" behind the classes; columns of an answer.
+NOTHING = len(CLASSES)
+COLUMNS = NOTHING + 1 + BOX_CHANNELS
+_WEAKEST = 0.03  # less probable objects are none
+_CELL = 1.0  # of the coarse grid in which points near a centre are sought, metres
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Points of a scan, level frame at the present, metres: ``points`` (N, 3), ``height`` (N,) above the ground."""
+
+    points: np.ndarray
+    height: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """What the network reads of D boxes; centres at the origin, x along the view.
+
+    ``points``: (D, POINTS, 3), ``earlier``: (D, EARLIER, 3), metres, z above the ground, 0 where there are none;
+    ``scalars``: (D, SCALARS), all float32.
+    """
+
+    points: np.ndarray
+    earlier: np.ndarray
+    scalars: np.ndarray
+
+
+class Reader(Protocol):
+    """A session of onnxruntime, or what does the same."""
+
+    def run(self, output_names: list[str] | None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Return the output ``answer`` (D, COLUMNS) for the inputs ``points``, ``earlier`` and ``scalars``."""
+
+
+def crops(now: Cloud, before: Cloud, elapsed: float, boxes: BevBoxes, look: Look) -> Crops:
+    """Return what is around the centres of boxes; ``elapsed``: seconds from the earlier scan, 0 where there is none."""
+    bearing = np.arctan2(boxes.centre[:, 1], boxes.centre[:, 0])
+    points, count = _around(now, boxes.centre, bearing, look.radius, POINTS, look.lowest[0])
+    earlier, count_before = _around(before, boxes.centre, bearing, look.earlier_radius, EARLIER, look.lowest[1])
+    turned = 2 * (boxes.yaw - bearing)
+    scores = np.log(np.clip(boxes.class_score, 1e-4, 1.0))
+    scalars = np.column_stack([
+        np.log(np.maximum(np.hypot(*boxes.centre.T), 1.0)), np.log1p(count), np.log1p(count_before),
+        np.full(len(boxes), elapsed), np.full(len(boxes), float(elapsed > 0)), scores, np.log(boxes.size),
+        np.sin(turned), np.cos(turned),
+    ])  # fmt: skip
+    return Crops(points, earlier, scalars.astype(np.float32))
+
+
+def _around(
+    cloud: Cloud, centre: np.ndarray, bearing: np.ndarray, radius: float, most: int, lowest: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points around centres (D, 2), (D, most, 3), repeated where there are fewer, and their numbers (D,)."""
+    found = np.zeros((len(centre), most, 3), np.float32)
+    point, of = _pairs(cloud, centre, radius, lowest)
+    x, y = (np.ascontiguousarray(cloud.points[:, axis])[point] - centre[of, axis] for axis in (0, 1))
+    close = np.flatnonzero(x * x + y * y < radius**2)
+    count = np.bincount(of[close], minlength=len(centre))
+    some = np.flatnonzero(count)
+    number, step = count[some, None], np.arange(most)
+    drawn = np.where(number > most, step * number // most, step % np.maximum(number, 1))
+    chosen = close[(np.cumsum(count) - count)[some, None] + drawn]
+    cos, sin = np.cos(bearing[some, None]), np.sin(bearing[some, None])
+    found[some, :, 0] = x[chosen] * cos + y[chosen] * sin
+    found[some, :, 1] = y[chosen] * cos - x[chosen] * sin
+    found[some, :, 2] = cloud.height[point[chosen]]
+    return found, count
+
+
+def _pairs(cloud: Cloud, centre: np.ndarray, radius: float, lowest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return points that may be near centres (D, 2), (P,) indices, and of which centre each is, (P,) rising."""
+    high = np.flatnonzero((cloud.height > lowest) & (cloud.height < _HIGHEST))
+    if not len(high) or not len(centre):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    around = int(np.ceil(radius / _CELL))
+    low = centre.min(axis=0) - (around + 1) * _CELL
+    middle = np.floor((centre - low) / _CELL).astype(np.int64)
+    wide = middle.max(axis=0) + around + 2
+    near = np.zeros(wide, bool)
+    for u, v in middle:
+        near[u - around : u + around + 1, v - around : v + around + 1] = True
+    cell = [((cloud.points[high, axis] - low[axis]) * (1 / _CELL)).astype(np.int32) for axis in (0, 1)]
+    inside = np.flatnonzero((cell[0] >= 0) & (cell[1] >= 0) & (cell[0] < wide[0]) & (cell[1] < wide[1]))
+    key = cell[0][inside] * np.int32(wide[1]) + cell[1][inside]
+    kept = near.reshape(-1)[key]
+    high, key = high[inside[kept]], key[kept]
+    order = np.argsort(key, kind="stable")
+    high, key = high[order], key[order]
+    rows = (middle[:, :1] + np.arange(-around, around + 1)) * wide[1] + middle[:, 1:]
+    first, last = np.searchsorted(key, rows - around), np.searchsorted(key, rows + around + 1)
+    length = (last - first).reshape(-1)
+    start = np.repeat(first.reshape(-1) - (np.cumsum(length) - length), length)
+    return high[start + np.arange(length.sum())], np.repeat(np.arange(len(centre)), (last - first).sum(axis=1))
+
+
+def reviewed(
+    boxes: BevBoxes, now: Cloud, before: Cloud, elapsed: float, readers: Sequence[Reader], calibration: BevCalibration
+) -> BevBoxes:
+    """Return the objects among proposals, each once, the surest first.
+
+    ``readers``: of each of LOOKS. The higher the ``score`` of what is returned, the surer somebody is there.
+    """
+    parts = []
+    for number, look in enumerate(LOOKS):
+        own = boxes.select(np.isin(boxes.group, look.groups))
+        seen = crops(now, before, elapsed, own, look)
+        feed = {"points": seen.points, "earlier": seen.earlier, "scalars": seen.scalars}
+        answer = readers[number].run(["answer"], feed)[0] if len(own) else np.zeros((0, COLUMNS))
+        parts.append(corrected(own, answer.astype(float), calibration, number))
+    found = joined(parts)
+    found = found.select(np.flatnonzero(found.score > _WEAKEST))
+    found = found.select(np.argsort(-found.score, kind="stable"))
+    return found.select(once(found))
+
+
+def corrected(boxes: BevBoxes, answer: np.ndarray, calibration: BevCalibration, number: int) -> BevBoxes:
+    """Return boxes as an answer (D, COLUMNS) to look ``number`` says: logits of classes and nothing, then a box."""
+    if answer.shape != (len(boxes), COLUMNS):
+        raise ValueError(f"answer: expected {(len(boxes), COLUMNS)}, got {answer.shape}")
+    look = LOOKS[number]
+    logits = answer[:, : NOTHING + 1] * calibration.sharpness[number] + calibration.bias[number]
+    probability = softmax(logits, axis=1)
+    known = 1.0 - probability[:, NOTHING]
+    box = answer[:, NOTHING + 1 :]
+    bearing = np.arctan2(boxes.centre[:, 1], boxes.centre[:, 0])
+    cos, sin = np.cos(bearing), np.sin(bearing)
+    shift = np.column_stack([box[:, 0] * cos - box[:, 1] * sin, box[:, 0] * sin + box[:, 1] * cos])
+    yaw_variance = np.exp(np.clip(box[:, 9], -9.0, 4.0)) * calibration.yaw_scale[number]
+    return BevBoxes(
+        centre=boxes.centre + shift,
+        size=np.exp(np.clip(box[:, 2:5], -2.5, 3.0)),
+        yaw=bearing + 0.5 * np.arctan2(box[:, 5], box[:, 6]),
+        score=known ** (1 - look.first) * boxes.score**look.first,
+        class_score=probability[:, :NOTHING] / np.maximum(known, 1e-9)[:, None],
+        variance=np.exp(np.clip(box[:, 7:9], -9.0, 4.0)) * calibration.position_scale[number],
+        yaw_variance=np.minimum(yaw_variance, np.pi**2 / 12),
+    )
