@@ -29,9 +29,9 @@ from twin_common.node_spec import ProcessSpec
 
 #: Benchmarks of single packages: ``<package>.bench:run()`` returns {what: median milliseconds}.
 PACKAGES = {
-    "messages": "twin_common", "drivers": "twin_drivers", "perception": "twin_detection",
-    "fusion": "twin_fusion", "tracking": "twin_tracking", "behavior": "twin_behavior", "prediction": "twin_prediction",
-    "incidents": "twin_incidents", "state": "twin_state", "replay": "twin_replay",
+    "messages": "twin_common", "drivers": "twin_drivers", "localization": "twin_localization",
+    "perception": "twin_detection", "fusion": "twin_fusion", "tracking": "twin_tracking", "behavior": "twin_behavior",
+    "prediction": "twin_prediction", "incidents": "twin_incidents", "state": "twin_state", "replay": "twin_replay",
     "scene": "twin_viz", "sim": "twin_sim",
 }  # fmt: skip
 SAMPLE = 1.0  # seconds

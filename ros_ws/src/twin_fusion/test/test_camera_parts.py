@@ -12,7 +12,7 @@ from twin_fusion.core.camera_pairing import clip_boxes, image_boxes, overlap, pr
 from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.merging import merge
-from twin_fusion.core.placement import place, poses_between
+from twin_fusion.core.placement import PoseError, place, poses_between
 from twin_fusion.core.riding_speed import by_speed
 from twin_fusion.core.scan_history import ScanHistory
 from twin_fusion.core.sensor_level import SECOND, Rhythm, Sight, level_of
@@ -263,10 +263,10 @@ def test_objects_are_placed_by_the_pose_of_their_own_time() -> None:
     for i in range(3):
         local = np.linalg.inv(poses[i]) @ np.array([*posts[i], 0.0, 1.0])
         objects["x"][i], objects["y"][i] = local[:2]
-    placed = place(objects, poses, 0, 0.0, 0.0)
+    placed = place(objects, poses, 0, PoseError.even(0.0, 0.0))
     np.testing.assert_allclose(np.column_stack([placed["x"], placed["y"]]), posts, atol=1e-6)
     with pytest.raises(ValueError, match=r"expected \(4, 4\) or \(3, 4, 4\)"):
-        place(objects, poses[:2], 0, 0.0, 0.0)
+        place(objects, poses[:2], 0, PoseError.even(0.0, 0.0))
 
 
 def camera_view(objects: np.ndarray, sigma: float) -> np.ndarray:

@@ -115,19 +115,22 @@ PEOPLE = np.array([[0.0, 0.0, 0.9], [5.0, 2.0, 0.9], [5.8, 2.0, 0.9], [-3.0, -6.
 
 def test_a_vehicle_that_is_unsure_of_its_place_is_unsure_of_what_it_sees(graph) -> None:
     spreads = []
-    for k, sigma in enumerate((0.01, 2.0)):
+    for k, (along, across) in enumerate(((0.0, 0.0), (2.0, 0.5), (float("nan"), 0.1))):
         stamp_ns = START_NS + (k + 1) * 100_000_000
         odometry = Odometry()
         stamps.fill_time(odometry.header.stamp, stamp_ns)
-        odometry.pose.covariance[0] = odometry.pose.covariance[7] = sigma**2
-        odometry.pose.covariance[35] = (0.01 * sigma) ** 2
+        odometry.pose.covariance[0], odometry.pose.covariance[7] = along**2, across**2
+        odometry.pose.covariance[35] = (0.01 * across) ** 2
         graph.host.feed("/vehicle_01/odometry", stamp_ns + 4_000_000, serialize_message(odometry))
         graph.pose(stamp_ns, 0.0, 0.0)
         graph.detect("vehicle_01", stamp_ns, in_sensor(rigid(0, 0, 1.8, 0, 0), np.array([[20.0, 0.0, 0.9]])))
         graph.host.advance(stamp_ns + 90_000_000)
-        spreads.append(graph.given[-1][1]["objects"]["position_covariance"][0].reshape(3, 3))
-    assert np.allclose(np.diag(spreads[0])[:2], (0.01 + 0.03**2, 0.01 + 0.03**2 + (20 * 0.003) ** 2), atol=1e-3)
-    assert np.allclose(np.diag(spreads[1])[:2], (0.01 + 4.0, 0.01 + 4.0 + (20 * 0.02) ** 2), rtol=0.01)
+        spreads.append(np.diag(graph.given[-1][1]["objects"]["position_covariance"][0].reshape(3, 3)))
+    own, turn = 0.01 + 0.03**2, (20 * 0.003) ** 2
+    assert np.allclose(spreads[0][:2], (own, own + turn), atol=1e-4)
+    assert np.allclose(spreads[1][:2], (own + 4.0, own + 0.25 + turn + (20 * 0.005) ** 2), atol=1e-3)
+    assert np.allclose(spreads[2], spreads[1]), "what is not finite says nothing"
+    assert graph.events["/vehicle_01/fusion"]["odometry_not_finite"] == 1
 
 
 def test_two_poles_agree_on_where_people_are(graph: Graph) -> None:

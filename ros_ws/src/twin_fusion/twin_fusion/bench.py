@@ -18,7 +18,7 @@ from twin_fusion.core.ground_height import Ground
 from twin_fusion.core.ground_position import locate
 from twin_fusion.core.lens import Lens
 from twin_fusion.core.merging import merge
-from twin_fusion.core.placement import place
+from twin_fusion.core.placement import PoseError, place
 from twin_fusion.core.platform_fusion import PlatformFusion
 from twin_fusion.core.slots import Part, Slot
 
@@ -40,7 +40,7 @@ def run(objects: int = 40, repeats: int = 15) -> dict[str, float]:
 
     def scan() -> None:
         now_ns = next(stamp)
-        fusion.scan(now_ns, place(people, np.eye(4), 0, config.position_sigma, config.yaw_sigma))
+        fusion.scan(now_ns, place(people, np.eye(4), 0, PoseError.even(config.position_sigma, config.yaw_sigma)))
         fusion.frame(View(now_ns, seen, placed, LENS, pose), 0)
         fusion.again()
 

@@ -17,7 +17,7 @@ from twin_common.pointcloud import Cloud
 from twin_fusion import convert
 from twin_fusion.core.camera_mount import Sighting
 from twin_fusion.core.lens import Lens
-from twin_fusion.core.placement import finite, finite_boxes, place
+from twin_fusion.core.placement import PoseError, finite, finite_boxes, place
 from twin_fusion.core.scan_history import ScanHistory
 from twin_replay.bag import BagReader
 
@@ -141,7 +141,7 @@ def sightings(bag: Path, district: Path, platform: str) -> tuple[list[Sighting],
             lenses[:] = [convert.lens_from_info(message)]
         elif topics[topic] == "lidar_objects":
             objects = message["objects"]
-            history.add(message.stamp_ns, place(objects[finite(objects)], base_from_lidar, 0, 0.0, 0.0))
+            history.add(message.stamp_ns, place(objects[finite(objects)], base_from_lidar, 0, PoseError.even(0.0, 0.0)))
         else:
             sighting = _sighting(history, message.stamp_ns, message["objects"])
             seen.extend([sighting] if sighting is not None else [])

@@ -14,6 +14,7 @@ from twin_common import stamps
 from twin_common.cdr import ArrayMessage
 from twin_common.core import geometry
 from twin_fusion.core.lens import Lens
+from twin_fusion.core.placement import PoseError
 
 MAP = "map"
 
@@ -50,8 +51,14 @@ def lens_from_info(message: Any) -> Lens:
     return Lens(int(message.width), int(message.height), matrix, model, distortion)
 
 
-def pose_sigma(message: Odometry, least_position: float, least_yaw: float) -> tuple[float, float]:
-    """Return how well a platform knows its place, metres on each axis, and its heading, radians; at least as given."""
-    covariance = np.nan_to_num(np.reshape(message.pose.covariance, (6, 6)))
-    position, yaw = 0.5 * (covariance[0, 0] + covariance[1, 1]), covariance[5, 5]
-    return max(float(np.sqrt(max(position, 0.0))), least_position), max(float(np.sqrt(max(yaw, 0.0))), least_yaw)
+def pose_error(message: Odometry, position_sigma: float, yaw_sigma: float) -> PoseError | None:
+    """Return how well a moving platform knows its pose: the least that is given, and what its odometry tells.
+
+    None: that is not finite.
+    """
+    covariance = np.reshape(message.pose.covariance, (6, 6))
+    if not np.isfinite(covariance).all():
+        return None
+    least = PoseError.even(position_sigma, yaw_sigma)
+    yaw = float(np.sqrt(yaw_sigma**2 + max(covariance[5, 5], 0.0)))
+    return PoseError(least.position + covariance[:3, :3], yaw)

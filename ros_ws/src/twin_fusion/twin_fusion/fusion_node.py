@@ -76,7 +76,11 @@ class Fusion(Component):
 
     def on_odometry(self, message: Odometry, _source: str) -> None:
         """Learn how well a moving platform knows where it is."""
-        self._fusion.pose_sigma = convert.pose_sigma(message, self.config.position_sigma, self.config.yaw_sigma)
+        error = convert.pose_error(message, self.config.position_sigma, self.config.yaw_sigma)
+        if error is None:
+            self.context.count("odometry_not_finite")
+        else:
+            self._fusion.pose_error = error
 
     def on_camera_info(self, message: Any, _source: str) -> None:
         """Learn the camera's intrinsics."""
@@ -155,7 +159,7 @@ class Fusion(Component):
         objects = self._only(message["objects"], finite)
         if not self.config.deskewed:
             pose = self._frames.poses_of(message.frame_id, message.stamp_ns, objects["time_offset"].astype(float), pose)
-        placed = place(objects, pose, self._bit, *self._fusion.pose_sigma)
+        placed = place(objects, pose, self._bit, self._fusion.pose_error)
         placed["sensors"] |= LIDAR
         self._ground.learn_from(placed)
         fused = self._fusion.scan(message.stamp_ns, placed)

@@ -232,6 +232,29 @@ def test_a_pose_off_the_map_is_refused_and_a_wrong_beginning_is_left() -> None:
     assert not localizer.locate(MapPose(-5 * PERIOD_NS, np.zeros(4), np.eye(4))), "before all that is remembered"
 
 
+def test_the_map_carries_on_while_the_receiver_is_silent() -> None:
+    drive, rng = Drive(speed=4.0, yaw_rate=0.05), np.random.default_rng(9)
+    localizer = GnssLocalizer(FilterConfig(), MOUNT)
+    for k in range(30):
+        localizer.step(*samples(drive, k, rng))
+    for k in range(34, 100, 5):  # no fix for seven seconds
+        assert localizer.locate(on_the_map(drive, k, rng), samples(drive, k, rng)[1]), k
+        pose = localizer.predict(k * PERIOD_NS + PERIOD_NS)
+        assert errors(pose, drive, k * 0.1 + 0.1)[0] < 0.6
+    assert localizer.predict(99 * PERIOD_NS + 3_000_000_000) is None
+
+
+def test_who_is_surer_than_the_map_allows_is_told() -> None:
+    drive, rng = Drive(), np.random.default_rng(8)
+    localizer = GnssLocalizer(FilterConfig(), MOUNT)
+    for k in range(60):
+        fix, inertial, velocity = samples(drive, k, rng)
+        localizer.step(Fix(fix.stamp_ns, fix.position + 3.0, fix.sigma), inertial, velocity)
+        if k % 5 == 4:
+            assert not localizer.locate(on_the_map(drive, k, rng))
+    assert localizer.off_map == pytest.approx(3.0 * np.sqrt(2), abs=0.4)
+
+
 def test_a_mount_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected \(4, 4\), got \(3, 3\)"):
         GnssLocalizer(FilterConfig(), np.eye(3))

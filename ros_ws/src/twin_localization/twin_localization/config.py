@@ -1,4 +1,4 @@
-"""Configuration of the frames node and the localizer."""
+"""Configuration of the frames node, the localizer and the map matcher."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FilterConfig(Config):
     blind_yaw_rate_sigma: float = setting(
         0.5, "rad/s", "how fast the platform may turn while no yaw rate is measured", low=1e-3, high=5.0
     )
-    position_sigma: float = setting(0.05, "m", "error of a fix that brings no covariance", low=1e-3, high=50.0)
+    position_sigma: float = setting(2.0, "m", "error of a fix that brings no covariance", low=1e-3, high=50.0)
     white_share: float = setting(
         0.1,
         "",
@@ -71,6 +71,9 @@ class MapMatcherConfig(Config):
     kerb: float = setting(0.15, "m", "how much higher than the road all other ground is", low=0.0, high=1.0)
     min_share: float = setting(
         0.35, "", "share of what stands high that must lie on walls of the map", low=0.05, high=1.0
+    )
+    min_ground: float = setting(
+        0.75, "", "share of the ground near its height that must be road or pavement as mapped", low=0.0, high=1.0
     )
     map_sigma: float = setting(0.05, "m", "error of the map itself", low=0.001, high=2.0)
     search_sigma: float = setting(

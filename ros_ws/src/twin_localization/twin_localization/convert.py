@@ -109,16 +109,19 @@ def odometry(pose: Pose, platform: str) -> Odometry:
     return message
 
 
-def pose_of(message: Odometry | PoseWithCovarianceStamped) -> np.ndarray:
-    """Return map_from_base (4, 4)."""
+def pose_of(message: Odometry | PoseWithCovarianceStamped) -> np.ndarray | None:
+    """Return map_from_base (4, 4); None where it is not finite, or its quaternion is none."""
     position, q = message.pose.pose.position, message.pose.pose.orientation
-    return geometry.transform((position.x, position.y, position.z), Rotation.from_quat([q.x, q.y, q.z, q.w]))
+    place, quaternion = np.array([position.x, position.y, position.z]), np.array([q.x, q.y, q.z, q.w])
+    if not np.isfinite(place).all() or not abs(float(np.linalg.norm(quaternion)) - 1) < 0.1:
+        return None
+    return geometry.transform(place, Rotation.from_quat(quaternion))
 
 
 def position_sigma_of(message: Odometry) -> float:
     """Return the standard deviation of the position seen from above, in its worst direction, metres."""
     plane = np.reshape(message.pose.covariance, (6, 6))[:2, :2]
-    return float(np.sqrt(max(np.linalg.eigvalsh(plane)[-1], 0.0)))
+    return float(np.sqrt(max(np.linalg.eigvalsh(plane)[-1], 0.0))) if np.isfinite(plane).all() else float("inf")
 
 
 def motion_of(message: Odometry, stamp_ns: int) -> OwnMotion:
@@ -144,8 +147,8 @@ def map_pose(found: Match, stamp_ns: int) -> PoseWithCovarianceStamped:
 def map_pose_from_message(message: PoseWithCovarianceStamped) -> MapPose | None:
     """Return a pose by the map; None where it is not finite, or its covariance is none."""
     covariance = np.reshape(message.pose.covariance, (6, 6))[_PLACED]
-    if not np.isfinite(covariance).all() or np.linalg.eigvalsh(covariance)[0] <= 0:
-        return None
     pose = pose_of(message)
+    if pose is None or not np.isfinite(covariance).all() or np.linalg.eigvalsh(covariance)[0] <= 0:
+        return None
     place = np.array([*pose[:3, 3], geometry.yaw_of(pose)])
-    return MapPose(stamps.from_time(message.header.stamp), place, covariance) if np.isfinite(place).all() else None
+    return MapPose(stamps.from_time(message.header.stamp), place, covariance)

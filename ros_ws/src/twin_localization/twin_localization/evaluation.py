@@ -155,6 +155,7 @@ def _errors(
         if not max(times[0], SETTLED * 1e9) <= moment <= times[-1]:
             continue
         pose = convert.pose_of(message)
+        assert pose is not None, "the localizer's own"
         told = np.array([pose[0, 3], pose[1, 3], geometry.yaw_of(pose)])
         error = told - [np.interp(moment, times, places[:, k]) for k in range(3)]
         error[2] = geometry.wrap(error[2])

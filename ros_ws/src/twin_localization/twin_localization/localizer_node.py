@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 from geometry_msgs.msg import PoseWithCovarianceStamped, TwistWithCovarianceStamped
 from sensor_msgs.msg import Imu, NavSatFix
@@ -18,6 +19,7 @@ from twin_localization.config import LocalizerConfig
 from twin_localization.core.localizer import Fix, GnssLocalizer, Inertial, Velocity
 from twin_localization.core.pose_filter import Pose
 
+Sample = TypeVar("Sample", Inertial, Velocity)
 ALIVE = 1.0  # seconds without a message after which a sensor is not waited for
 
 
@@ -93,7 +95,7 @@ class Localizer(Component):
         found = convert.map_pose_from_message(message)
         if found is None:
             self.context.count("map_pose_not_finite")
-        elif not self._localizer.locate(found):
+        elif not self._localizer.locate(found, self._near(self._inertial, found.stamp_ns)):
             self.context.count("map_outliers")
 
     def on_timer_poll(self, now_ns: int) -> None:
@@ -126,18 +128,18 @@ class Localizer(Component):
 
     def _step(self, fix: Fix) -> None:
         self._fix, self._started = None, True
-        near_ns = stamps.from_seconds(self.config.fix_timeout)
-        inertial, velocity = self._inertial, self._velocity
-        if inertial is not None and abs(fix.stamp_ns - inertial.stamp_ns) > near_ns:
-            inertial = None
-        if velocity is not None and abs(fix.stamp_ns - velocity.stamp_ns) > near_ns:
-            velocity = None
         outliers = self._localizer.outliers
+        inertial, velocity = self._near(self._inertial, fix.stamp_ns), self._near(self._velocity, fix.stamp_ns)
         pose = self._localizer.step(fix, inertial, velocity)
         self.context.count("outliers", self._localizer.outliers - outliers)
         if fix.position is None:
             self.context.count("no_fix")
         self._publish(pose, fix.stamp_ns)
+
+    def _near(self, sample: Sample | None, stamp_ns: int) -> Sample | None:
+        """Return a sample if it is of this moment."""
+        near_ns = stamps.from_seconds(self.config.fix_timeout)
+        return sample if sample is not None and abs(stamp_ns - sample.stamp_ns) <= near_ns else None
 
     def _publish(self, pose: Pose | None, stamp_ns: int) -> None:
         """Publish a pose, or say why there is none."""
@@ -158,6 +160,9 @@ class Localizer(Component):
             return f"position lost: no fix for more than {self.config.max_coast:g} s"
         if not published:
             return "heading unknown: the IMU gives no orientation and the platform has not moved"
+        off = self._localizer.off_map
+        if off is not None:
+            return f"map and receiver disagree by {off:.1f} m: scans are not used"
         return "no fix: position is predicted" if silence >= self.config.fix_timeout else None
 
 

@@ -18,8 +18,8 @@ from twin_localization.config import MapMatcherConfig
 from twin_localization.core.map_matching import MapMatcher
 from twin_localization.district_map import static_map
 
-_KEPT = 20  # odometry messages
-_LONGEST_NS = 300_000_000  # that a scan waits for odometry of its moment
+_KEPT_NS = 3_000_000_000  # of odometry
+_LONGEST_NS = 500_000_000  # that a scan waits for odometry of its moment
 
 
 class MapMatching(Component):
@@ -41,7 +41,7 @@ class MapMatching(Component):
             lambda place: static_map(district, place, config.road, config.kerb, config.reach),
             lidar.mount.matrix(),
         )
-        self._odometry: deque[tuple[int, Odometry]] = deque(maxlen=_KEPT)
+        self._odometry: deque[tuple[int, Odometry]] = deque()
         self._waiting: Cloud | None = None
         self._taken_ns: int | None = None
 
@@ -49,17 +49,25 @@ class MapMatching(Component):
         """Take a scan every ``every`` seconds."""
         every_ns = stamps.from_seconds(self.config.every)
         due = self._taken_ns is None or not 0 <= cloud.stamp_ns - self._taken_ns < every_ns
-        if due and (self._waiting is None or cloud.stamp_ns - self._waiting.stamp_ns > _LONGEST_NS):
-            self._waiting = cloud
-            self._work()
+        if not due or (self._waiting is not None and abs(cloud.stamp_ns - self._waiting.stamp_ns) <= _LONGEST_NS):
+            return
+        if self._waiting is not None:
+            self.context.report("not found on the map: no odometry of the moments of the scans")
+        self._waiting = cloud
+        self._work()
 
     def on_odometry(self, message: Odometry, _source: str) -> None:
         """Take where the platform is thought to be."""
+        if convert.pose_of(message) is None:
+            self.context.count("odometry_not_finite")
+            return
         stamp_ns = stamps.from_time(message.header.stamp)
         if self._odometry and stamp_ns <= self._odometry[-1][0]:
             self._odometry.clear()
             self._waiting = None
         self._odometry.append((stamp_ns, message))
+        while stamp_ns - self._odometry[0][0] > _KEPT_NS:
+            self._odometry.popleft()
         self._work()
 
     def _work(self) -> None:
@@ -74,7 +82,9 @@ class MapMatching(Component):
         self._taken_ns = cloud.stamp_ns
         (first_ns, first), (last_ns, last) = self._odometry[after - 1], self._odometry[after]
         share = (cloud.stamp_ns - first_ns) / (last_ns - first_ns)
-        guess = geometry.interpolate(convert.pose_of(first), convert.pose_of(last), share)
+        before, behind = convert.pose_of(first), convert.pose_of(last)
+        assert before is not None and behind is not None, "kept only with a pose"
+        guess = geometry.interpolate(before, behind, share)
         points = cloud.points.reshape(-1)
         found = self._matcher.match(
             cloud.xyz, _offsets(points), convert.motion_of(last, cloud.stamp_ns), guess, convert.position_sigma_of(last)

@@ -33,7 +33,7 @@ from twin_fusion.core.camera_pairing import image_boxes
 from twin_fusion.core.ground_height import Ground
 from twin_fusion.core.ground_position import locate
 from twin_fusion.core.lens import Lens
-from twin_fusion.core.placement import add_pose_error
+from twin_fusion.core.placement import PoseError, add_pose_error
 from twin_fusion.core.platform_fusion import PlatformFusion
 from twin_sim.core.camera_model import CameraModel
 from twin_sim.core.frame import no_actors
@@ -119,7 +119,8 @@ class Fusions:
         ground.level = float(base[2, 3]) - ground.raised_by(base[:2, 3])
         stamp_ns = view.frame.stamp_ns
         objects = message_from_detections(self.lidar.detect(view), stamp_ns, "map")["objects"]
-        add_pose_error(objects, view.map_from_lidar[:3, 3], self.config.position_sigma, self.config.yaw_sigma)
+        error = PoseError.even(self.config.position_sigma, self.config.yaw_sigma)
+        add_pose_error(objects, view.map_from_lidar[:3, 3], error)
         ground.learn_from(objects)
         fused: np.ndarray | None = fusion.scan(stamp_ns, objects)
         alone = none_detected()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -46,13 +48,24 @@ def poses_between(first: np.ndarray, last: np.ndarray, fraction: np.ndarray) -> 
     return poses
 
 
-def place(
-    objects: np.ndarray, map_from_sensor: np.ndarray, platform: int, position_sigma: float, yaw_sigma: float
-) -> np.ndarray:
+@dataclass(frozen=True, slots=True)
+class PoseError:
+    """How well a platform knows its pose: ``position`` (3, 3) m², map frame, and ``yaw_sigma``, radians."""
+
+    position: np.ndarray
+    yaw_sigma: float
+
+    @classmethod
+    def even(cls, position_sigma: float, yaw_sigma: float) -> PoseError:
+        """Return the error of a position that is as uncertain along every axis, metres."""
+        return cls(position_sigma**2 * np.eye(3), yaw_sigma)
+
+
+def place(objects: np.ndarray, map_from_sensor: np.ndarray, platform: int, error: PoseError) -> np.ndarray:
     """Return a copy of the objects in the map frame, with the platform's bit set.
 
-    The error of the pose is added: ``position_sigma`` (metres, every axis) to all objects, and
-    ``yaw_sigma`` (radians), which moves an object across the line of sight, the more the farther it is.
+    The error of the pose is added: that of the position to all objects, and that of the heading, which moves an object
+    across the line of sight, the more the farther it is.
 
     ``objects``: (N,) with the fields of twin_msgs/DetectedObject; ``map_from_sensor``: (4, 4), or (N, 4, 4) where the
     sensor has moved between the objects.
@@ -73,20 +86,20 @@ def place(
     covariance = rotation @ covariance @ rotation.transpose(0, 2, 1)
     placed["position_covariance"] = covariance.reshape(-1, 9)
     placed["platforms"] |= np.uint64(1 << platform)
-    return add_pose_error(placed, origin, position_sigma, yaw_sigma)
+    return add_pose_error(placed, origin, error)
 
 
-def add_pose_error(objects: np.ndarray, origin: np.ndarray, position_sigma: float, yaw_sigma: float) -> np.ndarray:
+def add_pose_error(objects: np.ndarray, origin: np.ndarray, error: PoseError) -> np.ndarray:
     """Add the error of the platform's pose to objects (N,) in the map frame, in place; return them.
 
-    ``origin``: (3,) or (N, 3), where the sensor was; ``position_sigma``: metres; ``yaw_sigma``: radians.
+    ``origin``: (3,) or (N, 3), where the sensor was.
     """
     across = np.zeros((len(objects), 3))  # how a small turn of the platform moves the object, per radian
     across[:, 0] = -(objects["y"] - origin[..., 1])
     across[:, 1] = objects["x"] - origin[..., 0]
     covariance = objects["position_covariance"].reshape(-1, 3, 3).astype(float)
-    covariance += yaw_sigma**2 * across[:, :, None] * across[:, None, :]
-    covariance += position_sigma**2 * np.eye(3)
+    covariance += error.yaw_sigma**2 * across[:, :, None] * across[:, None, :]
+    covariance += error.position
     objects["position_covariance"] = covariance.reshape(-1, 9)
-    objects["yaw_variance"] += yaw_sigma**2
+    objects["yaw_variance"] += error.yaw_sigma**2
     return objects

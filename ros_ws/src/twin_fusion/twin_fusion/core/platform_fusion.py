@@ -24,7 +24,7 @@ from twin_fusion.core.camera_pairing import (
 )
 from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
-from twin_fusion.core.placement import add_pose_error
+from twin_fusion.core.placement import PoseError, add_pose_error
 from twin_fusion.core.riding_speed import by_speed
 from twin_fusion.core.scan_history import Scan, ScanHistory
 from twin_fusion.core.sensor_level import Sight
@@ -83,8 +83,8 @@ class PlatformFusion:
         """Begin without scans; ``dtype`` is that of DetectedObject."""
         self._settings = settings
         self._dtype = dtype
-        #: Errors of the platform's pose, metres and radians, of what only the camera sees.
-        self.pose_sigma = (settings.position_sigma, settings.yaw_sigma)
+        #: How well the platform knows its pose.
+        self.pose_error = PoseError.even(settings.position_sigma, settings.yaw_sigma)
         self._history = ScanHistory(settings.camera_memory)
         self._evidence = np.zeros(0, evidence.EVIDENCE)
         self._alone: list[tuple[int, np.ndarray]] = []
@@ -256,7 +256,7 @@ class PlatformFusion:
         objects["sensors"] = CAMERA
         objects["platforms"] = np.uint64(1 << platform)
         origin = view.map_from_camera[:3, 3]
-        return add_pose_error(objects, origin, *self.pose_sigma)
+        return add_pose_error(objects, origin, self.pose_error)
 
 
 def _rows_of(table: np.ndarray, wanted: np.ndarray) -> np.ndarray:

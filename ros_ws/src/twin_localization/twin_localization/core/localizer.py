@@ -14,6 +14,7 @@ from twin_common.core import geometry
 from twin_localization.core.pose_filter import FilterSettings, Pose, PoseFilter
 
 _MEMORY_NS = 1_500_000_000  # a pose by the map that is older comes too late
+_ALONE_NS = 250_000_000  # without a fix, after which a pose by the map moves the state on
 
 
 class LocalizerSettings(FilterSettings, Protocol):
@@ -82,6 +83,8 @@ class GnssLocalizer:
         self._fixed_ns: int | None = None
         self._history: deque[tuple[int, np.ndarray]] = deque()
         self._misplaced = 0
+        #: Metres between the platform and where the map has had it for some scans; None: they agree.
+        self.off_map: float | None = None
         self.outliers = 0
 
     @property
@@ -123,11 +126,15 @@ class GnssLocalizer:
         self._remember()
         return self._filter.pose()
 
-    def locate(self, found: MapPose) -> bool:
+    def locate(self, found: MapPose, inertial: Inertial | None = None) -> bool:
         """Take where a scan lies on the map; return whether it agrees with all that is known.
 
-        It is a little older than the state: the error that it shows is taken for that of the present.
+        It is a little older than the state: the error that it shows is taken for that of the present. Where no fix has
+        come for longer, the state goes on with it and with the ``inertial`` sample of its moment.
         """
+        if self.stamp_ns is not None and found.stamp_ns - self.stamp_ns > _ALONE_NS:
+            self._advance(Fix(found.stamp_ns, None, np.zeros(3)), inertial, start=False)
+            self._remember()
         here = self._place_at(found.stamp_ns)
         if here is None:
             return False
@@ -135,11 +142,11 @@ class GnssLocalizer:
         innovation[3] = geometry.wrap(innovation[3])
         if not self._filter.locate(innovation, found.covariance):
             self._misplaced += 1
-            if self._misplaced >= self._settings.max_outliers:  # the first one may have been wrong
-                self._misplaced = 0
+            self.off_map = float(np.hypot(*innovation[:2])) if self._misplaced >= self._settings.max_outliers else None
+            if self._misplaced % self._settings.max_outliers == 0:  # the first one may have been wrong
                 self._filter.forget_map()
             return False
-        self._misplaced = 0
+        self._misplaced, self.off_map = 0, None
         self._fixed_ns = max(self._fixed_ns or 0, found.stamp_ns)
         self._history.clear()
         self._remember()

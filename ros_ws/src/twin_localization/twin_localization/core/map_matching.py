@@ -25,6 +25,9 @@ _MOVED = 15.0  # metres, after which the surfaces around are chosen anew
 _STEP, _TRIED_GATE, _TRIED_POINTS = 1.2, 0.8, 200  # of the places that are tried: metres, metres, points
 _BEST = 3  # of them are registered
 _SEARCHED = (3.0, 8.0)  # metres: how far around the guess at least, at most
+_SEARCH_AGAIN_NS = 1_000_000_000  # between two searches, however unsure the guess is
+_APART = 1.0  # metres, between two places that are not the same
+_AS_GOOD, _BETTER = 0.92, 1.1  # share of the walls of the best place with which another one is as good, or better
 _LEAST = 100  # points on walls, and on the ground
 _AXES = [3, 4, 5, 2]  # x, y, z and yaw of a registration's covariance
 
@@ -47,6 +50,10 @@ class MatcherSettings(Protocol):
     @property
     def min_share(self) -> float:
         """Least share of the high points that lie on walls."""
+
+    @property
+    def min_ground(self) -> float:
+        """Least share of the ground that is road or pavement where the map has them."""
 
     @property
     def map_sigma(self) -> float:
@@ -94,6 +101,7 @@ class MapMatcher:
         self._known: StaticMap | None = None
         self._centre = np.full(2, np.inf)
         self._searched_ns: int | None = None
+        self._lost = False  # whether the last scan was not found
 
     def match(
         self, points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion, guess: np.ndarray, sigma: float
@@ -115,16 +123,28 @@ class MapMatcher:
             return _refused(f"{len(high)} points above {_HIGH:g} m, {len(low)} below; expected {_LEAST} of each")
         known = self._around(guess[:2, 3])
         both = np.concatenate([high, low])
-        found: list[Registration] = []
-        for start in self._starts(high, guess, known, sigma, motion.stamp_ns):
-            try:
-                found.append(register(both, start, known, _GATES))
-            except ValueError:
-                continue
+        starts = self._starts(high, guess, known, sigma, motion.stamp_ns)
+        found = [item for start in starts if (item := _registered(both, start, known)) is not None]
+        match = self._best_of(found, known, both, len(high), sigma)
+        self._lost = match.problem is not None
+        return match
+
+    def _best_of(
+        self, found: list[Registration], known: StaticMap, points: np.ndarray, high: int, sigma: float
+    ) -> Match:
+        """Return the best of the places that were found, the first from the guess itself; none if two are as good."""
         if not found:
             return _refused("no walls and no ground of the map where the scan has them")
-        best = max(found, key=lambda item: int(np.count_nonzero(item.kind == WALL)))
-        return self._judged(best, len(high))
+        walls = np.array([np.count_nonzero(item.kind == WALL) for item in found])
+        best = int(np.argmax(walls))
+        if sigma < self._settings.search_sigma and walls[best] < _BETTER * walls[0]:
+            best = 0  # the guess was sure, and little speaks against it
+        else:
+            for number in np.flatnonzero(walls > _AS_GOOD * walls[best]):
+                if _differ(found[best], found[number]):
+                    apart = np.linalg.norm(found[best].pose[:2, 3] - found[number].pose[:2, 3])
+                    return _refused(f"two places {apart:.1f} m apart explain the scan equally well")
+        return self._judged(found[best], high, known.share_of_ground(geometry.apply(found[best].pose, points)))
 
     def _chosen(
         self, points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion, guess: np.ndarray
@@ -148,28 +168,33 @@ class MapMatcher:
         self, high: np.ndarray, guess: np.ndarray, known: StaticMap, sigma: float, stamp_ns: int
     ) -> list[np.ndarray]:
         """Return poses (4, 4) to begin with: the guess, or the best of the places around it."""
-        fresh = self._searched_ns is not None and 0 <= stamp_ns - self._searched_ns < self._settings.search_every * 1e9
-        if fresh and sigma < self._settings.search_sigma:
+        since_ns = np.inf if self._searched_ns is None else abs(stamp_ns - self._searched_ns)
+        unsure = self._lost or sigma > self._settings.search_sigma
+        if since_ns < (_SEARCH_AGAIN_NS if unsure else self._settings.search_every * 1e9):
             return [guess]
         self._searched_ns = stamp_ns
-        count = int(np.ceil(np.clip(2 * sigma, *_SEARCHED) / _STEP))
+        around = np.clip(2 * sigma, *_SEARCHED) if np.isfinite(sigma) else _SEARCHED[1]
+        count = int(np.ceil(around / _STEP))
         axis = _STEP * np.arange(-count, count + 1)
         shifts = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
         placed = geometry.apply(guess, high[:_TRIED_POINTS])
         fits = np.empty(len(shifts))
         for k, shift in enumerate(shifts):
             fits[k] = len(known.match(placed + np.append(shift, 0.0), _TRIED_GATE).index)
-        order = np.lexsort((np.linalg.norm(shifts, axis=1), -fits))[:_BEST]
-        starts = [guess]
-        for shift in shifts[order]:
-            start = guess.copy()
-            start[:2, 3] += shift
-            starts.append(start)
+        starts, taken = [guess], np.zeros((0, 2))
+        for shift in shifts[np.lexsort((np.linalg.norm(shifts, axis=1), -fits))]:
+            if len(starts) > _BEST:
+                break
+            if (np.linalg.norm(taken - shift, axis=1) > 1.5 * _STEP).all():
+                start = guess.copy()
+                start[:2, 3] += shift
+                starts.append(start)
+                taken = np.vstack([taken, shift])
         return starts
 
-    def _judged(self, found: Registration, high: int) -> Match:
+    def _judged(self, found: Registration, high: int, on_ground: float) -> Match:
         walls, ground = (int(np.count_nonzero(found.kind == kind)) for kind in (WALL, GROUND))
-        share = walls / high
+        share = min(walls / high, 1.0)
         place = np.array([*found.pose[:3, 3], geometry.yaw_of(found.pose)])
         error = self._settings.map_sigma
         of_map = np.diag(np.square([error, error, error, error / self._settings.reach]))
@@ -179,7 +204,23 @@ class MapMatcher:
             problem = f"{share:.0%} of what stands high is on walls of the map; expected {self._settings.min_share:.0%}"
         elif ground < _LEAST:
             problem = f"{ground} points on the ground of the map; expected {_LEAST}"
+        elif on_ground < self._settings.min_ground:
+            problem = f"{on_ground:.0%} of the ground is as mapped; expected {self._settings.min_ground:.0%}"
         return Match(place, covariance, share, problem)
+
+
+def _registered(points: np.ndarray, start: np.ndarray, known: StaticMap) -> Registration | None:
+    try:
+        return register(points, start, known, _GATES)
+    except ValueError:
+        return None
+
+
+def _differ(first: Registration, second: Registration) -> bool:
+    """Whether two registrations are of two places: apart, and more than the surfaces leave open."""
+    offset = second.pose[:2, 3] - first.pose[:2, 3]
+    spread = first.covariance[3:5, 3:5] + second.covariance[3:5, 3:5]
+    return bool(np.linalg.norm(offset) > _APART and offset @ np.linalg.solve(spread, offset) > 9.0)
 
 
 def _refused(problem: str) -> Match:

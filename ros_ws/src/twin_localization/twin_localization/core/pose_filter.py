@@ -279,7 +279,8 @@ class PoseFilter:
         rate = self._yaw_rate if np.isfinite(self._yaw_rate) else 0.0
         covariance = self._covariance[:7, :7].copy()
         if not self._mapped:
-            covariance[np.arange(3), np.arange(3)] += np.square(self._slow_sigma[:3])
+            measured = [*PLACED[:3], YAW]
+            covariance[measured, measured] += np.square(self._slow_sigma)
         return Pose(
             self.stamp_ns, geometry.transform(self._mean[POSITION], rotation), self._mean[VELOCITY].copy(), rate,
             covariance,
