@@ -8,7 +8,7 @@ from network import PointNetwork
 from samples import Samples
 from scipy.optimize import minimize_scalar
 
-from twin_detection.core.point_network import CLASSES, POSTURES, heading_variance
+from twin_detection.core.point_network import CLASSES, NOTHING, POSTURES, heading_variance
 
 
 def calibrated(network: PointNetwork, check: Samples) -> dict[str, float]:
@@ -26,7 +26,7 @@ def calibrated(network: PointNetwork, check: Samples) -> dict[str, float]:
     temperature = float(minimize_scalar(surprise, bounds=(0.3, 5.0), method="bounded").x)
     begin = CLASSES + POSTURES
     place, turn, factor = answer[:, begin : begin + 2], answer[:, begin + 5 : begin + 7], answer[:, begin + 7 :]
-    boxed = check.boxed & (answer[:, :CLASSES].argmax(axis=1) == check.label)
+    boxed = check.boxed & (answer[:, :CLASSES].argmax(axis=1) == check.label) & (check.label < NOTHING)
     error = (check.box[:, :2] - place)[boxed]
     first = error[:, 0] / np.exp(np.clip(factor[boxed, 0], -4, 1.5))
     second = (error[:, 1] - np.clip(factor[boxed, 2], -3, 3) * first) / np.exp(np.clip(factor[boxed, 1], -4, 1.5))

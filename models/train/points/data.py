@@ -41,10 +41,13 @@ MODELS = ((("OS0-64", 1024), 0.45), (("OS0-64", 512), 0.2), (("OS1-64", 1024), 0
           (("VLP-32C", 0), 0.08), (("HDL-64E", 0), 0.07))  # fmt: skip
 SPACING, SKIPPED = 15, 20  # frames between two that are used, and before the first
 WARM_UP = 11  # scans without anybody
-#: Every second run has the traffic of a rush hour.
+#: Every fourth run has crowds too, persons a square metre.
+CROWDS = {"population.crowd_areas.plaza": 0.8, "population.crowd_areas.alley": 0.8}
+#: Every second run has the traffic of a rush hour, with more lorries, buses and two-wheelers than usual.
 BUSY = {
     "population.vehicles_per_hour": 3000, "population.pedestrians_per_hour": 3000, "population.crowd_density": 0.05,
-    "population.warmup": 200,
+    "population.warmup": 200, "population.cars": 0.5, "population.trucks": 0.12, "population.buses": 0.1,
+    "population.scooters": 0.08, "population.bicycles": 0.1, "population.motorcycles": 0.1,
 }  # fmt: skip
 
 
@@ -71,7 +74,8 @@ def make_samples(
     for number, seed in enumerate(seeds):
         name = scenarios[number % len(scenarios)]
         rng = np.random.default_rng(seed)
-        scenario = load_scenario(folder / f"{name}.yaml", BUSY if seed % 2 == 0 else {})
+        changes = (BUSY if seed % 2 == 0 else {}) | (CROWDS if seed % 4 == 0 else {})
+        scenario = load_scenario(folder / f"{name}.yaml", changes)
         frames = -(-per_run // lidars)
         with Simulation(scenario, seed) as simulation:
             passed = [simulation.step() for _ in range(SKIPPED)]

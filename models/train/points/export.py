@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -12,12 +15,13 @@ from network import PointNetwork
 
 from twin_common.core.object_class import CLASS_NAMES
 from twin_detection.core.cluster_features import SAMPLES, SCALARS
-from twin_detection.models import MANIFEST, stamp
+from twin_detection.core.point_network import Network
+from twin_detection.models import MANIFEST, open_session, stamp
 
 NAME = "points"
 
 
-def export(network: PointNetwork, folder: Path, calibration: dict[str, float]) -> None:
+def export(network: PointNetwork, folder: Path, calibration: Mapping[str, Any]) -> None:
     """Write ``points.onnx`` and its entry in the manifest of a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.onnx"
@@ -27,6 +31,15 @@ def export(network: PointNetwork, folder: Path, calibration: dict[str, float]) -
     _describe(folder / MANIFEST)
     stamp(NAME, folder, **calibration)
     print(f"written: {path.name}, {path.stat().st_size} bytes")
+
+
+def runnable(network: PointNetwork) -> Network:
+    """Return the network as the detector runs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{NAME}.onnx"
+        write_onnx(network, path)
+        session = open_session(path.read_bytes(), str(path))
+    return lambda points, scalars: session.run(None, {"points": points, "scalars": scalars})[0]
 
 
 def write_onnx(network: PointNetwork, path: Path) -> None:
@@ -48,7 +61,7 @@ def _describe(path: Path) -> None:
     described = {
         "file": f"{NAME}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
         "made": "python models/train/points/train.py --seed 0", "sha256": "-", "bytes": 1,
-        "classes": [*CLASS_NAMES, "nothing", "several"],
+        "classes": [*CLASS_NAMES, "nothing", "several", "crowd"],
     }  # fmt: skip
     content["models"][NAME] = content["models"].get(NAME, {}) | described
     part = path.with_suffix(".part")

@@ -13,10 +13,12 @@ FIRST_ID, LEAVES_ID = 5_000_000, 6_000_000
 REACH, REACH_OF_LOW = 55.0, 32.0  # m from the sensor; of what is low, and seen from nearby only
 #: What is placed, with its share.
 SETS = {
-    "person": 0.20, "lying": 0.14, "sitting": 0.04, "pair": 0.07, "crowd": 0.04, "bicycle": 0.10, "motorcycle": 0.09,
-    "scooter": 0.11, "car": 0.10, "large": 0.08, "queue": 0.10, "beside": 0.04, "animal": 0.04, "thing": 0.08,
-    "leaves": 0.06,
+    "person": 0.20, "lying": 0.14, "sitting": 0.04, "pair": 0.07, "crowd": 0.04, "packed": 0.05, "bicycle": 0.14,
+    "motorcycle": 0.10, "scooter": 0.12, "car": 0.10, "large": 0.08, "queue": 0.10, "beside": 0.04, "animal": 0.04,
+    "thing": 0.08, "leaves": 0.06,
 }  # fmt: skip
+#: Share of the vehicles that are plain boxes, so that the simulator's bodies are not learned by heart.
+PLAIN = 0.08
 _UPRIGHT = (Activity.WALKING, Activity.STANDING, Activity.WAITING, Activity.RUNNING, Activity.FIGHTING)
 _LYING_HEIGHT = 0.35
 
@@ -77,7 +79,9 @@ def _group(name: str, rng: np.random.Generator) -> np.ndarray:
     if name == "pair":
         return _row_of_people(rng, int(rng.integers(2, 4)), (0.5, 0.85))
     if name == "crowd":
-        return _crowd(rng)
+        return _crowd(rng, int(rng.integers(4, 14)), float(rng.uniform(0.5, 1.0)))
+    if name == "packed":
+        return _crowd(rng, int(rng.integers(10, 60)), float(np.exp(rng.uniform(np.log(0.4), np.log(1.6)))))
     if name == "large":
         return _vehicle(rng, ("light_truck", "truck", "bus"))
     if name == "car":
@@ -124,12 +128,15 @@ def _row_of_people(rng: np.random.Generator, count: int, gap: tuple[float, float
     return people
 
 
-def _crowd(rng: np.random.Generator) -> np.ndarray:
-    count, gap = int(rng.integers(4, 14)), float(rng.uniform(0.5, 1.0))
+def _crowd(rng: np.random.Generator, count: int, gap: float) -> np.ndarray:
+    """Return people who stand ``gap`` metres apart in a block of any shape."""
     people = np.concatenate([_person(rng, Activity(int(rng.choice(_UPRIGHT[:3])))) for _ in range(count)])
-    side = int(np.ceil(np.sqrt(count)))
-    place = (np.stack(np.divmod(np.arange(count), side), axis=1) - side / 2) * gap + rng.normal(0, 0.12, (count, 2))
-    people["x"], people["y"] = place.T
+    side = int(np.ceil(np.sqrt(count) * rng.uniform(0.5, 1.5)))
+    place = np.stack(np.divmod(np.arange(count), side), axis=1) * gap
+    place += rng.normal(0, 0.1 + 0.15 * gap, (count, 2)) - place.mean(axis=0)
+    turn = rng.uniform(-np.pi, np.pi)
+    people["x"] = place[:, 0] * np.cos(turn) - place[:, 1] * np.sin(turn)
+    people["y"] = place[:, 0] * np.sin(turn) + place[:, 1] * np.cos(turn)
     return people
 
 
@@ -141,6 +148,8 @@ def _vehicle(rng: np.random.Generator, names: tuple[str, ...]) -> np.ndarray:
     )
     row = _row(rng, kind.classification, (length, width, height))
     row["shape"], row["activity"] = kind.shape, Activity.STOPPED
+    if rng.random() < PLAIN:
+        row["shape"] = Shape.SIGN
     return row
 
 
@@ -168,7 +177,7 @@ def _two_wheeler(rng: np.random.Generator, name: str) -> np.ndarray:
     kind = next(kind for kind in KINDS if kind.name == name)
     length, width = kind.length * rng.normal(1, 0.05), kind.width * rng.normal(1, 0.05)
     row = _row(rng, kind.classification, (length, width, kind.height * rng.normal(1, 0.04)))
-    row["activity"] = Activity.RIDING if rng.random() < 0.9 else Activity.STOPPED
+    row["activity"] = Activity.RIDING if rng.random() < 0.7 else Activity.STOPPED
     return row
 
 

@@ -16,7 +16,7 @@ class PointNetwork(nn.Module):
     "PointNet", without its transforms); these and the scalars go through three layers more.
     """
 
-    def __init__(self, mean: torch.Tensor, spread: torch.Tensor, wide: int = 64, deep: int = 160) -> None:
+    def __init__(self, mean: torch.Tensor, spread: torch.Tensor, wide: int = 64, deep: int = 192) -> None:
         """``mean``, ``spread``: (F,) of the scalars, which are brought to unit variance."""
         super().__init__()
         self.register_buffer("mean", mean)

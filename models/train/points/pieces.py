@@ -11,12 +11,12 @@ from twin_detection.core import joining, splitting
 from twin_detection.core.cluster_features import EXTENT, ClusterFeatures
 from twin_detection.core.clusters import Clusters
 from twin_detection.core.judging import Judge, Segments
-from twin_detection.core.point_network import SEVERAL
+from twin_detection.core.point_network import CROWD, SEVERAL
 
 #: Pairs of clusters of a scan that are shown as one, at most, and the largest extent of a group of people, metres.
 PAIRS, GROUP = 40, 4.0
-#: What a piece of a vehicle is not taken for: people, animals and two-wheelers.
-SMALL_CLASSES = range(4, 9)
+#: What a piece of a vehicle is not taken for: people, animals and two-wheelers; what share of them is shown even so.
+SMALL_CLASSES, DOUBTFUL = (4, 5, 6, 7, 8, CROWD), 0.1
 
 Label = Callable[[ClusterFeatures, Clusters, np.ndarray | None], Samples]
 
@@ -39,7 +39,7 @@ def shown(
     label, extent = found[0].label, found[0].scalars[:, EXTENT : EXTENT + 2].max(axis=1)
     xy, reach = segments.points[:, :2], judge.config.max_range
     for by_gaps in (True, False):
-        mixed = np.flatnonzero((label == SEVERAL) & ((extent > GROUP) | (not by_gaps)))
+        mixed = np.flatnonzero(np.isin(label, (SEVERAL, CROWD)) & ((extent > GROUP) | (not by_gaps)))
         if not len(mixed):
             continue
         if by_gaps:
@@ -60,7 +60,7 @@ def _pairs(
     label: np.ndarray,
 ) -> list[Samples]:  # fmt: skip
     """Return pairs of pieces as one, and all pieces of what fell into more; those of two actors hold several."""
-    allowed = ~np.isin(label, SMALL_CLASSES) | (rng.random(len(label)) < 0.05)
+    allowed = ~np.isin(label, SMALL_CLASSES) | (rng.random(len(label)) < DOUBTFUL)
     pairs = joining.neighbours(segments.points[:, :2], pieces, allowed, np.ones(len(pieces), bool))
     pairs = pairs[rng.permutation(len(pairs))[: 2 * PAIRS]]
     found: list[Samples] = []

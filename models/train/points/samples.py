@@ -8,10 +8,11 @@ import numpy as np
 
 from twin_common.core.geometry import inverse, yaw_of
 from twin_common.core.object_class import ObjectClass
+from twin_detection.core.classes import VEHICLES
 from twin_detection.core.cluster_features import ClusterFeatures
 from twin_detection.core.clusters import Clusters
 from twin_detection.core.judging import Segments
-from twin_detection.core.point_network import NOTHING, SEVERAL
+from twin_detection.core.point_network import CROWD, NOTHING, SEVERAL
 from twin_sim.core.frame import Activity, Frame
 
 MIXED_SHARE, MIXED_POINTS = 0.15, 4  # a cluster with so much of a second actor holds several,
@@ -70,6 +71,7 @@ def labelled(
     """
     actors, count = frame.actors, len(clusters)
     total = np.bincount(owners[owners >= 0], minlength=len(actors))
+    vehicle = np.isin(actors["classification"], VEHICLES)
     label = np.full(count, NOTHING)
     posture, box, boxed = np.full(count, NO_POSTURE), np.zeros((count, 6)), np.zeros(count, bool)
     for number in range(count):
@@ -79,8 +81,12 @@ def labelled(
         first, second = held[1 + ranked[0]], held[1 + ranked[1]] if len(ranked) > 1 else 0
         size = len(members)
         much = len(ranked) > 1 and second >= max(SECOND_SHARE * total[ranked[1]], SECOND_POINTS)
-        if second >= max(MIXED_SHARE * size, MIXED_POINTS) or much or (several is not None and several[number]):
-            label[number] = SEVERAL
+        much |= second >= max(MIXED_SHARE * size, MIXED_POINTS) or size - held[0] >= OWN_SHARE * size > first
+        if much or (several is not None and several[number]):
+            driven = held[1:][vehicle].max(initial=0) >= MIXED_SHARE * size
+            label[number], boxed[number] = (SEVERAL, False) if driven else (CROWD, True)
+            if not driven:  # of whom most is seen
+                box[number] = _box(actors[ranked[0]], float(offsets[members].mean()), features, number, map_from_level)
         elif first >= OWN_SHARE * size and first >= FRAGMENT * total[ranked[0]]:
             actor = actors[ranked[0]]
             label[number], boxed[number] = actor["classification"], True

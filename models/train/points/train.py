@@ -14,11 +14,15 @@ import numpy as np
 import torch
 from calibrate import calibrated
 from data import make_samples
-from export import export
+from export import export, runnable
 from network import PointNetwork, losses
 from samples import Samples
+from streets import reliability_on_streets
+
+from twin_detection.core.point_network import CLASSES, Calibration
 
 ROOT = Path(__file__).resolve().parents[3]
+SCENARIOS = "config/scenarios"
 TRAINED_ON, CHECKED_ON = range(0, 10), range(800, 804)  # seeds of the runs
 BATCH, RATE, DECAY = 512, 3e-3, 1e-4
 #: Samples of a class count by its frequency to the power of minus this.
@@ -31,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the network and of the order of samples")
     parser.add_argument("--scans", type=int, default=1350, help="at least so many scans are trained on")
-    parser.add_argument("--epochs", type=int, default=48)
+    parser.add_argument("--epochs", type=int, default=64)
     parser.add_argument("--samples", type=Path, help="folder where samples are kept between runs")
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     options = parser.parse_args()
@@ -43,7 +47,9 @@ def main() -> int:
         f"{len(train)} clusters to train on, {len(check)} to check, after {time.monotonic() - began:.0f} s", flush=True
     )
     network = trained(train, check, options.seed, options.epochs)
-    export(network, options.out, calibrated(network, check))
+    found = calibrated(network, check)
+    streets = reliability_on_streets(ROOT / SCENARIOS, runnable(network), Calibration(**found))
+    export(network, options.out, {**found, "streets": streets.written()})
     print(f"done after {time.monotonic() - began:.0f} s")
     return 0
 
@@ -53,7 +59,7 @@ def _samples(folder: Path | None, name: str, seeds: range, scans: int) -> Sample
     if path is not None and path.is_file():
         with np.load(path) as stored:
             return Samples(**{key: stored[key] for key in Samples.__dataclass_fields__})
-    made = make_samples(ROOT / "config/scenarios", seeds, scans)
+    made = make_samples(ROOT / SCENARIOS, seeds, scans)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, **{key: getattr(made, key) for key in Samples.__dataclass_fields__})
@@ -76,7 +82,7 @@ def trained(train: Samples, check: Samples, seed: int, epochs: int) -> PointNetw
     rng = np.random.default_rng(seed)
     scalars = train.scalars
     network = PointNetwork(torch.from_numpy(scalars.mean(axis=0)), torch.from_numpy(scalars.std(axis=0) + 1e-3))
-    share = np.bincount(train.label, minlength=12) / len(train)
+    share = np.bincount(train.label, minlength=CLASSES) / len(train)
     weight = share[train.label] ** -BALANCE
     batches = len(train) // BATCH
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
@@ -124,9 +130,9 @@ def _check(network: PointNetwork, check: Samples) -> dict[str, float]:
     with torch.no_grad():
         answer = network(data["points"], data["scalars"])
         terms = {name: float(value) for name, value in losses(answer, data).items()}
-    right = answer[:, :12].argmax(dim=1) == data["label"]
+    right = answer[:, :CLASSES].argmax(dim=1) == data["label"]
     per_class = [
-        float(right[data["label"] == label].float().mean()) for label in range(12) if (check.label == label).any()
+        float(right[data["label"] == label].float().mean()) for label in range(CLASSES) if (check.label == label).any()
     ]
     return terms | {"accuracy": float(right.float().mean()), "by class": float(np.mean(per_class))}
 

@@ -319,6 +319,38 @@ def test_a_stored_background_outlives_scans_of_fog_at_the_start(stored: tuple[Pa
     assert made.still is not None and made.still.problem is None
 
 
+def test_a_stored_background_outlives_a_start_in_lasting_fog(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    path, config = stored
+    before = path.read_bytes()
+    made, rng, keeper = detector(), np.random.default_rng(13), BackgroundKeeper(config)
+    keeper.restore(made.still)
+    wall = [Box(2.8 * np.cos(turn), 2.8 * np.sin(turn), 1.2, 1.2, 5.5) for turn in np.linspace(0, 2 * np.pi, 24)]
+    for index in range(70):
+        step(made, wall, index, rng)
+    assert made.still is not None and not made.learning
+    assert made.still.problem == "background: learned anew in worse sight; the stored one is kept"
+    assert keeper.keep(made.still, 70 * PERIOD_NS, now=True) is None
+    assert path.read_bytes() == before
+    for index in range(70, 180):
+        found, _ = step(made, [HOUSE, PARKED, car(5.0)], index, rng)
+    assert made.still.problem is None and len(found) == 1
+    assert keeper.keep(made.still, 180 * PERIOD_NS, now=True) is None
+    assert path.read_bytes() != before
+
+
+def test_drops_alone_prove_nothing_against_a_stored_background(stored: tuple[Path, LidarDetectorConfig]) -> None:
+    _, config = stored
+    made, rng = detector(), np.random.default_rng(14)
+    BackgroundKeeper(config).restore(made.still)
+    points = scan(POLE, [HOUSE, PARKED], rng).points
+    xyz = np.stack([points["x"], points["y"], points["z"]], axis=1)
+    wet = rng.random(len(xyz)) < 0.6
+    share = rng.uniform(0.3, 0.95, len(xyz)).astype(np.float32)
+    xyz[wet] *= share[wet, None]
+    made.step(xyz, points["ring"], points["time_offset_ns"] * 1e-9, 0)
+    assert not made.learning
+
+
 def test_a_stored_background_outlives_drops_seen_by_lasers_that_had_seen_the_sky_alone(
     stored: tuple[Path, LidarDetectorConfig],
 ) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from twin_common.core.object_class import ObjectClass
-from twin_detection.evaluation.long import WEATHERS, Watch, lying_still, people, watch
+from twin_detection.core.classes import VEHICLES
+from twin_detection.evaluation.long import TOWARDS, WEATHERS, Watch, lying_still, people, watch
 from twin_detection.evaluation.virtual import Theatre, theatre_of
 from twin_sim.core.frame import ACTOR, Activity, Shape, no_actors
 from twin_sim.scenario import load_scenario
@@ -29,7 +30,7 @@ def test_who_lies_still_is_found_when_things_would_have_been_absorbed_long_ago(
     assert pole.detector.still is not None
     minutes = 3 * pole.detector.still.config.absorb_after / 60
     shares = lying_still(pole, minutes, every=5.0)  # a scan counts for a second at most
-    for away in (10.0, 15.0, 20.0):
+    for away in (10.0, 15.0, 20.0, 25.0):
         assert shares[away]["found"] >= 0.99, f"{away} m"
 
 
@@ -38,6 +39,22 @@ def test_a_person_who_lies_is_told_to_lie_and_one_who_stands_is_not(district: tu
     for activity, posture in ((Activity.LYING, 3), (Activity.STANDING, 1)):
         found = pole.found(people(pole, (15.0, 20.0), activity), 1.0 + posture)
         assert sorted(found.posture) == [posture, posture]
+
+
+def test_a_packed_crowd_is_people_and_no_vehicle(district: tuple[Theatre, World]) -> None:
+    pole, rng = watch(*district, WEATHERS["dry"]), np.random.default_rng(5)
+    rows = np.concatenate([people(pole, tuple(np.arange(26.0, 32.0, 0.7)), Activity.STANDING) for _ in range(6)])
+    rows["actor_id"] = 7_000_000 + np.arange(len(rows))
+    aside = np.repeat(np.arange(6) * 0.7, len(rows) // 6) + rng.normal(0.0, 0.1, len(rows))
+    rows["x"] -= np.sin(TOWARDS) * aside
+    rows["y"] += np.cos(TOWARDS) * aside
+    rows["yaw"], rows["appearance"] = rng.uniform(-np.pi, np.pi, len(rows)), rng.integers(2**32, size=len(rows))
+    vehicles, persons = 0, 0
+    for number in range(10):
+        found = pole.found(rows, 1.0 + 0.1 * number)
+        vehicles += np.isin(found.label, VEHICLES).sum()
+        persons += (found.label == ObjectClass.PEDESTRIAN).sum()
+    assert vehicles <= 1 and persons > 10 * 0.3 * len(rows)
 
 
 @pytest.mark.parametrize("weather", ["rain, 8 mm/h", "rain, 30 mm/h", "fog, 90 m"])

@@ -119,6 +119,8 @@ class BackgroundKeeper:
         """Store the background where it is time, or ``now``; return what went wrong last, in one line, or None."""
         if self._path is None or detector is None or detector.learning or detector.background is None:
             return None
+        if detector.worse:
+            return self._trouble
         if self._stored_ns is None or stamp_ns < self._stored_ns:
             self._stored_ns = stamp_ns
         if now:

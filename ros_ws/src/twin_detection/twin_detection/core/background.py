@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, SPREAD, follow, stands_out
+from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, ROAD_USER, SPREAD, follow, stands_out
 
 #: Time over which it is judged whether a direction shows a road user, seconds.
 _JUDGED_OVER = 10.0
@@ -172,12 +172,26 @@ class Background:
         """Return in which of (N,) directions something has stood for some time, and how probably a road user."""
         return self.state.presence.reshape(-1)[cell] > _PRESENT, self.state.road_user.reshape(-1)[cell]
 
-    def agreement(self, cell: np.ndarray, distance: np.ndarray) -> float:
-        """Return the share of (N,) returns that the background explains; 0 where there are none."""
-        if not len(cell):
+    def remembered(self, cell: np.ndarray) -> np.ndarray:
+        """Return in which of (N,) directions somebody has stayed for some time, (N,) bool."""
+        known, road_user = self.stood(cell)
+        return known & (road_user >= ROAD_USER)
+
+    def agreement(self, cell: np.ndarray, distance: np.ndarray, front: np.ndarray) -> float:
+        """Return the share of (N,) returns of surfaces that the background explains; 0 where there are none.
+
+        ``front``: indices of those before it that neighbours support; others before it are drops, and prove nothing.
+        """
+        drops = np.count_nonzero(self.foreground(cell, distance)) - len(front)
+        if len(cell) <= drops:
             return 0.0
         beyond = distance > (self.state.far + 2 * self._tolerance()).reshape(-1)[cell]
-        return 1.0 - float((beyond | self.foreground(cell, distance)).mean())
+        return 1.0 - float((np.count_nonzero(beyond) + len(front)) / (len(cell) - drops))
+
+    @property
+    def known(self) -> int:
+        """In how many directions there is a surface."""
+        return int(np.count_nonzero(self.state.far < NOTHING))
 
     def _tolerance(self) -> np.ndarray:
         return np.asarray(np.maximum(np.float32(self.settings.margin), 3 * self.state.spread))

@@ -23,7 +23,7 @@ _LAPSE = 0.1
 #: What stands where nothing was seen before joins after so long, seconds.
 _NEW_GROUND = 30.0
 #: With less than this share a direction shows no road user.
-_ROAD_USER = 0.1
+ROAD_USER = 0.1
 #: Directions to either side in which one must not be either: a band explains the directions beside it.
 _BESIDE = 2
 #: Time over which it is noted whether something stands in a direction, seconds.
@@ -69,7 +69,7 @@ def _road_user_beside(place: int, columns: int, road_user: np.ndarray) -> bool:
     row, column = place - place % columns, place % columns
     found = False
     for step in range(-_BESIDE, _BESIDE + 1):
-        found |= road_user[row + (column + step) % columns] >= _ROAD_USER
+        found |= road_user[row + (column + step) % columns] >= ROAD_USER
     return found
 
 

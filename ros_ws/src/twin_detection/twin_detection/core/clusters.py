@@ -21,7 +21,7 @@ _TALL_CELL = 1.2
 _GRAZING = 2.0
 #: Who lies is lower than the first, and where lasers meet the ground farther apart than the second, is joined in cells
 #: of the third, metres.
-_FLAT, _FLAT_STEP, _FLAT_CELL = 0.65, 0.35, 0.6
+FLAT, _FLAT_STEP, _FLAT_CELL = 0.65, 0.35, 0.6
 #: More than any LiDAR has.
 _LASERS = 512
 
@@ -141,7 +141,7 @@ def join_flat(xy: np.ndarray, height: np.ndarray, steps: np.ndarray, clusters: C
 
     """
     owner = np.repeat(np.arange(len(clusters)), clusters.counts)
-    flat = (clusters.maximum(height) < _FLAT)[owner] & (steps[clusters.order] > _FLAT_STEP)
+    flat = (clusters.maximum(height) < FLAT)[owner] & (steps[clusters.order] > _FLAT_STEP)
     if not flat.any():
         return clusters
     group, _ = _Grid(xy[clusters.order[flat]], _FLAT_CELL, max_range).label_few()

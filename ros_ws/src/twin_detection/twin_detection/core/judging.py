@@ -10,7 +10,7 @@ from twin_detection.config import LidarDetectorConfig
 from twin_detection.core import joining, point_network, splitting
 from twin_detection.core.cluster_features import EXTENT, LONGER, Beams, ClusterFeatures, features_of
 from twin_detection.core.clusters import Clusters
-from twin_detection.core.point_network import SEVERAL, Calibration, Estimates, Network
+from twin_detection.core.point_network import CROWD, Calibration, Estimates, Network
 
 #: What is larger is no group of people, metres; a cluster is parted where so much of its points lies in objects then.
 _GROUP, _LIKELY = 4.0, 0.4
@@ -58,14 +58,14 @@ class Judge:
         clusters = segments.clusters
         features = self.features(segments, clusters)
         found = point_network.estimate(self.network, features, self.calibration)
-        several = found.probability[:, SEVERAL] > self.config.split_above
+        several = found.several > self.config.split_above
         large = features.scalars[:, EXTENT : EXTENT + 2].max(axis=1, initial=0.0) > _GROUP
         mixed = np.flatnonzero((several & large) | _oversized(features, found))
         xy = segments.points[:, :2]
         if len(mixed):
             parts = splitting.by_gaps(xy, clusters, mixed, self.config.max_range)
             found, clusters = self._replaced(segments, found, clusters, mixed, *parts)
-        mixed = np.flatnonzero(found.probability[:, SEVERAL] > self.config.split_above)
+        mixed = np.flatnonzero(found.several > self.config.split_above)
         if len(mixed):
             parts = splitting.by_heads(xy, segments.height, clusters, mixed)
             found, clusters = self._replaced(segments, found, clusters, mixed, *parts)
@@ -90,8 +90,8 @@ class Judge:
         """Join pieces that together are one vehicle, the surest first."""
         fresh: np.ndarray = np.ones(len(clusters), bool)
         for _ in range(_ROUNDS):
-            small = found.probability[:, joining.SMALL].sum(axis=1) > _SMALL
-            pairs = joining.neighbours(segments.points[:, :2], clusters, ~small, fresh)
+            small = found.probability[:, joining.SMALL].sum(axis=1) + found.probability[:, CROWD]
+            pairs = joining.neighbours(segments.points[:, :2], clusters, small <= _SMALL, fresh)
             if not len(pairs):
                 break
             both = joining.unions(clusters, pairs)

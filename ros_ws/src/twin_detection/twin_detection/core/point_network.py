@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import softmax
 
+from twin_detection.core.classes import PEDESTRIAN
 from twin_detection.core.cluster_features import ClusterFeatures
+from twin_detection.core.reliability import Reliability
 
-#: Order of the network's classes: those of ObjectClass, then no object at all, then several in one cluster.
-CLASSES, NOTHING, SEVERAL = 12, 10, 11
+#: Order of the network's classes: those of ObjectClass, then no object at all, several with a vehicle among them, and
+#: several people.
+CLASSES, NOTHING, SEVERAL, CROWD = 13, 10, 11, 12
 #: Columns of the network's answer: classes, postures, then place along and across the view, logarithms of the size,
 #: twice the heading from the view as a vector whose length tells how sure, and the Cholesky factor of the place.
 POSTURES = 3
@@ -24,18 +27,22 @@ Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Numbers fitted on scenes that were not trained on: ``temperature`` of classes, ``spread`` of places."""
+    """Numbers fitted on scenes that were not trained on: ``temperature`` of classes, ``spread`` of places.
+
+    ``reliability``: of what is detected with the network.
+    """
 
     temperature: float = 1.0
     spread: float = 1.0
     heading: float = 1.0
+    reliability: Reliability = field(default_factory=Reliability)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
     """What is said of C clusters: level frame, metres and radians.
 
-    ``probability``: (C, 12) of CLASSES; ``posture``: (C, 3); ``centre``: (C, 3); ``size``: (C, 3); ``yaw``: (C,);
+    ``probability``: (C, 13) of CLASSES; ``posture``: (C, 3); ``centre``: (C, 3); ``size``: (C, 3); ``yaw``: (C,);
     ``covariance``: (C, 2, 2) of the centre seen from above; ``yaw_variance``: (C,), a heading and its reverse one.
     """
 
@@ -65,14 +72,15 @@ class Estimates:
         return np.asarray(1.0 - self.probability[:, NOTHING])
 
     @property
-    def known(self) -> np.ndarray:
-        """Probability that a cluster is one object, (C,)."""
-        return np.asarray(1.0 - self.probability[:, NOTHING] - self.probability[:, SEVERAL])
+    def several(self) -> np.ndarray:
+        """Probability that a cluster holds several objects, (C,)."""
+        return np.asarray(self.probability[:, SEVERAL] + self.probability[:, CROWD])
 
     @property
     def classes(self) -> np.ndarray:
-        """Probabilities of ObjectClass, given that the cluster is one object, (C, 10)."""
-        known = self.probability[:, :NOTHING]
+        """Probabilities of ObjectClass, (C, 10); several people who cannot be parted are somebody."""
+        known = self.probability[:, :NOTHING].copy()
+        known[:, PEDESTRIAN] += self.probability[:, CROWD]
         return np.asarray(known / np.maximum(known.sum(axis=1, keepdims=True), 1e-9))
 
 

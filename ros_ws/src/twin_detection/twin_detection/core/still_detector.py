@@ -11,7 +11,7 @@ from twin_detection.core.background import Background, BackgroundSettings
 from twin_detection.core.beam_grid import BeamGrid, grid_of, lasers_of
 from twin_detection.core.classes import COUNT, DEBRIS, PEDESTRIAN, UNKNOWN
 from twin_detection.core.cluster_features import Beams
-from twin_detection.core.clusters import Clusters, cluster_still, join_flat
+from twin_detection.core.clusters import FLAT, Clusters, cluster_still, join_flat
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.existence import parts_of_vehicles
 from twin_detection.core.isolated import supported
@@ -31,11 +31,16 @@ _SCENERY = 5
 _HEIGHT_SPREAD = 0.12
 #: A stored background that explains less of every scan of the first seconds is of another place.
 _LEAST_AGREEMENT, _PROOF = 0.6, 5.0
+#: What is learned anew is worse where it has less than this share of the directions of the stored one. That is taken up
+#: again as soon as it explains as much of a scan, less this.
+_LEAST_KNOWN, _EQUAL = 0.9, 0.02
 #: Largest extent of one object, metres: buses.
 _MAX_EXTENT = 16.0
-#: How sure the memory of what stands before the background is at most, where a thing with one point too few still
-#: counts, and of what share of a thing something has to be remembered.
-_SUREST, _SURE, _SHARE_KNOWN = 0.95, 0.6, 0.25
+#: Of what share of a thing something has to be remembered, and how probably a road user at least, so that it counts;
+#: how sure the memory of who lies there is then, at least and at most.
+_SHARE_KNOWN, _DOUBTED, _SURE, _SUREST = 0.25, 0.3, 0.9, 0.95
+#: Where somebody stays, foreground is no ground from this share of the usual height on.
+_LOWEST = 0.4
 
 
 @dataclass(slots=True)
@@ -66,6 +71,7 @@ class StillDetector:
     _unproven: bool = field(init=False, default=False)
     watching: bool = field(init=False, default=False)
     _agreement: float = field(init=False, default=0.0)
+    _stored: tuple[BeamGrid, Background, np.ndarray] | None = field(init=False, default=None)
     _scenery: list[np.ndarray] = field(init=False, default_factory=list)
     _scans: int = field(init=False, default=0)
 
@@ -77,6 +83,13 @@ class StillDetector:
     def learning(self) -> bool:
         """Whether the background is still being learned, or none fits yet, and nothing is detected."""
         return self._learning or self._unproven
+
+    @property
+    def worse(self) -> bool:
+        """Whether the background was learned in worse sight than a stored one, which it must not replace."""
+        if self._stored is None or self.background is None:
+            return False
+        return self.background.known < _LEAST_KNOWN * self._stored[1].known
 
     def adopt(self, grid: BeamGrid, background: Background, gaps: np.ndarray) -> None:
         """Begin with a background that was learned before; one of the first scans has to agree with it."""
@@ -110,11 +123,14 @@ class StillDetector:
             return none
         if self._unproven:
             return none
+        assert self.background is not None
         self.watching = True
         self._know_lasers(ring)
+        if self._scans % _GROUND_SCANS == 0:
+            self._take_up(points, ring, distance)
         cell, front = self.front(points, ring, distance)
         self._follow(points, distance, cell, front, duration)
-        segments = self.segments(points, ring, front)
+        segments = self.segments(points, ring, front, self.background.remembered(cell[front]))
         estimates, clusters = self._judged(segments)
         stood = self._stood(segments, clusters, cell)
         self._note(segments, clusters, estimates, cell, front, duration)
@@ -147,16 +163,17 @@ class StillDetector:
             self.background.finish_learning()
             self._fit_ground(np.concatenate(self._scenery))
             self._learning, self._scenery, self.problem = False, [], None
+            if self.worse:
+                self.problem = "background: learned anew in worse sight; the stored one is kept"
 
     def _prove(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray, stamp_ns: int) -> None:
         """Compare a scan with the stored background; learn anew where none of the first seconds agrees with it.
 
-        A single scan may be of fog, of a lorry that stands before the pole, or of a sensor that has just been started.
+        A single scan may be of a lorry that stands before the pole, or of a sensor that has just been started.
         """
         self._know_lasers(ring)
         assert self.grid is not None and self.background is not None and self._first_ns is not None
-        share = self.background.agreement(self.grid.cells(points, ring), distance)
-        self._agreement = max(self._agreement, share)
+        self._agreement = max(self._agreement, self.background.agreement(*self._surfaces(points, ring, distance)))
         if self._agreement >= _LEAST_AGREEMENT:
             self._fit_ground(points)
             self._unproven, self.problem = False, None
@@ -165,9 +182,35 @@ class StillDetector:
         if (stamp_ns - self._first_ns) / 1e9 < _PROOF:
             return
         self.problem += "; learned anew"
+        self._stored = self.grid, self.background, self.beams.gaps
         self.grid, self.background = None, None
         self._learning, self._unproven = True, False
         self._first_ns = stamp_ns
+
+    def _surfaces(
+        self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the direction and the distance of each return, and which are of surfaces before the background."""
+        cell, front = self.front(points, ring, distance)
+        return cell, distance, front
+
+    def _take_up(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> None:
+        """Go back to the stored background where it explains a scan again: the fog, or the lorry, has gone."""
+        if self._stored is None:
+            return
+        assert self.grid is not None and self.background is not None
+        learned = self.grid, self.background, self.beams
+        now = self.background.agreement(*self._surfaces(points, ring, distance))
+        self.grid, self.background, gaps = self._stored
+        self.beams = Beams(2 * np.pi / self.grid.columns, gaps)
+        self._know_lasers(ring)
+        before = self.background.agreement(*self._surfaces(points, ring, distance))
+        if before < max(_LEAST_AGREEMENT, now - _EQUAL):
+            self.grid, self.background, self.beams = learned
+            self.problem = self.problem if self.worse else None
+            return
+        self._fit_ground(points)
+        self._stored, self.problem = None, None
 
     def _know_lasers(self, ring: np.ndarray) -> None:
         """Make room for lasers that return for the first time: all they had seen was the sky."""
@@ -208,13 +251,19 @@ class StillDetector:
         level = points @ self.level_from_sensor.T.astype(points.dtype)
         self._ground = StreetGround(level, self.config.sensor_height, self.config.max_range)
 
-    def segments(self, points: np.ndarray, ring: np.ndarray, front: np.ndarray) -> Segments:
-        """Return what stands on the ground among the returns ``front``, parted into clusters."""
+    def segments(
+        self, points: np.ndarray, ring: np.ndarray, front: np.ndarray, remembered: np.ndarray | None = None
+    ) -> Segments:
+        """Return what stands on the ground among the returns ``front``, parted into clusters.
+
+        ``remembered``: (F,) bool, in which of their directions somebody stays: what is lower is no ground either there.
+        """
         assert self._ground is not None
         config = self.config
         level = points[front] @ self.level_from_sensor.T.astype(points.dtype)
         height = self._ground.above(level)
-        standing = np.flatnonzero((height > config.lowest) & (height < config.max_height))
+        lowest = config.lowest if remembered is None else np.where(remembered, _LOWEST * config.lowest, config.lowest)
+        standing = np.flatnonzero((height > lowest) & (height < config.max_height))
         level, height, rings = level[standing], height[standing], ring[front[standing]]
         clusters = cluster_still(level, rings, height > _TALL, config.cell_size, config.max_range, self.beams.step, 2)
         away = np.sqrt(np.einsum("ij,ij->i", level, level))
@@ -229,14 +278,14 @@ class StillDetector:
         return Judge(self.config, self.network, self.calibration, self.beams).judged(segments)
 
     def _stood(self, segments: Segments, clusters: Clusters, cell: np.ndarray) -> np.ndarray:
-        """Return how probably a road user has stood where each cluster is, (C,); one half: nothing is known."""
+        """Return how probably a road user has stood where each cluster is, (C,); 0: nothing is known."""
         assert self.background is not None
         if not len(clusters):
             return np.zeros(0)
         known, road_user = self.background.stood(cell[segments.index])
         share = clusters.mean(known)
         mean = clusters.mean(known * road_user) / np.maximum(share, 1e-9)
-        return np.where(share > _SHARE_KNOWN, mean, 0.5)
+        return np.where(share > _SHARE_KNOWN, mean, 0.0)
 
     def _note(
         self, segments: Segments, clusters: Clusters, estimates: Estimates, cell: np.ndarray, front: np.ndarray,
@@ -253,20 +302,25 @@ class StillDetector:
     def _detections(
         self, found: Estimates, clusters: Clusters, segments: Segments, time_offset: np.ndarray, stood: np.ndarray
     ) -> Detections:
-        """Return the detections; what has stood there makes more probable, by Bayes' rule, that it still does."""
+        """Return the detections; that somebody has lain there makes more probable, by Bayes' rule, that he does now."""
         if not len(found):
             return none_detected()
-        covariance = np.zeros((len(found), 3, 3))
-        covariance[:, :2, :2] = found.covariance
-        covariance[:, 2, 2] = _HEIGHT_SPREAD**2
-        classes = found.classes
-        person = classes.argmax(axis=1) == PEDESTRIAN
-        posture = np.where(person, 1 + found.posture.argmax(axis=1), 0)
-        assert classes.shape[1] == COUNT
-        before = np.clip(stood, 0.5, _SUREST)
+        low = clusters.maximum(segments.height) < FLAT
+        remembered = low & (stood > _DOUBTED)
+        before = np.where(remembered, np.clip(stood, _SURE, _SUREST), 0.5)
         existence = found.existence * before
         existence /= existence + (1.0 - found.existence) * (1.0 - before)
-        existence[(clusters.counts < self.config.fewest_points) & (stood < _SURE)] = 0.0
+        reliability, label = self.calibration.reliability, found.classes.argmax(axis=1)
+        # Curves are of dry streets: what the network itself doubts may be drops.
+        doubtful = existence < self.config.min_existence
+        existence = reliability.existence_of(existence, label)
+        existence[doubtful | ((clusters.counts < self.config.fewest_points) & ~remembered)] = 0.0
+        classes = reliability.classes_of(found.classes)
+        covariance = np.zeros((len(found), 3, 3))
+        covariance[:, :2, :2] = found.covariance * reliability.spread_of(label)[:, None, None] ** 2
+        covariance[:, 2, 2] = _HEIGHT_SPREAD**2
+        posture = np.where(label == PEDESTRIAN, 1 + found.posture.argmax(axis=1), 0)
+        assert classes.shape[1] == COUNT
         return Detections(
             centre=found.centre, size=found.size, yaw=found.yaw, covariance=covariance, yaw_variance=found.yaw_variance,
             class_probability=classes, existence=existence, point_count=clusters.counts,

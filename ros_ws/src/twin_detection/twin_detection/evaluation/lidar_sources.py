@@ -15,6 +15,7 @@ from twin_detection.config import LEARNED, MOVING, RULES, STILL, LidarDetectorCo
 from twin_detection.convert import arrays_from_cloud
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.detector import LidarDetector
+from twin_detection.core.point_network import Calibration, Network
 from twin_detection.core.still_detector import StillDetector
 from twin_detection.evaluation.scenes import LEARNING, Scenes, SceneSpec, View
 from twin_detection.points_model import open_point_network
@@ -51,20 +52,23 @@ def config_of(platform: PlatformConfig, method: str = RULES) -> LidarDetectorCon
 
 @dataclass(slots=True)
 class PoleLidar:
-    """The LiDAR of a pole, whose background was learned before."""
+    """The LiDAR of a pole, whose background was learned before.
+
+    ``model``: network and calibration in place of the shipped ones; ``min_existence``: in place of the usual one.
+    """
 
     name: str = "LiDAR"
+    model: tuple[Network, Calibration] | None = None
+    min_existence: float | None = None
     _known: dict[str, StillDetector] = field(default_factory=dict)
     _running: dict[str, LidarDetector] = field(default_factory=dict)
 
-    def learn(self, scenes: Scenes, platforms: tuple[str, ...]) -> None:
+    def learn(self, scenes: Scenes, platforms: tuple[str, ...], run: SceneSpec = LEARNING) -> None:
         """Let every platform watch a scene, a scan a second, for its background."""
-        spec = SceneSpec(
-            LEARNING.scenario, LEARNING.seed, LEARNING.weather, platforms, LEARNING.duration, LEARNING.skip
-        )
+        spec = replace(run, platforms=platforms)
         made: dict[str, LidarDetector] = {}
         for view, _ in scenes.views(spec, stride=10):
-            detector = made.setdefault(view.platform, new_detector(view.sensors.platform))
+            detector = made.setdefault(view.platform, self._new(view.sensors.platform))
             detector.step(*arrays_from_cloud(view.cloud), view.cloud.stamp_ns)
         self._known = {name: detector.still for name, detector in made.items() if detector.still is not None}
 
@@ -75,11 +79,17 @@ class PoleLidar:
             platform = stage.world.district.platform(name)
             if platform.kind != "pole":
                 continue
-            detector = self._running[name] = new_detector(platform)
+            detector = self._running[name] = self._new(platform)
             known = self._known.get(name)
             if known is not None and known.background is not None and known.grid is not None:
                 assert detector.still is not None
                 detector.still.adopt(known.grid, copy.deepcopy(known.background), known.beams.gaps)
+
+    def _new(self, platform: PlatformConfig) -> LidarDetector:
+        config = config_of(platform)
+        if self.min_existence is not None:
+            config = replace(config, min_existence=self.min_existence)
+        return LidarDetector(config, *(self.model or open_point_network()))
 
     def detect(self, view: View) -> Detections:
         """Return what is before the background."""
