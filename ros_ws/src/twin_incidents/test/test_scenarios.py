@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rclpy.serialization import serialize_message
 
 from twin_common.codecs import codec_for
-from twin_msgs.msg import SimEvent
+from twin_msgs.msg import PlatformStatus, SimEvent
 from twin_replay.bag import BagReader
 
-CAR, BUS, BICYCLE, PEDESTRIAN = 1, 3, 6, 7
+CAR, TRUCK, BUS, BICYCLE, PEDESTRIAN = 1, 2, 3, 6, 7
 NEAR_MISS = Path(__file__).resolve().parents[4] / "bags" / "near_miss"
 
 
@@ -250,10 +251,118 @@ def test_who_stands_side_by_side_or_far_behind_is_in_no_queue(make_district, kit
 
 
 def test_where_nobody_sees_the_front_of_a_queue_nothing_is_told(make_district, kit):
-    """A car 27 m from a pole stands alone; before one 53 m from it, others may stand that no pole sees."""
+    """Others may stand unseen before a car 53 m from the poles; 37 m from one before or behind it, as it faces."""
     district = make_district(watched=("pole_01", "pole_02"))
-    district.play(standing(kit, CAR, [(-28.0, -3.0), (-60.0, -3.0)]), 8.0)
-    assert told_of_stopped(district) == {(1,)}
+    district.play(standing(kit, CAR, [(-28.0, -3.0), (-60.0, -3.0), (-43.0, 3.0), (42.0, -3.0)]), 8.0)
+    assert told_of_stopped(district) == {(1,), (3,)}
+
+
+@pytest.mark.parametrize(("state", "by", "told"), [("lost", 3, False), ("silent", 1, False), ("heard", 1, True)])
+def test_a_platform_that_is_lost_or_silent_sees_nobody_ahead(make_district, kit, state, by, told):
+    """The car is near pole_02 alone; tracks are measured by pole_01, and by pole_02 (``by`` 3) although it is lost."""
+    district = make_district(watched=("pole_02",))
+    said = PlatformStatus.STATE_LOST if state == "lost" else PlatformStatus.STATE_OK
+    sign = serialize_message(PlatformStatus(platform="pole_02", state=said))
+    for k in range(80):
+        if state != "silent" and k % 10 == 0:
+            district.host.feed("/pole_02/status", kit.START + k * 10**8, sign)
+        records = kit.records_of(standing(kit, CAR, [(-30.0, -3.0)]), 0.1 * k)
+        records["platforms"] = by
+        district.feed(0.1 * k, records)
+    assert bool(told_of_stopped(district)) is told
+
+
+@pytest.mark.parametrize("gap", [0.3, 2.0, 4.0, 5.5])
+def test_a_car_that_has_hit_a_cyclist_is_told_of(make_district, kit, gap):
+    """The bicycle lies before it, and is no reason to stand there; one on the sidewalk is none either."""
+    for y in (-2.5, -7.5):
+        district = make_district()
+        car = kit.Actor(1, CAR, kit.straight(-20.0, -3.0 if y > -7 else -5.8, 0.0, 0.0))
+        bicycle = kit.Actor(2, BICYCLE, kit.straight(-20.0 + 2.25 + gap + 0.9, y, 0.0, 0.0))
+        district.play([car, bicycle], 8.0)
+        assert told_of_stopped(district) == {(1,)}
+
+
+def test_cars_behind_cyclists_who_wait_at_a_crosswalk_wait_too(make_district, kit):
+    district = make_district()
+    actors = standing(kit, CAR, [(-0.5, -3.0), (-7.0, -3.0)])
+    actors += [kit.Actor(7 + k, BICYCLE, kit.straight(6.5 - 2.3 * k, -2.7, 0.0, 0.0)) for k in range(2)]
+    district.play(actors, 8.0)
+    assert not told_of_stopped(district)
+
+
+@pytest.mark.parametrize(("y", "told"), [(-5.9, False), (-5.5, False), (-5.2, True), (-4.85, True), (-3.0, True)])
+def test_what_juts_out_of_its_bay_is_stopped_in_lane(make_district, kit, y, told):
+    """A lorry 2.5 m wide; the bay ends at -4.8, and 0.55 m beyond it are no obstacle."""
+    district = make_district()
+    district.play([kit.Actor(1, TRUCK, kit.straight(-70.0, y, 0.0, 0.0), size=(8.0, 2.5))], 8.0)
+    assert bool(told_of_stopped(district)) is told
+
+
+def test_who_is_parked_is_in_no_queue(make_district, kit):
+    """A car stands 0.8 m out in the lane behind one in its bay."""
+    district = make_district()
+    district.play(standing(kit, CAR, [(-70.0, -5.9), (-76.5, -4.9)]), 8.0)
+    assert told_of_stopped(district) == {(2,)}
+
+
+@pytest.mark.parametrize("kind", [PEDESTRIAN, CAR])
+@pytest.mark.parametrize(("sigma", "told"), [(0.2, True), (3.0, False)])
+def test_what_may_as_well_be_outside_is_not_told_to_be_inside(make_district, kit, kind, sigma, told):
+    district = make_district()
+    for k in range(80):
+        records = kit.records_of([kit.Actor(1, kind, kit.straight(-20.0, -6.0, 0.0, 0.0))], 0.1 * k)
+        records["covariance"][:, [0, 5]] = sigma**2
+        district.feed(0.1 * k, records)
+    assert bool(district.kinds()) is told
+
+
+@pytest.mark.parametrize("every", [0.3, 0.8, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("kind", [PEDESTRIAN, CAR])
+def test_who_is_measured_now_and_then_is_told_of(make_district, kit, kind, every):
+    """The tracker follows it all the time; nobody is told of at a moment at which it was not measured lately."""
+    district = make_district()
+    for k in range(120):
+        unseen = 0.1 * (k % round(10 * every))
+        records = kit.records_of([kit.Actor(1, kind, kit.straight(-20.0, -3.0, 0.0, 0.0))], 0.1 * k)
+        district.feed(0.1 * k, records, unseen=unseen)
+    first, _ = (district.named("pedestrian_on_carriageway") or district.named("vehicle_stopped_in_lane"))[0]
+    least, lately = (1.0, 0.5) if kind == PEDESTRIAN else (5.0, 1.0)
+    assert least < first < least + every
+    assert round(10 * (first - 0.05)) % round(10 * every) <= round(10 * lately)
+
+
+def test_who_was_seen_once_is_not_told_of(make_district, kit):
+    """A track begins on the carriageway and coasts until it ends."""
+    district = make_district()
+    for k in range(25):
+        records = kit.records_of([kit.Actor(1, PEDESTRIAN, kit.straight(-20.0, -3.0, 0.0, 0.0))], 0.1 * k)
+        district.feed(0.1 * k, records, unseen=0.1 * k)
+    assert not district.kinds()
+
+
+@pytest.mark.parametrize("kind", [TRUCK, BUS])
+def test_the_rear_of_an_articulated_lorry_is_part_of_it(make_district, kit, kind):
+    """A cyclist rides into the rear of one that stands, 16.5 m long: contact at 4.4 s."""
+    district = make_district()
+    lorry = kit.Actor(1, kind, kit.straight(0.0, -3.0, 0.0, 0.0), size=(16.5, 2.5))
+    district.play([lorry, kit.Actor(2, BICYCLE, kit.straight(-40.0, -3.0, 7.0, 0.0))], 5.0)
+    assert 3.0 < district.named("predicted_collision")[0][0] < 4.0
+
+
+def test_what_a_rule_does_not_need_may_be_missing(make_district, kit):
+    """No acceleration: all rules work. No covariance: only the rules for which the place must be well known do not."""
+    person, told = kit.Actor(1, PEDESTRIAN, kit.straight(-20.0, -3.0, 0.0, 0.0)), {}
+    many = [kit.Actor(9 + k, PEDESTRIAN, kit.straight(0.4 * (k % 6), 30 + 0.4 * (k // 6), 0, 0)) for k in range(36)]
+    for name in ("acceleration", "covariance", "x"):
+        district = make_district()
+        for k in range(20):
+            records = kit.records_of([person, *many], 0.1 * k)
+            records[name] = np.nan
+            district.feed(0.1 * k, records)
+        told[name] = district.kinds()
+    assert told["acceleration"] == {"pedestrian_on_carriageway", "crowd_density"}
+    assert told["covariance"] == {"crowd_density"} and not told["x"]
 
 
 def crowd(density, extent, seed):

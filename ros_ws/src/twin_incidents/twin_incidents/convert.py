@@ -8,7 +8,7 @@ from twin_common import stamps
 from twin_common.cdr import ArrayMessage
 from twin_common.district import DistrictConfig
 from twin_incidents.core import alert_life, book
-from twin_incidents.core.ground import united
+from twin_incidents.core.ground import united, without
 from twin_incidents.core.place_names import Gazetteer
 from twin_incidents.core.scene import PathTable, TrackTable, Zones
 from twin_msgs.msg import Alert, Incident, IncidentArray
@@ -20,25 +20,28 @@ STOP = 2  # PredictedPath.MODE_STOP
 def tracks_from_message(message: ArrayMessage, min_existence: float) -> tuple[TrackTable, int]:
     """Return the tracks that incidents are made of, and how many were left out for values that are not finite.
 
-    These are no longer tentative, and at least so probable.
+    These are no longer tentative, and at least so probable. An acceleration that is not finite counts as 0, a
+    covariance as that of a place that is not known.
     """
     records = message["tracks"]
     records = records[(records["state"] != TENTATIVE) & ~(records["existence"] < min_existence)]
-    floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age", "existence", "acceleration")
+    floats = ("x", "y", "velocity_x", "velocity_y", "length", "width", "yaw", "age", "existence")
     valid = np.all([np.isfinite(records[name]) for name in floats], axis=0) & (records["classification"] < 10)
-    valid &= np.isfinite(records["covariance"]).all(axis=1)
     good = records[valid]
 
     def pair(first: str, second: str) -> np.ndarray:
         return np.stack([good[first], good[second]], axis=1).astype(float)
 
     covariance = good["covariance"].reshape(-1, 4, 4)[:, :2, :2].astype(float)
+    known = np.isfinite(covariance).all(axis=(1, 2))
+    largest = np.linalg.eigvalsh(np.where(known[:, None, None], covariance, 0.0))[:, -1]
     table = TrackTable(
         good["track_id"], good["platforms"], pair("x", "y"), pair("velocity_x", "velocity_y"), pair("length", "width"),
         good["yaw"].astype(float), good["age"].astype(float),
         np.maximum(message.stamp_ns - good["last_seen_ns"], 0) / 1e9, good["existence"].astype(float),
         good["classification"].astype(np.int64), good["class_probability"].astype(float),
-        np.sqrt(np.maximum(np.linalg.eigvalsh(covariance)[:, -1], 0.0)), good["acceleration"].astype(float),
+        np.where(known, np.sqrt(np.maximum(largest, 0.0)), np.inf),
+        np.where(np.isfinite(good["acceleration"]), good["acceleration"], 0.0).astype(float),
     )  # fmt: skip
     return table, len(records) - len(good)
 
@@ -59,7 +62,9 @@ def paths_from_message(message: ArrayMessage) -> PathTable:
 
 def zones_from_district(district: DistrictConfig) -> Zones:
     """Return the polygons that the rules need."""
-    return Zones(*(united(district.polygons(kind)) for kind in ("carriageway", "crosswalk", "parking")))
+    streets = district.polygons("carriageway")
+    lanes = without(streets, district.polygons("parking"))
+    return Zones(united(streets), united(district.polygons("crosswalk")), lanes)
 
 
 def gazetteer_from_district(district: DistrictConfig) -> Gazetteer:

@@ -74,7 +74,7 @@ class CarriagewayLimits(Config):
     class_probability: float = setting(0.5, "", "of being a pedestrian", low=0.0, high=1.0)
     max_speed: float = setting(3.0, "m/s", "a faster one is taken for a rider", low=0.5, high=20.0)
     max_unseen: float = setting(
-        0.5, "s", "one not measured for longer is left out: its place is extrapolated", low=0.0, high=60.0
+        0.5, "s", "what was not measured for longer may go on, but not begin", low=0.0, high=60.0
     )
     view: float = setting(
         40.0, "m", "farther from every platform too little is seen to tell what is what", low=0.0, high=10000.0
@@ -86,7 +86,9 @@ class StoppedLimits(Config):
     """Thresholds of the rule vehicle_stopped_in_lane."""
 
     max_speed: float = setting(0.3, "m/s", "slower than this is stopped", low=0.0, high=5.0)
-    edge_margin: float = setting(0.4, "m", "depth of the vehicle's centre inside the carriageway", low=0.0, high=5.0)
+    lane_reach: float = setting(
+        0.7, "m", "how far its footprint reaches into the carriageway, parking bays apart", low=0.0, high=5.0
+    )
     crosswalk_distance: float = setting(
         6.0, "m", "with an end nearer to a crosswalk a vehicle or a queue may wait there", low=0.0, high=200.0
     )
@@ -102,13 +104,13 @@ class StoppedLimits(Config):
     view: float = setting(
         35.0,
         "m",
-        "where the next one would stand, farther from every platform, nobody sees whether there is one",
+        "where the next one ahead would stand, farther from every platform, nobody sees whether there is one",
         low=0.0,
         high=10000.0,
     )
     class_probability: float = setting(0.5, "", "of being a vehicle", low=0.0, high=1.0)
     max_unseen: float = setting(
-        1.0, "s", "one not measured for longer is left out: its place is extrapolated", low=0.0, high=60.0
+        1.0, "s", "what was not measured for longer may go on, but not begin", low=0.0, high=60.0
     )
 
 

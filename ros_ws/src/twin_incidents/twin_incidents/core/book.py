@@ -31,9 +31,16 @@ class _Entry:
     incident_id: str = ""
     severity: int = 0
     severity_ns: int = 0
+    held_ns: int = 0
 
     def take(self, finding: Finding, now_ns: int, hold_ns: int) -> None:
-        """Follow a new finding; a severity that was reached stays for the hold time."""
+        """Follow a new finding; a severity that was reached stays for the hold time.
+
+        One that is only held changes nothing, and lets the time of one that is not an incident yet go on.
+        """
+        self.held_ns = now_ns
+        if finding.held:
+            return
         self.finding, self.last_ns = finding, now_ns
         if finding.severity >= self.severity or now_ns - self.severity_ns > hold_ns:
             self.severity, self.severity_ns = finding.severity, now_ns
@@ -76,13 +83,16 @@ class IncidentBook:
     def _step_kind(self, row: IncidentRow, findings: list[Finding], now_ns: int) -> None:
         entries, hold_ns = self._entries[row.kind], round(row.hold * SECOND)
         for finding, entry in _match(findings, entries):
+            if entry is None and finding.held:
+                continue
             if entry is None:
                 entry = _Entry(finding, now_ns, now_ns, severity=finding.severity, severity_ns=now_ns)
                 entries.append(entry)
             entry.take(finding, now_ns, hold_ns)
         kept = []
         for entry in entries:
-            if now_ns - entry.last_ns > (hold_ns if entry.incident_id else self._gap_ns):
+            missing = now_ns - entry.last_ns > hold_ns if entry.incident_id else now_ns - entry.held_ns > self._gap_ns
+            if missing:
                 continue
             found = entry.last_ns == now_ns
             if found and not entry.incident_id and now_ns - entry.first_ns >= round(row.min_duration * SECOND):

@@ -21,9 +21,10 @@ from twin_incidents.core.scene import (
 from twin_incidents.table import CollisionLimits, IncidentRow
 
 #: Length and width, by ObjectClass, that no road user of a class exceeds, m. Boxes lean to the largest that were seen,
-#: and for a moment hold two that are close together: a footprint must not reach where nobody is.
+#: and for a moment hold two that are close together: a footprint must not reach where nobody is. Articulated
+#: lorries and buses may be 18.75 m long (directive 96/53/EC).
 LARGEST = np.array(
-    [(np.inf, np.inf), (5.6, 2.0), (13.0, 2.6), (19.0, 2.6), (2.5, 0.9), (1.5, 0.8), (2.2, 0.8), (2.0, 0.8),
+    [(np.inf, np.inf), (5.6, 2.0), (18.75, 2.6), (18.75, 2.6), (2.5, 0.9), (1.5, 0.8), (2.2, 0.8), (2.0, 0.8),
      (2.0, 1.0), (np.inf, np.inf)]
 )  # fmt: skip
 SAMPLE = 0.1  # seconds between the moments at which footprints are compared

@@ -21,9 +21,21 @@ class Ground:
 
 def united(polygons: Iterable[np.ndarray]) -> Ground:
     """Return the union of polygons, each (K, 2); lanes side by side become one street without a border between."""
+    return _ground(_union(polygons))
+
+
+def without(polygons: Iterable[np.ndarray], others: Iterable[np.ndarray]) -> Ground:
+    """Return the union of polygons, each (K, 2), less that of others."""
+    return _ground(_union(polygons).difference(_union(others)))
+
+
+def _union(polygons: Iterable[np.ndarray]) -> shapely.Geometry:
     shapes = [shapely.make_valid(shapely.Polygon(corners)) for corners in polygons]
     joined = shapely.union_all([shape.buffer(SEAM, join_style="mitre") for shape in shapes])
-    whole = joined.buffer(-SEAM, join_style="mitre")
+    return joined.buffer(-SEAM, join_style="mitre")
+
+
+def _ground(whole: shapely.Geometry) -> Ground:
     parts = [part for part in shapely.get_parts(whole) if isinstance(part, shapely.Polygon) and not part.is_empty]
     rings = [np.array(ring.coords) for part in parts for ring in (part.exterior, *part.interiors)]
     if not rings:

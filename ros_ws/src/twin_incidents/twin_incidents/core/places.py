@@ -9,78 +9,109 @@ from scipy.spatial import cKDTree
 
 from twin_incidents.core.ground import depth
 from twin_incidents.core.queues import queues_of
-from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene, in_view
+from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene, TrackTable, in_view
 from twin_incidents.table import SEVERITIES, CarriagewayLimits, CrowdLimits, IncidentRow, LostLimits, StoppedLimits
 
 CUT = 3.0  # kernel and neighbourhoods end at this many standard deviations
+SURE = 2.0  # standard deviations of its place by which something must be inside
+#: Points of a footprint, in half lengths and widths, at which its reach is taken.
+OUTLINE = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)], float)
 
 
 def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
-    """Return the pedestrians inside a carriageway and not on or beside a crosswalk."""
+    """Return the pedestrians inside a carriageway and not on or beside a crosswalk.
+
+    Who has not been measured just now is found as ``held``: it may go on, but not begin.
+    """
     limits: CarriagewayLimits = row.thresholds
     tracks = scene.tracks
     probability = tracks.class_probability[:, PEDESTRIAN]
     walking = (tracks.classification == PEDESTRIAN) & (probability >= limits.class_probability)
-    people = np.flatnonzero(walking & (tracks.speed <= limits.max_speed) & (tracks.unseen <= limits.max_unseen))
+    people = np.flatnonzero(walking & (tracks.speed <= limits.max_speed))
     people = people[in_view(scene, tracks.position[people], limits.view)]
     found, inside = _on_street(scene, people, limits.edge_margin, limits.crosswalk_margin)
     return [
         _at_track(
             scene, row, k, float(probability[k]),
             f"{tracks.name(k)} {metres:.1f} m > {limits.edge_margin:.1f} m inside the carriageway, no crosswalk",
+            limits.max_unseen,
         )
         for k, metres in zip(found, inside, strict=True)
     ]  # fmt: skip
 
 
 def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
-    """Return the vehicles at rest on a carriageway that have a reason of their own.
+    """Return the vehicles at rest that reach into a lane and have a reason of their own.
 
     Who stands behind another one queues; who stands first is told of unless a crosswalk is near, where it may wait for
-    a signal or for pedestrians, or nobody sees whether another one is before it. Both ends of a queue count, for which
-    is the front of a vehicle that nobody has seen moving is not sure. Who stands where one may park is parked.
+    a signal or for pedestrians, or nobody sees whether another one is before it. Both ends of a queue count at
+    crosswalks, for which is the front of a vehicle that nobody has seen moving is not sure. Who stands where one may
+    park, and does not reach out of it, is parked and in no queue.
     """
     limits: StoppedLimits = row.thresholds
     tracks = scene.tracks
     probability = tracks.class_probability[:, VEHICLES].sum(axis=1)
     resting = np.isin(tracks.classification, VEHICLES) & (probability >= limits.class_probability)
-    resting &= (tracks.speed < limits.max_speed) & (tracks.unseen <= limits.max_unseen)
-    queues = queues_of(tracks, limits.queue_speed, limits.queue_gap, limits.queue_offset)
-    rows = np.flatnonzero(resting & (queues.head == np.arange(len(tracks))))
-    rows = rows[depth(tracks.position[rows], scene.zones.carriageways) >= limits.edge_margin]
-    rows = rows[depth(tracks.position[rows], scene.zones.parking) < 0]
-    for end in (0, 1):
-        bumper, other = queues.ends[rows, end], queues.ends[rows, 1 - end]
-        ahead = limits.queue_gap * (bumper - other) / np.linalg.norm(bumper - other, axis=1, keepdims=True)
-        waits = depth(bumper, scene.zones.crosswalks) >= -limits.crosswalk_distance
-        rows = rows[~waits & in_view(scene, bumper + ahead, limits.view)]
+    resting &= tracks.speed < limits.max_speed
+    reach = _lane_reach(scene, np.flatnonzero(tracks.speed < max(limits.queue_speed, limits.max_speed)))
+    in_lane = reach >= np.where(np.isin(tracks.classification, VEHICLES), limits.lane_reach, 0.0)
+    queues = queues_of(tracks, in_lane, limits.queue_speed, limits.queue_gap, limits.queue_offset)
+    sure = in_lane & (reach >= SURE * tracks.position_sigma)
+    rows = np.flatnonzero(resting & sure & (queues.head == np.arange(len(tracks))))
+    front, rear = queues.ends[rows, 0], queues.ends[rows, 1]
+    waits = np.maximum(depth(front, scene.zones.crosswalks), depth(rear, scene.zones.crosswalks))
+    ahead = limits.queue_gap * (front - rear) / np.linalg.norm(front - rear, axis=1, keepdims=True)
+    rows = rows[(waits < -limits.crosswalk_distance) & in_view(scene, front + ahead, limits.view)]
     behind = np.bincount(queues.head, minlength=len(tracks)) - 1
     return [
         _at_track(
             scene, row, k, float(min(probability[k], 1.0)),
             f"{tracks.name(k)} at {tracks.speed[k]:.1f} m/s < {limits.max_speed:.1f} m/s for more than "
-            f"{row.min_duration:.0f} s{f', {behind[k]} behind it' if behind[k] else ''}",
+            f"{row.min_duration:.0f} s{f', {behind[k]} behind it' if behind[k] else ''}", limits.max_unseen,
         )
         for k in rows
     ]  # fmt: skip
 
 
+def _lane_reach(scene: Scene, rows: np.ndarray) -> np.ndarray:
+    """Return how far the footprints of some tracks reach into a lane, a carriageway without its parking bays, (N,) m.
+
+    Negative, or minus infinity, outside and for all other tracks.
+    """
+    tracks: TrackTable = scene.tracks
+    reach = np.full(len(tracks), -np.inf)
+    reach[rows] = depth(tracks.position[rows], scene.zones.lanes)
+    edge = rows[np.abs(reach[rows]) <= 0.5 * np.hypot(*tracks.size[rows].T)]  # others lie inside or outside as a whole
+    along, across = (0.5 * tracks.size[edge][:, None] * OUTLINE).transpose(2, 0, 1)
+    cos, sin = np.cos(tracks.yaw[edge])[:, None], np.sin(tracks.yaw[edge])[:, None]
+    outline = tracks.position[edge][:, None] + np.stack([cos * along - sin * across, sin * along + cos * across], -1)
+    deep = depth(outline.reshape(-1, 2), scene.zones.lanes).reshape(len(edge), len(OUTLINE))
+    reach[edge] = np.maximum(reach[edge], deep.max(axis=1))
+    return reach
+
+
 def _on_street(scene: Scene, rows: np.ndarray, edge: float, clearance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of some tracks are this deep in a carriageway and this far from crosswalks, and how deep, m."""
+    """Return which of some tracks are this deep in a carriageway and this far from crosswalks, and how deep, m.
+
+    Where the place is not well known, deeper: inside for sure.
+    """
     inside = depth(scene.tracks.position[rows], scene.zones.carriageways)
-    deep = inside >= edge
+    deep = inside >= np.maximum(edge, SURE * scene.tracks.position_sigma[rows])
     rows, inside = rows[deep], inside[deep]
     clear = depth(scene.tracks.position[rows], scene.zones.crosswalks) < -clearance
     return rows[clear], inside[clear]
 
 
-def _at_track(scene: Scene, row: IncidentRow, k: int, class_probability: float, cause: str) -> Finding:
+def _at_track(
+    scene: Scene, row: IncidentRow, k: int, class_probability: float, cause: str, max_unseen: float
+) -> Finding:  # fmt: skip
     tracks = scene.tracks
     probability = float(tracks.existence[k]) * class_probability
     x, y = tracks.position[k]
     return Finding(
         row.kind, row.severity_level, probability, 0.0, (float(x), float(y)), float(0.5 * tracks.size[k].max() + 1.0),
         cause, (int(tracks.track_id[k]),), int(tracks.platforms[k]), stamp_ns=scene.stamp_ns,
+        held=bool(tracks.unseen[k] > max_unseen),
     )  # fmt: skip
 
 

@@ -27,14 +27,16 @@ class Queues:
     ends: np.ndarray
 
 
-def queues_of(tracks: TrackTable, speed: float, gap: float, offset: float) -> Queues:
-    """Return the queues among vehicles and riders slower than ``speed``, m/s.
+def queues_of(tracks: TrackTable, on_street: np.ndarray, speed: float, gap: float, offset: float) -> Queues:
+    """Return the queues among vehicles and riders slower than ``speed``, m/s, that are ``on_street`` (N,) bool.
 
     Two are neighbours in a queue with at most ``gap`` metres between their bumpers and ``offset`` metres between their
-    lines; a gap of 0: there are no queues. Which way it faces is decided by all members: a box alone may be taken the
+    lines; a gap of 0: there are no queues. Its head is the foremost vehicle: a rider may stand before it, or lie there
+    and be the reason why it stands. Which way it faces is decided by all members: a box alone may be taken the
     wrong way round.
     """
-    member = np.flatnonzero(np.isin(tracks.classification, VEHICLES + RIDERS) & (tracks.speed < speed) & (gap > 0))
+    slow = on_street & (tracks.speed < speed) & (gap > 0)
+    member = np.flatnonzero(slow & np.isin(tracks.classification, VEHICLES + RIDERS))
     i, j = _neighbours(tracks, member, gap, offset)
     graph = coo_matrix((np.ones(len(i)), (i, j)), shape=(len(tracks), len(tracks)))
     _, label = connected_components(graph, directed=False)
@@ -44,13 +46,14 @@ def queues_of(tracks: TrackTable, speed: float, gap: float, offset: float) -> Qu
     for number in np.unique(label[i]):
         rows = np.flatnonzero(label == number)
         axis = heading[rows[np.argmax(tracks.size[rows, 0])]]
-        weight = np.where(tracks.speed[rows] >= CREEPING, 3.0, 1.0) * np.isin(tracks.classification[rows], VEHICLES)
+        vehicle = np.isin(tracks.classification[rows], VEHICLES)
+        weight = np.where(tracks.speed[rows] >= CREEPING, 3.0, 1.0) * vehicle
         axis = axis if (weight * (heading[rows] @ axis)).sum() >= 0 else -axis
         along = tracks.position[rows] @ axis
         first, last = rows[np.argmax(along)], rows[np.argmin(along)]
-        head[rows] = first
-        ends[first, 0] = tracks.position[first] + 0.5 * tracks.size[first, 0] * axis
-        ends[first, 1] = tracks.position[last] - 0.5 * tracks.size[last, 0] * axis
+        head[rows] = rows[np.argmax(np.where(vehicle, along, -np.inf))]
+        ends[head[first], 0] = tracks.position[first] + 0.5 * tracks.size[first, 0] * axis
+        ends[head[first], 1] = tracks.position[last] - 0.5 * tracks.size[last, 0] * axis
     return Queues(head, ends)
 
 

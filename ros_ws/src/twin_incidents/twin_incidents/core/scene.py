@@ -14,6 +14,7 @@ CALLED = ("object", *CLASS_NAMES[1:])  # by ObjectClass, in sentences
 VEHICLES, MOTORCYCLE = (1, 2, 3, 4), 4
 RIDERS = (5, 6)
 PEDESTRIAN, ANIMAL = 7, 8
+SILENT_NS = 3_000_000_000  # since its last sign of life, after which a platform does not see
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,11 @@ class PlatformHealth:
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """Areas on the ground."""
+    """Areas on the ground; lanes are the carriageways without where one may park."""
 
     carriageways: Ground
     crosswalks: Ground
-    parking: Ground
+    lanes: Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Finding:
     """One thing a rule has found at one moment.
 
     ``time_to_event`` is 0 for what is happening and NaN where it has no meaning; ``subject`` names what it is
-    about where that is no track.
+    about where that is no track; ``held``: it was not measured just now, and is found only if it was before.
     """
 
     kind: str
@@ -125,6 +126,7 @@ class Finding:
     platforms: int = 0
     subject: str = ""
     stamp_ns: int = field(default=0)
+    held: bool = False
 
 
 def empty_tracks() -> TrackTable:
@@ -138,8 +140,20 @@ def empty_tracks() -> TrackTable:
 
 
 def in_view(scene: Scene, points: np.ndarray, view: float) -> np.ndarray:
-    """Return which points (K, 2) are within ``view`` metres of a platform; all where no platform is known."""
+    """Return which points (K, 2) are within ``view`` metres of a platform that sees; all where no platform is known.
+
+    One that is lost or has been silent does not see, unless tracks have been measured by it just now.
+    """
     if not scene.platforms:
         return np.ones(len(points), bool)
-    place = np.array([platform.position for platform in scene.platforms])
-    return np.asarray(np.linalg.norm(points[:, None] - place[None], axis=2).min(axis=1) <= view)
+    seeing = int(np.bitwise_or.reduce(scene.tracks.platforms)) if len(scene.tracks) else 0
+    place = [
+        platform.position for platform in scene.platforms
+        if not platform.lost and (seeing >> platform.bit & 1 or _heard(platform, scene.now_ns))
+    ]  # fmt: skip
+    apart = np.linalg.norm(points[:, None] - np.array(place).reshape(1, -1, 2), axis=2)
+    return np.asarray(apart.min(axis=1, initial=np.inf) <= view)
+
+
+def _heard(platform: PlatformHealth, now_ns: int) -> bool:
+    return platform.last_ns is not None and now_ns - platform.last_ns <= SILENT_NS
