@@ -83,6 +83,17 @@ def test_what_both_are_sure_of_is_not_put_behind_what_one_is_sure_of() -> None:
     assert after["existence"][0] > objects["existence"][0]
 
 
+def test_a_speed_of_nobody_changes_no_class() -> None:
+    """Up to 60 m/s probabilities keep their sum, and a motorcycle on a fast road stays one."""
+    speed = np.linspace(0.0, 60.0, 601)
+    before = np.zeros((len(speed), 10))
+    before[:, [4, 7, 1]] = 0.6, 0.3, 0.1
+    for weight in (0.3, 1.0):
+        told = by_speed(before, speed, weight)
+        np.testing.assert_allclose(told.sum(axis=1), 1.0)
+        assert (told[speed > 3.0, 4] > 0.59).all() and (told >= 0).all()
+
+
 def test_what_a_camera_says_of_a_class_in_ten_frames_is_their_mean() -> None:
     """Nine frames in ten call a rider a rider: the tenth does not turn it round, and ten are not ten witnesses."""
     words = np.log(np.array([0.1, 0.9])), np.log(np.array([0.9, 0.1]))
@@ -110,14 +121,18 @@ def test_people_and_riders_are_told_apart_by_speed_where_the_outline_leaves_it_o
     np.testing.assert_allclose(told.sum(axis=1), 1.0)
 
 
-def test_existence_counts_where_the_place_is_right() -> None:
-    """Of people who are there with 0.8, and whose places are as unsure as is stated, so many are within 0.65 m."""
-    rng = np.random.default_rng(0)
-    spread = np.array([[[0.9, 0.3], [0.3, 0.4]], [[1e-4, 0], [0, 1e-4]]])
-    found = evidence.here(np.full(2, 0.8), spread, np.full(2, PEDESTRIAN))
-    axes = np.linalg.eigh(spread[0])[1]  # a square along the axes of the error, as wide as the circle
-    off = np.abs(rng.multivariate_normal(np.zeros(2), spread[0], 20_000) @ axes).max(axis=1)
-    assert found[0] == pytest.approx(0.8 * np.mean(off < 0.65), abs=0.01) and found[1] == pytest.approx(0.8, abs=1e-6)
+@pytest.mark.parametrize(("label", "near"), [(PEDESTRIAN, 0.65), (6, 1.2), (CAR, 2.3)])
+@pytest.mark.parametrize("sigmas", [(0.01, 0.01), (0.3, 0.3), (0.2, 0.9), (0.8, 0.8), (0.3, 3.0), (2.0, 2.0)])
+def test_existence_counts_as_often_as_a_place_is_right(label: int, near: float, sigmas: tuple[float, ...]) -> None:
+    """Of objects that are there with 0.8, at true places scattered as is stated, so many are as near, to a tenth."""
+    rng, turn = np.random.default_rng(0), np.radians(25.0)
+    axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    off = rng.normal(size=(20_000, 2)) * sigmas @ axes.T
+    there = rng.random(len(off)) < 0.8
+    share = np.mean(there & (np.hypot(*off.T) <= near))
+    covariance = axes @ np.diag(np.square(sigmas)) @ axes.T
+    found = evidence.here(np.array([0.8]), covariance[None], np.array([label]))
+    assert found[0] == pytest.approx(share, abs=0.1)
 
 
 def test_a_sight_says_no_more_than_true_objects_are_seen_oftener_than_others() -> None:

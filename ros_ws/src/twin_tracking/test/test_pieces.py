@@ -118,3 +118,86 @@ def test_a_rider_who_waits_stays_a_rider_and_a_runner_a_pedestrian() -> None:
             tracks = tracker.step(found, START_NS + step * STEP_NS)
         assert len(tracks) == 1
         assert tracks.class_probability[0].argmax() == expected
+
+
+CAR_SIZE = (4.6, 1.9, 1.5)
+Scene = Callable[[float], tuple[float, float]]  # where the middle of a car and where its speed is at a time
+
+
+def beside_a_car(car: Scene, persons_: Places, steps: int, yaw: float = 0.0, size: tuple[float, ...] = CAR_SIZE,
+                 label: int = classes.CAR, other: int = classes.PEDESTRIAN) -> list[Tracks]:  # fmt: skip
+    """One platform sees a car on the x axis, in a box turned by ``yaw``, and persons at places of the map."""
+    rng, tracker, told = np.random.default_rng(3), Tracker(TrackerConfig()), []
+    for step in range(steps):
+        x, speed = car(0.1 * step)
+        seen_ = detect(mover((x, 0.0), (max(speed, 1e-6), 0.0), label=label).at(0.0), rng, 0.05)
+        seen_.size[:] = size
+        seen_.yaw[:] = yaw
+        for place in persons_(0.1 * step):
+            seen_ = joined(seen_, detect(mover(place, (0.0, 0.0), label=other).at(0.0), rng, 0.05))
+        told.append(tracker.step(seen_, START_NS + step * STEP_NS))
+    return told
+
+
+@pytest.mark.parametrize("over", [-0.5, 0.0, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_person_whom_a_car_has_hit_stays_one_while_it_stands_over_them(over: float, leaves: bool) -> None:
+    """The car brakes and stops at 2 s with its front ``over`` metres beyond the person, and backs off at 8 s."""
+
+    def car(time: float) -> tuple[float, float]:
+        left = max(2.0 - time, 0.0)
+        back = 1.5 * max(time - 8.0, 0.0) if leaves else 0.0
+        return over - 2.3 - 0.5 * 4.0 * left**2 - back, 4.0 * left
+
+    told = beside_a_car(car, lambda _: [(0.0, 0.3)], 120)
+    assert all(len(persons(tracks)) == 1 for tracks in told[5:])
+    assert len({int(tracks.ids[row]) for tracks in told[5:] for row in persons(tracks)}) == 1
+
+
+@pytest.mark.parametrize("beside", [0.35, 0.45])
+def test_a_walker_close_beside_a_car_has_a_track_at_once(beside: float) -> None:
+    """The car's box is 0.25 m too wide and turned by three degrees; the walker appears from behind something."""
+    size = (4.9, 2.15, 1.5)
+    for yaw in (-np.radians(3), np.radians(3)):
+        told = beside_a_car(
+            lambda _: (0.0, 0.0),
+            lambda time: [(-2.0 + 0.5 * (time - 1.0), -(0.95 + beside))] if time > 1.0 else [], 40, yaw, size,
+        )  # fmt: skip
+        assert all(len(persons(tracks)) == 1 for tracks in told[15:])
+
+
+@pytest.mark.parametrize("beside", [0.3, 0.5])
+@pytest.mark.parametrize("yaw_deg", [-4.0, 0.0, 4.0])
+def test_a_cyclist_close_beside_a_bus_has_a_track_at_once(beside: float, yaw_deg: float) -> None:
+    told = beside_a_car(
+        lambda _: (0.0, 0.0), lambda time: [(-5.0, -(1.25 + beside))] if time > 1.5 else [], 40, np.radians(yaw_deg),
+        (12.0, 2.5, 3.2), classes.BUS, classes.BICYCLE,
+    )  # fmt: skip
+    assert all((tracks.class_probability.argmax(axis=1) == classes.BICYCLE).sum() == 1 for tracks in told[20:])
+
+
+def test_what_a_scan_shows_inside_a_bus_that_it_shows_too_is_a_piece_of_it() -> None:
+    told = beside_a_car(
+        lambda _: (0.0, 0.0), lambda time: [(-5.0, 0.6), (4.0, -0.8)] if time > 1.5 else [], 40, 0.0, (12.0, 2.5, 3.2),
+        classes.BUS,
+    )  # fmt: skip
+    assert not any(len(persons(tracks)) for tracks in told)
+
+
+@pytest.mark.parametrize("speed", [5.0, 6.0])
+@pytest.mark.parametrize("certain", [0.75, 0.9])
+def test_a_runner_who_falls_is_a_pedestrian(speed: float, certain: float) -> None:
+    """Runs for two seconds; one view in five looks like a rider's all the while."""
+    rng, tracker = np.random.default_rng(5), Tracker(TrackerConfig())
+    for step in range(60):
+        x = speed * 0.1 * min(step, 20)
+        found = detect(mover((x, 0.0), (speed if step < 20 else 0.0, 0.0), label=classes.PEDESTRIAN).at(0.0), rng, 0.06)
+        rides = step % 5 == 4 and step < 20
+        share = 0.3 if rides else certain
+        found.class_probability[:] = 0.0
+        found.class_probability[:, [classes.PEDESTRIAN, classes.BICYCLE, classes.SCOOTER]] = (
+            share, 0.6 * (1 - share), 0.4 * (1 - share)
+        )  # fmt: skip
+        tracks = tracker.step(found, START_NS + step * STEP_NS)
+        if step >= 30:
+            assert len(tracks) == 1 and tracks.class_probability[0].argmax() == classes.PEDESTRIAN

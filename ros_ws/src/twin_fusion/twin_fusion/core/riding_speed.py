@@ -20,6 +20,7 @@ _RIDING = ((0.8, 0.0, 8.0), (0.2, 8.0, 15.0))
 _NOT_WALKING = ((0.15, 0.0, 1.5), (0.05, 1.5, 8.0))  # who strolls or sets off, who runs
 _WALKING = (0.8, 1.34, 0.26)  # share, mean and standard deviation
 _WRONG = (0.2, 0.0, 10.0)  # velocities of who was taken for another, or half hidden
+_FLOOR = 1e-4  # s/m, density of any other speed: a velocity that fits nobody says nothing
 
 
 def by_speed(class_probability: np.ndarray, speed: np.ndarray, weight: float = 1.0) -> np.ndarray:
@@ -47,7 +48,7 @@ def _likelihoods(speed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sum(_uniform(speed, part) for part in _RIDING),
         share * _normal(speed, mean, sigma) + sum(_uniform(speed, part) for part in _NOT_WALKING),
     )
-    rides, walks = (standing + (1 - _STANDING) * ((1 - _WRONG[0]) * part + wrong) for part in moving)
+    rides, walks = (standing + (1 - _STANDING) * ((1 - _WRONG[0]) * part + wrong) + _FLOOR for part in moving)
     return np.asarray(rides), np.asarray(walks)
 
 

@@ -18,7 +18,8 @@ CLASS_SMOOTHING = 0.1
 CLASS_POINTS = 10.0  # LiDAR points from which on a view says all it can of the class
 SPEED_STEP = 0.4  # m/s: by so much faster, a class is e times less likely
 COLOUR_MEMORY = 20.0  # measurements
-CLASS_COUNT, UNKNOWN = classes.COUNT, int(classes.UNKNOWN)
+LIKENESS_VIEWS = 5.0  # over which what is not like a person is averaged
+CLASS_COUNT, UNKNOWN, PEDESTRIAN = classes.COUNT, int(classes.UNKNOWN), int(classes.PEDESTRIAN)
 
 
 class Memory(NamedTuple):
@@ -92,6 +93,7 @@ def birth(tracks: Records, detections: Records, chosen: np.ndarray, memory: Memo
         track.size_weight = _view_weight(seen.point_count)
         track.class_probability[:] = 1 / CLASS_COUNT
         _weigh_class(track, seen.class_probability, 1.0, 1.0, memory)
+        track.unlike_person = 1.0 - seen.class_probability[PEDESTRIAN]
         track.posture_votes[:] = 0.0
         if seen.posture > 0:
             track.posture_votes[seen.posture] = 1.0
@@ -129,6 +131,7 @@ def update(tracks: Records, detections: Records, partner: np.ndarray, stamp_ns: 
             measured = seen.size[1 - a] if crossed and a < 2 else seen.size[a]
             lean = 2 * memory.size_expectile if measured > track.size[a] else 2 * (1 - memory.size_expectile)
             track.size[a] += min(lean * view / track.size_weight, 1.0) * (measured - track.size[a])
+        track.unlike_person += (1.0 - seen.class_probability[PEDESTRIAN] - track.unlike_person) / LIKENESS_VIEWS
         kept = np.exp(-elapsed / memory.class_memory)
         _weigh_class(track, seen.class_probability, kept, _class_trust(seen.point_count), memory)
         for p in range(len(track.posture_votes)):

@@ -19,6 +19,7 @@ MOTION_MEMORY = 1.0  # the filtered velocity's errors stay alike for about so lo
 MAX_VARIANCE = 3.0
 MOST_ACCELERATION = 12.0  # m/s^2: larger changes of the speed are leaps of the estimate
 FASTEST_RISE, FASTEST_MEMORY = 0.5, 30.0  # s, over which a speed counts as gone, and is forgotten
+RUNNER, RIDER = 0.25, 0.6  # shares that is not like a person of what is seen of who runs, and of who surely rides
 SPEED_KNOWN = 0.6  # s: until then, and less until twice then, what changes is our knowledge of the speed
 _LEAST_RATE = 0.02  # rad/s, taken for none
 
@@ -122,5 +123,7 @@ def follow_motion(tracks: Records, dt: float, turning: Turning) -> None:
         track.speed = speed
         along = vx**2 * spread[VX, VX] + 2 * vx * vy * spread[VX, VY] + vy**2 * spread[VY, VY]
         surely = np.sqrt(speed2) - 2.0 * np.sqrt(along / speed2)
-        memory = FASTEST_RISE if surely > track.fastest else FASTEST_MEMORY
-        track.fastest += (1 - np.exp(-dt / memory)) * (max(surely, 0.0) - track.fastest)
+        # A runner looks like a person all the while: the speed of such a one says nothing of its class.
+        rides = min(max((track.unlike_person - RUNNER) / (RIDER - RUNNER), 0.0), 1.0)
+        share = rides * (1 - np.exp(-dt / FASTEST_RISE)) if surely > track.fastest else 1 - np.exp(-dt / FASTEST_MEMORY)
+        track.fastest += share * (max(surely, 0.0) - track.fastest)

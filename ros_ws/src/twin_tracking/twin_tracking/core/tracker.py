@@ -137,8 +137,7 @@ class Tracker:
         double = doubles.redundant(tracks, stamp_ns)
         self._count("followed_twice", int(double.sum()))
         if self._pieces:
-            pieces.note(tracks, stamp_ns)
-            part = pieces.settled(tracks, stamp_ns)
+            part = pieces.note(tracks, stamp_ns)
             self._count("part_of_vehicle", int(part.sum()))
             double |= part
         tracks = tracks[~double] if double.any() else tracks
@@ -254,8 +253,7 @@ class Tracker:
             return tracks
         position = detections["position"][:, :2]
         if self._pieces:
-            inside = pieces.depth(tracks, stamp_ns, position[index], detections["time_offset"][index])
-            piece = (inside > -self.config.piece_margin) & ~pieces.vehicles(detections[index])
+            piece = pieces.begun(tracks, stamp_ns, detections[index], self.config.piece_margin)
             self._count("part_of_vehicle", int(piece.sum()))
             index = index[~piece]
         seen = tracks[(partner >= 0) & tracks["confirmed"]]
