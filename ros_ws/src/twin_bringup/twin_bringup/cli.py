@@ -123,7 +123,8 @@ def _evaluate_incidents(arguments: argparse.Namespace) -> int:
     from twin_incidents.evaluation.run import evaluate_incidents
 
     if arguments.data is not None or arguments.format not in ("scans", "sim"):
-        raise ConfigError("eval incidents: --data or --format; expected --out at most: it is simulated")
+        given = "--data" if arguments.data is not None else f"--format {arguments.format}"
+        raise ConfigError(f"eval incidents: {given}; expected --out at most: it is simulated")
     evaluate_incidents(arguments.out)
     print(f"written: {arguments.out}/metrics.json and what the platforms reported")
     return 0

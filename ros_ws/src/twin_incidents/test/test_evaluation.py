@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,55 @@ def test_what_nobody_saw_is_not_asked_for_and_what_was_seen_is_missed(course: Co
     unseen = judge(COLLISION, [], [found], course, {}, frozenset())
     missed = judge(COLLISION, [], [found], course, everybody(course), frozenset())
     assert (unseen.asked, missed.asked, missed.told) == (0, 1, 0) and len(missed.missed) == 1
+
+
+def members(course: Course, numbers: tuple[int, ...], stamp_ns: int) -> tuple[tuple[int, float, float], ...]:
+    """Return where actors are, each half a metre off, as the tracks of an alert."""
+    places = [course.places(number, stamp_ns)[0] for number in numbers]
+    return tuple((stamp_ns, float(x) + 0.4, float(y) - 0.3) for x, y in places)
+
+
+def test_one_true_incident_makes_one_alert_true(course: Course, true: list[Told]) -> None:
+    """Five alerts at its place and about its time: one is about it, and four tell the same again."""
+    found = next(item for item in true if item.kind == COLLISION)
+    _, x, y, _ = found.places[0]
+    told = [alert(found.first_ns + k * SECOND // 10, (x, y)) for k in range(5)]
+    told = [dataclasses.replace(one, members=members(course, found.track_ids, one.first_ns)) for one in told]
+    result = judge(COLLISION, told, [found], course, everybody(course), KINDS[COLLISION])
+    assert (result.alerts, result.true, result.told) == (5, 1, 1) and result.delay == (pytest.approx(0.0),)
+
+
+def test_an_alert_about_others_is_not_about_a_true_incident_beside_them(course: Course, true: list[Told]) -> None:
+    found = next(item for item in true if item.kind == COLLISION)
+    _, x, y, _ = found.places[0]
+    pieces = ((found.first_ns, x + 4.0, y + 3.0), (found.first_ns, x + 4.5, y + 3.0))
+    one_of_them = (*members(course, found.track_ids[:1], found.first_ns), pieces[0])
+    for others in (pieces, one_of_them):
+        told = dataclasses.replace(alert(found.first_ns, (x, y)), members=others)
+        result = judge(COLLISION, [told], [found], course, everybody(course), KINDS[COLLISION])
+        assert result.told == 0 and len(result.missed) == 1
+    both = dataclasses.replace(told, members=members(course, found.track_ids, found.first_ns))
+    assert judge(COLLISION, [both], [found], course, everybody(course), frozenset()).told == 1
+
+
+def test_a_track_is_about_the_actor_in_whose_footprint_it_lies(course: Course) -> None:
+    """The corner of a lorry is the lorry's, though a person beside it is nearer to that corner than its middle."""
+    one = Course.__new__(Course)
+    frame = course.frames[0][:2].copy()
+    frame["actor_id"], frame["classification"], frame["yaw"] = (5, 6), (2, 7), 0.0
+    frame["length"], frame["width"], frame["x"], frame["y"] = (10.0, 0.6), (2.5, 0.6), (0.0, 4.5), (0.0, 2.0)
+    one.frames, one.stamps = [frame], np.array([SECOND], np.int64)
+    assert [one.actor_at(SECOND, *place) for place in ((4.5, 1.1), (4.5, 1.9), (0.0, 9.0))] == [5, 6, -1]
+
+
+def test_what_was_barely_seen_is_told_apart(course: Course, true: list[Told]) -> None:
+    """Its actors were seen in every third scan: it is not asked for, and whether it was told of is stated."""
+    found = next(item for item in true if item.kind == COLLISION)
+    rarely = {number: stamps[::3] for number, stamps in everybody(course).items()}
+    told = alert(found.first_ns, found.places[0][1:3])
+    for alerts, hits in (([], 0), ([told], 1)):
+        result = judge(COLLISION, alerts, [found], course, rarely, frozenset())
+        assert (result.asked, result.missed, result.barely, result.barely_told) == (0, (), 1, hits)
 
 
 def test_two_who_truly_pass_at_a_hand_make_an_alert_true(course: Course) -> None:

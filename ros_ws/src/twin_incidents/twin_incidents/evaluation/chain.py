@@ -21,7 +21,10 @@ Parameters = Mapping[str, Mapping[str, Any]]
 
 @dataclass(slots=True)
 class Told:
-    """One incident while it held: when and where it began, and all (stamp, x, y, radius) of it; times in ns."""
+    """One incident while it held: when and where it began, and all (stamp, x, y, radius) of it; times in ns.
+
+    ``members``: (stamp, x, y) of its tracks at the beginning, none where these are the true actors.
+    """
 
     kind: str
     first_ns: int
@@ -30,6 +33,7 @@ class Told:
     cause: str
     platforms: tuple[str, ...]
     places: list[tuple[int, float, float, float]]
+    members: tuple[tuple[int, float, float], ...] = ()
 
 
 def told_of(bag: Path, platforms: Sequence[str], parameters: Parameters) -> list[Told]:
@@ -70,14 +74,20 @@ def _nodes(bag: Path, platforms: Sequence[str], names: Sequence[str], parameters
 
 def _incidents(nodes: Sequence[NodeSpec], feed: Callable[[LockstepHost], None]) -> list[Told]:
     found: dict[str, Told] = {}
+    latest: dict[int, tuple[int, float, float]] = {}
 
     def observe(name: str, _type: str, _now_ns: int, message: Any) -> None:
+        if name == topic("tracks").name:
+            tracks = message["tracks"]
+            places = zip(tracks["track_id"].tolist(), tracks["x"].tolist(), tracks["y"].tolist(), strict=True)
+            latest.update((number, (message.stamp_ns, x, y)) for number, x, y in places)
         if name != topic("incidents").name:
             return
         now_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         for item in message.incidents:
             told = found.setdefault(item.incident_id, Told(
-                item.kind, now_ns, now_ns, tuple(item.track_ids), item.cause, tuple(item.platforms), []
+                item.kind, now_ns, now_ns, tuple(item.track_ids), item.cause, tuple(item.platforms), [],
+                tuple(latest[number] for number in item.track_ids if number in latest),
             ))  # fmt: skip
             told.last_ns = now_ns
             told.places.append((now_ns, item.x, item.y, item.radius))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,17 @@ SECOND = 10**9
 EARLY, LATE = 2.0, 2.0  # s before it begins and after it has ended in which an alert is about a true incident
 PLACE = 5.0  # m between the two
 CLOSE, CLOSE_SPEED, CLOSE_WITHIN = 0.3, 2.0, 3.0  # m, m/s, s: two who truly come so near so fast after an alert
+ON = 1.5  # m from a footprint within which a track's middle is taken for that actor's
 AROUND = 6.0  # m around an alert's place in which they are looked for
 PROMPT = 6.0  # s around an event of the scenario
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Alerts of one kind in one scene, and what was to be told; ``delay`` (K,) s of what was, after the truth's."""
+    """Alerts of one kind in one scene, and what was to be told; ``delay`` (K,) s of what was, after the truth's.
+
+    ``barely``: true incidents of actors that no platform saw well; ``barely_told``: those of them that were told of.
+    """
 
     alerts: int
     true: int
@@ -35,6 +39,8 @@ class Judgement:
     delay: tuple[float, ...]
     false_alarms: tuple[str, ...]
     missed: tuple[str, ...]
+    barely: int = 0
+    barely_told: int = 0
 
 
 class Course:
@@ -59,13 +65,25 @@ class Course:
         actors = self.frames[int(np.argmin(np.abs(self.stamps - stamp_ns)))]
         return np.asarray(np.column_stack([actors["x"], actors["y"]])[actors["actor_id"] == number])
 
-    def close_pass(self, place: tuple[float, float], stamp_ns: int) -> bool:
-        """Whether two come very near each other at speed, around a place, soon after a stamp."""
+    def actor_at(self, stamp_ns: int, x: float, y: float) -> int:
+        """Return whose footprint is nearest to a place at a stamp, -1: nobody's within ON."""
+        actors = self.frames[int(np.argmin(np.abs(self.stamps - stamp_ns)))]
+        shift = np.column_stack([x - actors["x"], y - actors["y"]]).astype(float)
+        cos, sin = np.cos(actors["yaw"]), np.sin(actors["yaw"])
+        along, across = np.abs(cos * shift[:, 0] + sin * shift[:, 1]), np.abs(cos * shift[:, 1] - sin * shift[:, 0])
+        out = np.hypot(np.maximum(along - 0.5 * actors["length"], 0), np.maximum(across - 0.5 * actors["width"], 0))
+        order = np.lexsort((np.hypot(*shift.T), out))
+        return int(actors["actor_id"][order[0]]) if len(order) and out[order[0]] <= ON else -1
+
+    def close_pass(self, place: tuple[float, float], stamp_ns: int, among: Collection[int] | None = None) -> bool:
+        """Whether two come very near each other at speed, around a place, soon after a stamp; ``among`` some actors."""
         until = stamp_ns + round(CLOSE_WITHIN * SECOND)
         for stamp, actors in zip(self.stamps.tolist(), self.frames, strict=True):
             if stamp_ns - SECOND // 2 <= stamp <= until:
-                near = actors[np.hypot(actors["x"] - place[0], actors["y"] - place[1]) <= AROUND]
-                if _any_close(near):
+                near = np.hypot(actors["x"] - place[0], actors["y"] - place[1]) <= AROUND
+                if among is not None:
+                    near &= np.isin(actors["actor_id"], list(among))
+                if _any_close(actors[near]):
                     return True
         return False
 
@@ -95,45 +113,80 @@ def judge(
     """Judge the alerts of one kind in one scene.
 
     An alert is true if the same rule finds the same in the true actors there and then, if the scenario has such an
-    event (``event_kinds``) there and then, or, of a predicted collision, if two truly come within CLOSE of each other.
-    Asked for is what the rule finds in true actors that a platform has seen (``seen``: stamps by actor).
+    event (``event_kinds``) there and then, or, of a predicted collision, if its two truly come within CLOSE of each
+    other. Each of these makes one alert true, the nearest in time: another one about the same is false. Asked for is
+    what the rule finds in true actors that a platform has seen (``seen``: stamps by actor); others are barely seen.
     """
     told = [item for item in told if item.kind == kind]
     true = [item for item in true if item.kind == kind]
-    events = [event for event in course.events if int(event["kind"]) in event_kinds]
-    good = [
-        any(_same(item, other) for other in true)
-        or any(_of_event(item, event, course) for event in events)
-        or (kind == "predicted_collision" and course.close_pass(item.places[0][1:3], item.first_ns))
-        for item in told
-    ]
-    asked = [item for item in true if _was_seen(item, seen)]
-    hits = [[one for one in told if _same(one, item)] for item in asked]
-    delays = tuple(
-        min(one.first_ns - item.first_ns for one in hit) / SECOND for item, hit in zip(asked, hits, strict=True) if hit
-    )
+    actors = [_actors(item, course) for item in told]
+    match = _matches(told, true, actors)
+    good = set(match.values())
+    for event in (event for event in course.events if int(event["kind"]) in event_kinds):
+        about = [k for k, item in enumerate(told) if _of_event(item, event, course, actors[k])]
+        good |= set() if good.intersection(about) else set(about[:1])
+    passed = {actors[k] for k in good}
+    for k in sorted(set(range(len(told))) - good) if kind == "predicted_collision" else ():
+        item, pair = told[k], actors[k]
+        if (pair is None or pair not in passed) and course.close_pass(item.places[0][1:3], item.first_ns, pair):
+            good.add(k)
+            passed.add(pair)
+    plain = [_was_seen(item, seen) for item in true]
+    asked = [k for k, was in enumerate(plain) if was]
     return Judgement(
-        len(told), sum(good), len(asked), sum(map(bool, hits)), delays,
-        tuple(_line(item) for item, right in zip(told, good, strict=True) if not right),
-        tuple(_line(item) for item, hit in zip(asked, hits, strict=True) if not hit),
+        len(told), len(good), len(asked), sum(k in match for k in asked),
+        tuple((told[match[k]].first_ns - true[k].first_ns) / SECOND for k in asked if k in match),
+        tuple(_line(item) for k, item in enumerate(told) if k not in good),
+        tuple(_line(true[k]) for k in asked if k not in match),
+        len(true) - len(asked), len(match) - sum(k in match for k in asked),
     )  # fmt: skip
 
 
-def _same(told: Told, true: Told) -> bool:
-    """Whether an alert is about a true incident: at about its time and place."""
+def _actors(told: Told, course: Course) -> tuple[int, ...] | None:
+    """Return whom an alert's tracks are about, in order, -1 for nobody; None if where they were is not known."""
+    return tuple(sorted(course.actor_at(*member) for member in told.members)) if told.members else None
+
+
+def _matches(
+    told: Sequence[Told], true: Sequence[Told], actors: Sequence[tuple[int, ...] | None]
+) -> dict[int, int]:  # fmt: skip
+    """Return the alert of each true incident that has one, each alert once, the nearest in time first."""
+    pairs = sorted(
+        (abs(one.first_ns - other.first_ns), i, k)
+        for i, other in enumerate(true) for k, one in enumerate(told) if _same(one, other, actors[k])
+    )  # fmt: skip
+    match: dict[int, int] = {}
+    for _, i, k in pairs:
+        if i not in match and k not in match.values():
+            match[i] = k
+    return match
+
+
+def _same(told: Told, true: Told, actors: tuple[int, ...] | None) -> bool:
+    """Whether an alert is about a true incident: at about its time and place, and about its actors.
+
+    One or two must all be the same; of a crowd, half of them.
+    """
     if not true.first_ns - EARLY * SECOND <= told.first_ns <= true.last_ns + LATE * SECOND:
         return False
+    if actors is not None:
+        shared = len(set(actors) & set(true.track_ids))
+        if shared < (len(actors) if len(actors) <= 2 else 0.5 * len(actors)):
+            return False
     stamps = np.array([place[0] for place in true.places])
     _, x, y, _ = true.places[int(np.argmin(np.abs(stamps - told.first_ns)))]
     return math.dist(told.places[0][1:3], (x, y)) <= PLACE
 
 
-def _of_event(told: Told, event: np.ndarray, course: Course) -> bool:
-    """Whether an alert is about an event of the scenario: near one of its actors, around its time."""
+def _of_event(told: Told, event: np.ndarray, course: Course, actors: tuple[int, ...] | None) -> bool:
+    """Whether an alert is about an event of the scenario: near one of its actors, about one, around its time."""
     end_ns = max(int(event["end_ns"]), int(event["start_ns"]))
     if not event["start_ns"] - PROMPT * SECOND <= told.first_ns <= end_ns + PROMPT * SECOND:
         return False
-    places = [place for number in event["actor_ids"] if number for place in course.places(int(number), told.first_ns)]
+    numbers = [int(number) for number in event["actor_ids"] if number]
+    if actors is not None and not set(actors) & set(numbers):
+        return False
+    places = [place for number in numbers for place in course.places(number, told.first_ns)]
     return any(math.dist(told.places[0][1:3], place) <= PLACE for place in places)
 
 

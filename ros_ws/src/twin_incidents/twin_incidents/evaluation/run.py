@@ -52,7 +52,10 @@ PLAIN_RULES: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures of one kind over some scenes; rates per hour of one district, ``delay`` s, median and worst."""
+    """Figures of one kind over some scenes; rates per hour of one district, ``delay`` s, median and worst.
+
+    ``barely``: true incidents of actors that no platform saw well, and how many of these were told of.
+    """
 
     alerts: int
     true: int
@@ -61,6 +64,8 @@ class Figures:
     told: int
     delay: float
     longest_delay: float
+    barely: int
+    barely_told: int
 
 
 def plain_parameters(folder: Path) -> Parameters:
@@ -116,7 +121,7 @@ def figures_of(parts: Sequence[Judgement], seconds: float) -> Figures:
     return Figures(
         alerts, true, 3600.0 * (alerts - true) / seconds, sum(part.asked for part in parts),
         sum(part.told for part in parts), float(np.median(delays)) if delays else float("nan"),
-        max(delays, default=float("nan")),
+        max(delays, default=float("nan")), sum(part.barely for part in parts), sum(part.barely_told for part in parts),
     )  # fmt: skip
 
 
@@ -125,8 +130,11 @@ def _publish(
 ) -> dict[str, Any]:
     groups = {"quiet": [scene.name for scene in QUIET], "eventful": [scene.name for scene in EVENTFUL]}
     groups = {name: [scene for scene in members if scene in durations] for name, members in groups.items()}
-    print("| way | scenes | kind | alerts | true | false per hour | to be told | told | delay: median, longest |")
-    print("| --- " * 9 + "|")
+    print(
+        "| way | scenes | kind | alerts | true | false per hour | to be told | told | delay: median, longest "
+        "| barely seen | told |"
+    )
+    print("| --- " * 11 + "|")
     figures: dict[str, Any] = {}
     for way, scenes in judged.items():
         for group, members in groups.items():
@@ -137,7 +145,7 @@ def _publish(
                 delay = "–" if one.delay != one.delay else f"{one.delay:.1f} s, {one.longest_delay:.1f} s"
                 print(
                     f"| {way} | {group} | {kind} | {one.alerts} | {one.true} | {one.false_per_hour:.0f} | {one.asked} "
-                    f"| {one.told} | {delay} |"
+                    f"| {one.told} | {delay} | {one.barely} | {one.barely_told} |"
                 )
     result = {
         "seconds": dict(durations), "figures": figures,

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from twin_common.codecs import codec_for
+from twin_common.config import ConfigError
 from twin_common.lockstep import LockstepHost
 from twin_common.registry import topic
 from twin_replay.bag import BagReader, BagWriter
 
+INTERRUPTED = 130  # exit code of a run that was broken off
 KEPT = ("platform_objects", "platform_status", "odometry")
 TRUTH = ("sim_actors", "sim_events", "sim_visibility", "signals")
 
@@ -43,8 +45,16 @@ def learn(platforms: Sequence[str], folder: Path) -> Path:
     """Return a folder with the backgrounds of the poles among the platforms, made in ``folder``."""
     backgrounds = folder / "backgrounds"
     backgrounds.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(record(LEARNING, [name for name in platforms if name.startswith("pole")], folder, backgrounds))
+    shutil.rmtree(record(LEARNING, _poles(platforms), folder, backgrounds))
     return backgrounds
+
+
+def _poles(platforms: Sequence[str]) -> list[str]:
+    from twin_bringup.simulation import find_scenario
+    from twin_sim.scenario import load_scenario
+
+    district = load_scenario(find_scenario(LEARNING.scenario), LEARNING.settings).world.district
+    return [platform.name for platform in district.platforms if platform.kind == "pole" and platform.name in platforms]
 
 
 def record(scene: Scene, platforms: Sequence[str], folder: Path, backgrounds: Path) -> Path:
@@ -63,8 +73,10 @@ def record(scene: Scene, platforms: Sequence[str], folder: Path, backgrounds: Pa
     code = run_scenario(RunOptions(
         scenario, tuple(platforms), scene.seed, skip=scene.skip, duration=scene.duration, out=sensors
     ))  # fmt: skip
-    if code:
+    if code == INTERRUPTED:
         raise KeyboardInterrupt
+    if code:
+        raise ConfigError(f"scene {scene.name}: the simulation ended with code {code}; expected 0")
     _perceive(sensors, target, platforms, backgrounds)
     shutil.rmtree(sensors)
     return target
