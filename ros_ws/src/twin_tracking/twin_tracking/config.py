@@ -118,7 +118,8 @@ class TrackerConfig(Config):
     class_memory: float = setting(2.0, "s", "time over which class evidence is forgotten", low=0.1, high=600.0)
     usual_top_speed: PerClass = setting(
         (100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 2.5, 8.0, 100.0), "m/s",
-        "who has gone faster, for a while and not looking like a person, is the less of this class: e times per 0.4 m/s", low=0.1, high=1000.0,
+        "who has gone faster for a while, unlike a person, is the less of this class: e times per 0.4 m/s",
+        low=0.1, high=1000.0,
     )  # fmt: skip
     size_memory: float = setting(
         20.0, "", "well seen detections after which the size adapts no slower", low=1.0, high=1000.0
@@ -131,7 +132,7 @@ class TrackerConfig(Config):
     piece_margin: float = setting(
         0.3,
         "m",
-        "no person or rider begins inside a vehicle, nor so near to one that those who see them do not see; -10: all may",
+        "no person or rider begins in a vehicle, nor so near to one unless seen apart from it; -10: all may",
         low=-10.0,
         high=2.0,
     )

@@ -19,8 +19,8 @@ _LEAST_EXISTENCE = 0.5
 _MEASURED_NS = 3 * NANOSECONDS // 10
 _PATIENCE_NS = NANOSECONDS
 _KNOWN_NS, _SEEN_OUTSIDE_NS = 4 * NANOSECONDS // 5, NANOSECONDS // 5  # ages of a vehicle and of who is seen beside it
-_SIZE_SIGMA = 0.3  # m by which half a box may be off that was seen once well
-_TURNED = (0.05, 0.1)  # rad, least and most by which a box may be turned: views of one side err alike
+_SIZE_SIGMA = 0.1  # m by which half a box may be off that was seen once well
+_TURNED = (0.03, 0.1)  # rad, least and most by which a box may be turned: views of one side err alike
 
 
 def vehicles(records: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def begun(tracks: np.ndarray, stamp_ns: int, detections: np.ndarray, margin: flo
     apart = (lately[i] & detections["platforms"][j]) != 0
     piece = np.zeros(len(detections), bool)
     piece[j[deep > np.where(apart, doubt, -margin)]] = True
-    return piece & ~vehicles(detections)
+    return np.asarray(piece & ~vehicles(detections))
 
 
 def note(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
