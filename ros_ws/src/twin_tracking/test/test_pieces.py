@@ -201,3 +201,15 @@ def test_a_runner_who_falls_is_a_pedestrian(speed: float, certain: float) -> Non
         tracks = tracker.step(found, START_NS + step * STEP_NS)
         if step >= 30:
             assert len(tracks) == 1 and tracks.class_probability[0].argmax() == classes.PEDESTRIAN
+
+
+def test_a_piece_that_was_taken_for_a_car_at_first_is_no_person_later() -> None:
+    """For two seconds one platform takes the corner of a lorry for a car, then for a person."""
+    rng, tracker = np.random.default_rng(6), Tracker(TrackerConfig())
+    for step in range(60):
+        lorry = seen(rng, 0.1 * step, 0.0, [], (7.0, 2.4, 3.0))
+        label = classes.CAR if step < 20 else classes.PEDESTRIAN
+        corner = detect(mover((2.6, 0.7), (0.0, 0.0), label=label).at(0.0), rng, 0.05)
+        corner.size[:], corner.platforms[:] = (1.5, 1.2, 1.5), 2
+        tracks = tracker.step(joined(lorry, corner), START_NS + step * STEP_NS)
+    assert not len(persons(tracks))

@@ -49,14 +49,14 @@ def note(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
     A piece has been inside a vehicle for a while, and was never seen outside of it once the vehicle was known: who
     was, was run into.
     """
-    there = _vehicles_there(tracks)
+    there = np.flatnonzero(_vehicles_there(tracks))
     body, sure = tracks[there], _sure(tracks, stamp_ns)[there]
     i, j, deep, doubt = _depths(body, tracks["estimate"][:, :2])
-    surely = sure[i] & (deep > doubt)
-    i, j, surely = i[deep > 0], j[deep > 0], surely[deep > 0]
+    surely, within = sure[i] & (deep > doubt), (deep > 0) & (there[i] != j)
+    i, j, surely = i[within], j[within], surely[within]
     outside = np.ones(len(tracks), bool)
     outside[j] = False
-    tracks["outside_ns"][outside | vehicles(tracks)] = stamp_ns
+    tracks["outside_ns"][outside] = stamp_ns
     was_out = tracks["outside_ns"][j]
     hit = (was_out - body["first_ns"][i] >= _KNOWN_NS) & (was_out - tracks["first_ns"][j] >= _SEEN_OUTSIDE_NS)
     tracks["separate"][j[hit]] = True
