@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twin_common.district import load_district
 from twin_incidents.evaluation.chain import Told, true_of
+from twin_incidents.evaluation.coverage import stopped_share
 from twin_incidents.evaluation.judge import Course, judge
 from twin_incidents.evaluation.run import KINDS, figures_of, plain_parameters
 from twin_incidents.evaluation.truth import records_of_actors
@@ -126,6 +128,20 @@ def test_two_who_truly_pass_at_a_hand_make_an_alert_true(course: Course) -> None
         one.frames, one.stamps, one.events = [frame], np.array([SECOND], np.int64), np.zeros(0)
         assert one.close_pass((0.0, 0.5), 0) is close
         assert not one.close_pass((20.0, 0.0), 0) and not one.close_pass((0.0, 0.5), 3 * SECOND)
+
+
+def test_a_lone_car_is_told_of_as_far_as_the_next_one_ahead_would_be_seen(tmp_path: Path) -> None:
+    """A straight road past one pole: up to 26.7 m away if it faces away, 43.3 m if it faces the pole, of 60 m."""
+    path = tmp_path / "district.yaml"
+    path.write_text("""
+name: road
+datum: {latitude: 35.15, longitude: 126.85, altitude: 30.0}
+platforms:
+  - {name: pole_01, pose: {x: 0.0, y: 0.0}, lidar: {mount: {z: 5.0}}}
+zones:
+  - {name: road, kind: carriageway, polygon: [[-200, -4], [200, -4], [200, 4], [-200, 4]]}
+""")
+    assert stopped_share(load_district(path)) == pytest.approx(35.0 / 60.0, abs=0.03)
 
 
 def test_the_plain_table_is_a_table_with_other_thresholds(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import numpy as np
 import yaml
 
 from twin_common.config import load_yaml
+from twin_common.district import load_district
 from twin_incidents.evaluation.chain import Parameters, told_of, true_of
+from twin_incidents.evaluation.coverage import AROUND, stopped_share
 from twin_incidents.evaluation.judge import Course, Judgement, judge
 from twin_incidents.evaluation.scenes import Scene, learn, record
 from twin_incidents.evaluation.truth import seen_at
@@ -96,7 +98,8 @@ def evaluate_incidents(
         durations[scene.name] = Course(bag).duration
         for name, judgement in judge_scene(bag, ways).items():
             judged[name][scene.name] = judgement
-    return _publish(judged, durations, out)
+    share = stopped_share(load_district(out / scenes[0].name / "district.yaml"))
+    return _publish(judged, durations, share, out)
 
 
 def judge_scene(
@@ -126,8 +129,8 @@ def figures_of(parts: Sequence[Judgement], seconds: float) -> Figures:
 
 
 def _publish(
-    judged: Mapping[str, Mapping[str, Mapping[str, Judgement]]], durations: Mapping[str, float], out: Path
-) -> dict[str, Any]:
+    judged: Mapping[str, Mapping[str, Mapping[str, Judgement]]], durations: Mapping[str, float], share: float, out: Path
+) -> dict[str, Any]:  # fmt: skip
     groups = {"quiet": [scene.name for scene in QUIET], "eventful": [scene.name for scene in EVENTFUL]}
     groups = {name: [scene for scene in members if scene in durations] for name, members in groups.items()}
     print(
@@ -147,8 +150,9 @@ def _publish(
                     f"| {way} | {group} | {kind} | {one.alerts} | {one.true} | {one.false_per_hour:.0f} | {one.asked} "
                     f"| {one.told} | {delay} | {one.barely} | {one.barely_told} |"
                 )
+    print(f"a car that stands alone is told of at {share:.0%} of the places in lanes within {AROUND:.0f} m of a pole")
     result = {
-        "seconds": dict(durations), "figures": figures,
+        "seconds": dict(durations), "stopped_share": share, "figures": figures,
         "scenes": {way: {name: {kind: asdict(one) for kind, one in kinds.items()} for name, kinds in scenes.items()}
                    for way, scenes in judged.items()},
     }  # fmt: skip
