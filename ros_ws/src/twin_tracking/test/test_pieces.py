@@ -213,3 +213,14 @@ def test_a_piece_that_was_taken_for_a_car_at_first_is_no_person_later() -> None:
         corner.size[:], corner.platforms[:] = (1.5, 1.2, 1.5), 2
         tracks = tracker.step(joined(lorry, corner), START_NS + step * STEP_NS)
     assert not len(persons(tracks))
+
+
+def test_what_a_car_drives_over_and_is_still_seen_is_nobody() -> None:
+    """A thing that stands in the lane, as left by a wrong background: a car rolls over it and stops half a way on."""
+
+    def car(time: float) -> tuple[float, float]:
+        rolled = min(max(time - 1.0, 0.0), 3.0)
+        return -4.6 + 1.5 * rolled, 1.5 if 1.0 < time < 4.0 else 0.0
+
+    told = beside_a_car(car, lambda _: [(0.0, 0.3)], 70)
+    assert len(persons(told[12])) == 1 and not len(persons(told[-1]))

@@ -19,6 +19,7 @@ _LEAST_EXISTENCE = 0.5
 _MEASURED_NS = 3 * NANOSECONDS // 10
 _PATIENCE_NS = NANOSECONDS
 _KNOWN_NS, _SEEN_OUTSIDE_NS = 4 * NANOSECONDS // 5, NANOSECONDS // 5  # ages of a vehicle and of who is seen beside it
+_THROUGH, _BRUSH = 1.5, 0.3  # m from the ends and sides of a vehicle: farther in, nobody who was run into is seen
 _SIZE_SIGMA = 0.1  # m by which half a box may be off that was seen once well
 _TURNED = (0.03, 0.1)  # rad, least and most by which a box may be turned: views of one side err alike
 
@@ -28,16 +29,19 @@ def vehicles(records: np.ndarray) -> np.ndarray:
     return np.asarray(records["class_probability"][:, _VEHICLES].sum(axis=1) >= 0.5)
 
 
-def begun(tracks: np.ndarray, stamp_ns: int, detections: np.ndarray, margin: float) -> np.ndarray:
+def begun(
+    tracks: np.ndarray, stamp_ns: int, seen_by: np.ndarray, detections: np.ndarray, margin: float
+) -> np.ndarray:  # fmt: skip
     """Return which detections, DETECTION (M,), are pieces of the vehicles among tracks, TRACK (N,), (M,) bool.
 
     They lie inside one, or nearer to it than ``margin``, m, for nobody's middle is so near to a vehicle's true outline.
-    If a platform sees both apart, only who is inside for sure is a piece, whatever the yaw and the size may be off.
+    If a platform sees both apart (``seen_by`` (N,): those that see each vehicle now), only who is inside for sure is a
+    piece, whatever the yaw and the size may be off.
     """
-    body = tracks[_vehicles_there(tracks) & _sure(tracks, stamp_ns)]
-    i, j, deep, doubt = _depths(body, detections["position"][:, :2], detections["time_offset"])
-    lately = body["platforms"][:, 0] | body["platforms"][:, 1]
-    apart = (lately[i] & detections["platforms"][j]) != 0
+    known = _vehicles_there(tracks) & _sure(tracks, stamp_ns)
+    body = tracks[known]
+    i, j, deep, doubt, _ = _depths(body, detections["position"][:, :2], detections["time_offset"])
+    apart = (seen_by[known][i] & detections["platforms"][j]) != 0
     piece = np.zeros(len(detections), bool)
     piece[j[deep > np.where(apart, doubt, -margin)]] = True
     return np.asarray(piece & ~vehicles(detections))
@@ -47,22 +51,23 @@ def note(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
     """Note for tracks, TRACK (N,), when each was last outside all vehicles; return which are pieces of one, (N,) bool.
 
     A piece has been inside a vehicle for a while, and was never seen outside of it once the vehicle was known: who
-    was, was run into.
+    was, was run into. What is still seen when a vehicle has driven over it is nobody.
     """
     there = np.flatnonzero(_vehicles_there(tracks))
     body, sure = tracks[there], _sure(tracks, stamp_ns)[there]
-    i, j, deep, doubt = _depths(body, tracks["estimate"][:, :2])
+    i, j, deep, doubt, by_end = _depths(body, tracks["estimate"][:, :2])
     surely, within = sure[i] & (deep > doubt), (deep > 0) & (there[i] != j)
-    i, j, surely = i[within], j[within], surely[within]
+    i, j, surely, deep, by_end = i[within], j[within], surely[within], deep[within], by_end[within]
     outside = np.ones(len(tracks), bool)
     outside[j] = False
     tracks["outside_ns"][outside] = stamp_ns
     was_out = tracks["outside_ns"][j]
     hit = (was_out - body["first_ns"][i] >= _KNOWN_NS) & (was_out - tracks["first_ns"][j] >= _SEEN_OUTSIDE_NS)
-    tracks["separate"][j[hit]] = True
+    tracks["separate"][j[hit & (tracks["separate"][j] == 0)]] = 1
+    tracks["separate"][j[surely & (deep > _BRUSH) & (by_end > _THROUGH)]] = -1
     inside = np.zeros(len(tracks), bool)
     inside[j[surely]] = True
-    inside &= ~tracks["separate"] & ~vehicles(tracks)
+    inside &= (tracks["separate"] <= 0) & ~vehicles(tracks)
     return np.asarray(inside & (stamp_ns - tracks["outside_ns"] > _PATIENCE_NS))
 
 
@@ -81,8 +86,8 @@ def _sure(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
 
 def _depths(
     body: np.ndarray, points: np.ndarray, offset: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return (vehicle, point) indices of points (M, 2) in or near vehicles, TRACK (N,), their depths, the doubts.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return (vehicle, point) indices of points (M, 2) in or near vehicles, TRACK (N,), depths, doubts, and by end.
 
     Depth in the box in m, negative outside; doubt: by how much it may be less, as yaw and size may be off. ``offset``
     (M,) s: when the points were measured, after the vehicles' stamp.
@@ -99,4 +104,4 @@ def _depths(
     by_end, by_side = half[:, 0] - along, half[:, 1] - across
     arm = np.where(by_end < by_side, across, along)
     doubt = turned * arm + _SIZE_SIGMA / np.sqrt(1.0 + body["size_weight"][i])
-    return i, j, np.minimum(by_end, by_side), doubt
+    return i, j, np.minimum(by_end, by_side), doubt, by_end

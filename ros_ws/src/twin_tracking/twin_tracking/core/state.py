@@ -22,7 +22,8 @@ X, Y, VX, VY, RATE = range(STATES)
 #: ``fastest`` m/s: speed that it has surely gone for a while;
 #: ``first_ns``, ``last_ns`` of the measurements; ``platforms``: bit sets of the present and past quarters of the
 #: platform memory; ``apart_ns``: when it was last certain that no other track is the same object; ``outside_ns``: when
-#: it was last outside all vehicles; ``separate``: it was seen outside of the vehicle that it is in, see ``pieces``;
+#: it was last outside all vehicles; ``separate``: 1: it was seen outside of the vehicle that
+#: it is in, -1: one drove through it, see ``pieces``;
 #: ``unlike_person``: share of other classes in what was lately seen of it;
 #: ``source``: number of the detection measured last.
 TRACK = np.dtype(
@@ -57,7 +58,7 @@ TRACK = np.dtype(
         ("platforms", np.uint64, (PLATFORM_SLOTS,)),
         ("apart_ns", np.int64),
         ("outside_ns", np.int64),
-        ("separate", np.bool_),
+        ("separate", np.int8),
         ("unlike_person", np.float64),
         ("source", np.int64),
         ("confirmed", np.bool_),

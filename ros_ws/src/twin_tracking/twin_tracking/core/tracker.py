@@ -253,7 +253,7 @@ class Tracker:
             return tracks
         position = detections["position"][:, :2]
         if self._pieces:
-            piece = pieces.begun(tracks, stamp_ns, detections[index], self.config.piece_margin)
+            piece = pieces.begun(tracks, stamp_ns, seen_by, detections[index], self.config.piece_margin)
             self._count("part_of_vehicle", int(piece.sum()))
             index = index[~piece]
         seen = tracks[(partner >= 0) & tracks["confirmed"]]
