@@ -24,7 +24,7 @@ from twin_msgs.msg import SimEvent
 POLES = ("pole_01", "pole_02", "pole_03", "pole_04")
 EVERYBODY = (*POLES, "vehicle_01")
 LEAST_POINTS = 10  # of an actor in a scan that has seen it
-#: Nobody had looked at these seeds when the rules and the tracker were changed.
+#: Scenes in which nothing is to happen, and scenes with events; docs/incidents.md says who has looked at them when.
 QUIET = (
     Scene("normal_day", 31_001, 10.0, 30.0), Scene("rush_hour", 31_002, 10.0, 30.0), Scene("rain", 31_003, 10.0, 30.0),
     Scene("normal_night", 31_004, 10.0, 30.0),
