@@ -12,6 +12,8 @@ from twin_common.config import Config, ConfigError, setting
 
 PerClass = tuple[float, ...]
 CLASS_COUNT = 10
+#: Value of ``piece_margin`` with which nothing is taken for a piece of a vehicle.
+NO_PIECES = -10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class TrackerConfig(Config):
         0.3,
         "m",
         "no person or rider begins in a vehicle, nor so near to one unless seen apart from it; -10: all may",
-        low=-10.0,
+        low=NO_PIECES,
         high=2.0,
     )
     platform_memory: float = setting(1.0, "s", "how long a platform counts as seeing a track", low=0.1, high=30.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from twin_common.config import Config, setting
 from twin_common.core.object_class import ObjectClass
-from twin_tracking.config import TrackerConfig
+from twin_tracking.config import NO_PIECES, TrackerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class BoxConfig(Config):
 #: those of still sensors.
 _QUICK: dict[str, Any] = {
     "acceleration_density": (2.0, 3.0, 1.5, 1.5, 4.0, 1.5, 1.5, 0.6, 2.0, 0.5), "standing_density": 0.005,
-    "stop_rate": 0.1, "start_rate": 0.35, "min_position_sigma": 0.05, "piece_margin": -10.0,
+    "stop_rate": 0.1, "start_rate": 0.35, "min_position_sigma": 0.05, "piece_margin": NO_PIECES,
     "usual_top_speed": (1000.0,) * 10,
 }  # fmt: skip
 

@@ -134,22 +134,32 @@ def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, ce
     middle = (np.column_stack([row, column]) + 0.5) * cell - reach
     boxes = BevBoxes(
         centre=middle + values[:, :2],
-        size=np.exp(np.clip(values[:, 2:5], -2.5, 3.0)),
-        yaw=0.5 * np.arctan2(values[:, 5], values[:, 6]),
         score=best[row, column].astype(float),
         class_score=heat[:, row, column].T.astype(float),
-        variance=np.exp(np.clip(values[:, 7:9], -9.0, 4.0)),
-        yaw_variance=np.minimum(np.exp(np.clip(values[:, 9], -9.0, 4.0)), np.pi**2 / 12),
+        **box_of(values),
     )
     return boxes.select(_apart(boxes))
 
 
+def box_of(values: np.ndarray, position_scale: float = 1.0, yaw_scale: float = 1.0) -> dict[str, np.ndarray]:
+    """Return size, heading and variances of boxes as BevBoxes has them, but for where they are.
+
+    ``values``: (D, BOX_CHANNELS) of a network; the scales are factors of the variances.
+    """
+    return {
+        "size": np.exp(np.clip(values[:, 2:5], -2.5, 3.0)),
+        "yaw": 0.5 * np.arctan2(values[:, 5], values[:, 6]),
+        "variance": np.exp(np.clip(values[:, 7:9], -9.0, 4.0)) * position_scale,
+        "yaw_variance": np.minimum(np.exp(np.clip(values[:, 9], -9.0, 4.0)) * yaw_scale, np.pi**2 / 12),
+    }
+
+
 def _apart(boxes: BevBoxes) -> np.ndarray:
     """Return which boxes, the best first, are not nearly where a better one of the same group is, (D,) bool."""
-    group, kept = boxes.group, np.ones(len(boxes), bool)
+    group = boxes.group
     gap = ((boxes.centre[None] - boxes.centre[:, None]) ** 2).sum(axis=2)
     same = (gap < _SAME[group][:, None] ** 2) & (group[:, None] == group[None])
-    return _best(np.triu(same, 1), kept)
+    return _best(np.triu(same, 1))
 
 
 def once(boxes: BevBoxes) -> np.ndarray:
@@ -157,7 +167,7 @@ def once(boxes: BevBoxes) -> np.ndarray:
 
     They are one where a centre lies in a better box of the same group; a person where a rider is, is the rider.
     """
-    group, kept = boxes.group, np.ones(len(boxes), bool)
+    group = boxes.group
     cos, sin = np.cos(boxes.yaw)[:, None], np.sin(boxes.yaw)[:, None]
     half = 0.5 * np.maximum(boxes.size[:, :2], _NARROWEST)
     dx, dy = (boxes.centre[None] - boxes.centre[:, None]).transpose(2, 0, 1)
@@ -165,11 +175,12 @@ def once(boxes: BevBoxes) -> np.ndarray:
     inside &= group[:, None] == group[None]
     small = group > 0
     inside |= (dx**2 + dy**2 < _CLOSEST**2) & small[:, None] & small[None]
-    return _best(np.triu(inside, 1), kept)
+    return _best(np.triu(inside, 1))
 
 
-def _best(covers: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _best(covers: np.ndarray) -> np.ndarray:
     """Return which of (D,) are left when each, in turn, drops those that it covers, (D, D)."""
+    kept = np.ones(len(covers), bool)
     for better in np.flatnonzero(covers.any(axis=1)):
         if kept[better]:
             kept &= ~covers[better]

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import softmax
 
-from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, joined, once
+from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, box_of, joined, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +169,11 @@ def corrected(boxes: BevBoxes, answer: np.ndarray, calibration: BevCalibration, 
     bearing = np.arctan2(boxes.centre[:, 1], boxes.centre[:, 0])
     cos, sin = np.cos(bearing), np.sin(bearing)
     shift = np.column_stack([box[:, 0] * cos - box[:, 1] * sin, box[:, 0] * sin + box[:, 1] * cos])
-    yaw_variance = np.exp(np.clip(box[:, 9], -9.0, 4.0)) * calibration.yaw_scale[number]
+    told = box_of(box, calibration.position_scale[number], calibration.yaw_scale[number])
+    told["yaw"] += bearing
     return BevBoxes(
         centre=boxes.centre + shift,
-        size=np.exp(np.clip(box[:, 2:5], -2.5, 3.0)),
-        yaw=bearing + 0.5 * np.arctan2(box[:, 5], box[:, 6]),
         score=known ** (1 - look.first) * boxes.score**look.first,
         class_score=probability[:, :NOTHING] / np.maximum(known, 1e-9)[:, None],
-        variance=np.exp(np.clip(box[:, 7:9], -9.0, 4.0)) * calibration.position_scale[number],
-        yaw_variance=np.minimum(yaw_variance, np.pi**2 / 12),
+        **told,
     )

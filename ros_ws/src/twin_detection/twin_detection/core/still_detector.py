@@ -173,7 +173,7 @@ class StillDetector:
         """
         self._know_lasers(ring)
         assert self.grid is not None and self.background is not None and self._first_ns is not None
-        self._agreement = max(self._agreement, self.background.agreement(*self._surfaces(points, ring, distance)))
+        self._agreement = max(self._agreement, self._explained(points, ring, distance))
         if self._agreement >= _LEAST_AGREEMENT:
             self._fit_ground(points)
             self._unproven, self.problem = False, None
@@ -187,12 +187,11 @@ class StillDetector:
         self._learning, self._unproven = True, False
         self._first_ns = stamp_ns
 
-    def _surfaces(
-        self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the direction and the distance of each return, and which are of surfaces before the background."""
+    def _explained(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> float:
+        """Return which share of a scan's returns of surfaces the background explains."""
+        assert self.background is not None
         cell, front = self.front(points, ring, distance)
-        return cell, distance, front
+        return self.background.agreement(cell, distance, front)
 
     def _take_up(self, points: np.ndarray, ring: np.ndarray, distance: np.ndarray) -> None:
         """Go back to the stored background where it explains a scan again: the fog, or the lorry, has gone."""
@@ -200,11 +199,11 @@ class StillDetector:
             return
         assert self.grid is not None and self.background is not None
         learned = self.grid, self.background, self.beams
-        now = self.background.agreement(*self._surfaces(points, ring, distance))
+        now = self._explained(points, ring, distance)
         self.grid, self.background, gaps = self._stored
         self.beams = Beams(2 * np.pi / self.grid.columns, gaps)
         self._know_lasers(ring)
-        before = self.background.agreement(*self._surfaces(points, ring, distance))
+        before = self._explained(points, ring, distance)
         if before < max(_LEAST_AGREEMENT, now - _EQUAL):
             self.grid, self.background, self.beams = learned
             self.problem = self.problem if self.worse else None

@@ -52,11 +52,18 @@ def depth(points: np.ndarray, ground: Ground) -> np.ndarray:
         return np.full(len(points), -np.inf)
     edge = ground.end - ground.start
     offset = points[:, None] - ground.start[None]
-    share = np.clip(np.einsum("nek,ek->ne", offset, edge) / np.maximum((edge**2).sum(axis=1), 1e-12), 0.0, 1.0)
-    distance = np.linalg.norm(offset - share[..., None] * edge[None], axis=2).min(axis=1)
+    distance = edge_distances(points, ground).min(axis=1)
     y = points[:, 1, None]
     spans = (ground.start[:, 1] > y) != (ground.end[:, 1] > y)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = offset[..., 0] < edge[:, 0] * offset[..., 1] / edge[:, 1]
     inside = np.count_nonzero(spans & left, axis=1) % 2 == 1
     return np.where(inside, distance, -distance)
+
+
+def edge_distances(points: np.ndarray, ground: Ground) -> np.ndarray:
+    """Return how far points (N, 2) are from each edge of an area, (N, E) metres."""
+    edge = ground.end - ground.start
+    offset = points[:, None] - ground.start[None]
+    share = np.clip(np.einsum("nek,ek->ne", offset, edge) / np.maximum((edge**2).sum(axis=1), 1e-12), 0.0, 1.0)
+    return np.asarray(np.linalg.norm(offset - share[..., None] * edge[None], axis=2))

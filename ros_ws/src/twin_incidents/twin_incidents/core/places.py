@@ -7,6 +7,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from twin_common.core.geometry import box_corners
 from twin_incidents.core.ground import depth
 from twin_incidents.core.queues import queues_of
 from twin_incidents.core.scene import PEDESTRIAN, VEHICLES, Finding, Scene, TrackTable, in_view
@@ -14,8 +15,6 @@ from twin_incidents.table import SEVERITIES, CarriagewayLimits, CrowdLimits, Inc
 
 CUT = 3.0  # kernel and neighbourhoods end at this many standard deviations
 SURE = 2.0  # standard deviations of its place by which something must be inside
-#: Points of a footprint, in half lengths and widths, at which its reach is taken.
-OUTLINE = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)], float)
 
 
 def pedestrian_on_carriageway(scene: Scene, row: IncidentRow) -> list[Finding]:
@@ -76,16 +75,16 @@ def vehicle_stopped_in_lane(scene: Scene, row: IncidentRow) -> list[Finding]:
 def _lane_reach(scene: Scene, rows: np.ndarray) -> np.ndarray:
     """Return how far the footprints of some tracks reach into a lane, a carriageway without its parking bays, (N,) m.
 
-    Negative, or minus infinity, outside and for all other tracks.
+    Taken at the corners and in the middle between them. Negative, or minus infinity, outside and for all other tracks.
     """
     tracks: TrackTable = scene.tracks
     reach = np.full(len(tracks), -np.inf)
     reach[rows] = depth(tracks.position[rows], scene.zones.lanes)
     edge = rows[np.abs(reach[rows]) <= 0.5 * np.hypot(*tracks.size[rows].T)]  # others lie inside or outside as a whole
-    along, across = (0.5 * tracks.size[edge][:, None] * OUTLINE).transpose(2, 0, 1)
-    cos, sin = np.cos(tracks.yaw[edge])[:, None], np.sin(tracks.yaw[edge])[:, None]
-    outline = tracks.position[edge][:, None] + np.stack([cos * along - sin * across, sin * along + cos * across], -1)
-    deep = depth(outline.reshape(-1, 2), scene.zones.lanes).reshape(len(edge), len(OUTLINE))
+    (x, y), (length, width) = tracks.position[edge].T, tracks.size[edge].T
+    corners = box_corners(x, y, length, width, tracks.yaw[edge])
+    outline = np.concatenate([corners, 0.5 * (corners + np.roll(corners, -1, axis=1))], axis=1)
+    deep = depth(outline.reshape(-1, 2), scene.zones.lanes).reshape(outline.shape[:2])
     reach[edge] = np.maximum(reach[edge], deep.max(axis=1))
     return reach
 

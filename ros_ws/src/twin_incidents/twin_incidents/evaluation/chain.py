@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twin_common import cdr
+from twin_common import cdr, stamps
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
 from twin_common.registry import topic
@@ -83,7 +83,7 @@ def _incidents(nodes: Sequence[NodeSpec], feed: Callable[[LockstepHost], None]) 
             latest.update((number, (message.stamp_ns, x, y)) for number, x, y in places)
         if name != topic("incidents").name:
             return
-        now_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        now_ns = stamps.from_time(message.header.stamp)
         for item in message.incidents:
             told = found.setdefault(item.incident_id, Told(
                 item.kind, now_ns, now_ns, tuple(item.track_ids), item.cause, tuple(item.platforms), [],

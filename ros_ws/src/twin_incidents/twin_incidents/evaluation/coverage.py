@@ -6,7 +6,7 @@ import numpy as np
 
 from twin_common.district import DistrictConfig
 from twin_incidents.convert import zones_from_district
-from twin_incidents.core.ground import Ground, depth
+from twin_incidents.core.ground import Ground, depth, edge_distances
 from twin_incidents.core.places import vehicle_stopped_in_lane
 from twin_incidents.core.scene import PlatformHealth, Scene, TrackTable, Zones
 from twin_incidents.table import IncidentRow, load_table
@@ -40,11 +40,8 @@ def stopped_share(district: DistrictConfig, seed: int = 0) -> float:
 
 def _along(places: np.ndarray, ground: Ground) -> np.ndarray:
     """Return the direction, rad, of the edge of an area that is nearest to each of the places (N, 2)."""
-    edge = ground.end - ground.start
-    offset = places[:, None] - ground.start
-    share = np.clip((offset * edge).sum(axis=2) / np.maximum((edge**2).sum(axis=1), 1e-12), 0.0, 1.0)
-    nearest = np.linalg.norm(offset - share[..., None] * edge, axis=2).argmin(axis=1)
-    return np.asarray(np.arctan2(edge[nearest, 1], edge[nearest, 0]))
+    edge = (ground.end - ground.start)[edge_distances(places, ground).argmin(axis=1)]
+    return np.asarray(np.arctan2(edge[:, 1], edge[:, 0]))
 
 
 def _told(place: np.ndarray, yaw: float, zones: Zones, poles: list[PlatformHealth], row: IncidentRow) -> bool:

@@ -68,11 +68,10 @@ class Course:
     def actor_at(self, stamp_ns: int, x: float, y: float) -> int:
         """Return whose footprint is nearest to a place at a stamp, -1: nobody's within ON."""
         actors = self.frames[int(np.argmin(np.abs(self.stamps - stamp_ns)))]
-        shift = np.column_stack([x - actors["x"], y - actors["y"]]).astype(float)
-        cos, sin = np.cos(actors["yaw"]), np.sin(actors["yaw"])
-        along, across = np.abs(cos * shift[:, 0] + sin * shift[:, 1]), np.abs(cos * shift[:, 1] - sin * shift[:, 0])
-        out = np.hypot(np.maximum(along - 0.5 * actors["length"], 0), np.maximum(across - 0.5 * actors["width"], 0))
-        order = np.lexsort((np.hypot(*shift.T), out))
+        boxes, nothing = _boxes(actors), np.zeros(len(actors))
+        here = Boxes(np.tile((x, y), (len(actors), 1)), nothing, np.zeros((len(actors), 2)))
+        out = box_gap(boxes, here)
+        order = np.lexsort((np.hypot(*(here.position - boxes.position).T), out))
         return int(actors["actor_id"][order[0]]) if len(order) and out[order[0]] <= ON else -1
 
     def close_pass(self, place: tuple[float, float], stamp_ns: int, among: Collection[int] | None = None) -> bool:
@@ -88,6 +87,14 @@ class Course:
         return False
 
 
+def _boxes(actors: np.ndarray) -> Boxes:
+    """Return the footprints of actors (N,)."""
+    return Boxes(
+        np.column_stack([actors["x"], actors["y"]]), actors["yaw"].astype(float),
+        0.5 * np.column_stack([actors["length"], actors["width"]]).astype(float),
+    )  # fmt: skip
+
+
 def _any_close(actors: np.ndarray) -> bool:
     """Whether any two actors, one a vehicle or rider, are within CLOSE of each other and fast enough apart."""
     i, j = np.triu_indices(len(actors), 1)
@@ -98,10 +105,7 @@ def _any_close(actors: np.ndarray) -> bool:
     )
     keep &= apart >= CLOSE_SPEED
     i, j = i[keep], j[keep]
-    boxes = Boxes(
-        np.column_stack([actors["x"], actors["y"]]), actors["yaw"].astype(float),
-        0.5 * np.column_stack([actors["length"], actors["width"]]).astype(float),
-    )  # fmt: skip
+    boxes = _boxes(actors)
     first, second = (Boxes(boxes.position[k], boxes.yaw[k], boxes.half[k]) for k in (i, j))
     return bool((box_gap(first, second) <= CLOSE).any())
 

@@ -20,6 +20,7 @@ from twin_incidents.evaluation.scenes import Scene, learn, record
 from twin_incidents.evaluation.truth import seen_at
 from twin_incidents.table import DEFAULT_TABLE
 from twin_msgs.msg import SimEvent
+from twin_tracking.config import NO_PIECES
 
 POLES = ("pole_01", "pole_02", "pole_03", "pole_04")
 EVERYBODY = (*POLES, "vehicle_01")
@@ -41,7 +42,7 @@ KINDS: dict[str, frozenset[int]] = {
     "crowd_density": frozenset((SimEvent.KIND_CROWD_CRUSH, SimEvent.KIND_CROWDING)),
 }
 #: The rules and the tracker without what keeps false alarms away, for comparison.
-PLAIN_TRACKER = {"piece_margin": -10.0, "usual_top_speed": (1000.0,) * 10}
+PLAIN_TRACKER = {"piece_margin": NO_PIECES, "usual_top_speed": (1000.0,) * 10}
 PLAIN_RULES: dict[str, dict[str, float]] = {
     "predicted_collision": {
         "braking": 2.5, "hard_braking": 20.0, "min_age_driven": 0.5, "max_unseen": 60.0, "max_position_sigma": 100.0,

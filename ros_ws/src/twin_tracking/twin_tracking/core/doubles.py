@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from twin_tracking.core.neighbours import near_pairs
-from twin_tracking.core.state import NANOSECONDS
+from twin_tracking.core.state import NANOSECONDS, measured_lately
 
 _APART = 0.4  # m: tracks farther from each other are two objects
 _PATIENCE_NS = NANOSECONDS
-_MEASURED_NS = 3 * NANOSECONDS // 10
 
 
 def note(tracks: np.ndarray, seen_by: np.ndarray, stamp_ns: int) -> None:
@@ -33,8 +32,7 @@ def redundant(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
     i, j = _close(tracks)
     if not len(i):
         return ended
-    lately = stamp_ns - tracks["last_ns"] <= _MEASURED_NS
-    together = lately & (stamp_ns - tracks["apart_ns"] > _PATIENCE_NS)
+    together = measured_lately(tracks, stamp_ns) & (stamp_ns - tracks["apart_ns"] > _PATIENCE_NS)
     long = together[i] & together[j]
     first = tracks["first_ns"]
     older = (first[i] < first[j]) | ((first[i] == first[j]) & (i < j))

@@ -10,13 +10,12 @@ import numpy as np
 
 from twin_tracking.core import classes
 from twin_tracking.core.neighbours import near_pairs
-from twin_tracking.core.state import NANOSECONDS
+from twin_tracking.core.state import NANOSECONDS, measured_lately
 
 _VEHICLES = [classes.CAR, classes.TRUCK, classes.BUS]
 _LEAST_LENGTH, _MOST_WIDTH = 2.5, 2.8  # m: what is wider is several things that were seen as one
 _MOST_SIGMA = 0.25  # m, of the place of a vehicle that is known well enough
 _LEAST_EXISTENCE = 0.5
-_MEASURED_NS = 3 * NANOSECONDS // 10
 _PATIENCE_NS = NANOSECONDS
 _KNOWN_NS, _SEEN_OUTSIDE_NS = 4 * NANOSECONDS // 5, NANOSECONDS // 5  # ages of a vehicle and of who is seen beside it
 _THROUGH, _BRUSH = 1.5, 0.3  # m from the ends and sides of a vehicle: farther in, nobody who was run into is seen
@@ -81,7 +80,7 @@ def _sure(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
     """Return which tracks, TRACK (N,), are probable, were measured lately, and where is well known."""
     known = tracks["spread"][:, 0, 0] + tracks["spread"][:, 1, 1] <= _MOST_SIGMA**2
     known &= tracks["visible"] * tracks["score"] >= _LEAST_EXISTENCE
-    return np.asarray(known & (stamp_ns - tracks["last_ns"] <= _MEASURED_NS))
+    return np.asarray(known & measured_lately(tracks, stamp_ns))
 
 
 def _depths(

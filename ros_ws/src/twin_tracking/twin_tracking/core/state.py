@@ -7,6 +7,7 @@ import numpy as np
 from twin_tracking.core import classes
 
 NANOSECONDS = 1_000_000_000
+_LATELY_NS = 3 * NANOSECONDS // 10  # within which a track counts as measured now
 PLATFORM_SLOTS = 4
 COLOURS = 8
 MODES, STATES = 3, 5
@@ -70,6 +71,11 @@ TRACK = np.dtype(
 def empty() -> np.ndarray:
     """Return no tracks."""
     return np.zeros(0, TRACK)
+
+
+def measured_lately(tracks: np.ndarray, stamp_ns: int) -> np.ndarray:
+    """Return which tracks, TRACK (N,), have been measured within the last scans, (N,) bool."""
+    return np.asarray(stamp_ns - tracks["last_ns"] <= _LATELY_NS)
 
 
 def existence(tracks: np.ndarray) -> np.ndarray:

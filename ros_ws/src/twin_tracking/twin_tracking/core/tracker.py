@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from twin_tracking.config import TrackerConfig
+from twin_tracking.config import NO_PIECES, TrackerConfig
 from twin_tracking.core import attributes, doubles, existence, heading, identity, pieces
 from twin_tracking.core import state as states
 from twin_tracking.core.absent import nobody
@@ -46,7 +46,7 @@ class Tracker:
         self._memory = attributes.memory_of(config)
         self._handover = Handover(config, self._model, region)
         self._visibility = visibility
-        self._pieces = config.piece_margin > -10.0
+        self._pieces = config.piece_margin > NO_PIECES
         self.clocks = ClockOffsets(config)
         self._replaying = False
         self._absent = nobody()
