@@ -113,12 +113,25 @@ def test_people_and_riders_are_told_apart_by_speed_where_the_outline_leaves_it_o
     open_, person, car = (np.zeros(10) for _ in range(3))
     open_[[5, 7, 1]], person[[5, 7]], car[[1, 7]] = (0.45, 0.45, 0.1), (0.02, 0.98), (0.8, 0.2)
     told = by_speed(np.array([open_] * 4 + [person, car]), np.array([5.0, 1.4, 0.0, np.nan, 5.0, 8.0]))
-    assert told[0, 5] > 0.7 and told[1, 7] > 0.75
+    assert told[0, 5] > 0.6 and told[1, 7] > 0.7
     np.testing.assert_allclose(told[2, [5, 7]], 0.45, atol=0.1)  # who stands may be either
     np.testing.assert_allclose(told[3:4], [open_], atol=1e-12)
     assert told[4, 7] > 0.85  # who runs
     np.testing.assert_allclose(told[:, 1], [0.1, 0.1, 0.1, 0.1, 0.0, 0.8], atol=1e-12)
     np.testing.assert_allclose(told.sum(axis=1), 1.0)
+    piece = np.zeros(10)  # of a car, beside which people walk: as likely a car as before, and no person
+    piece[[1, 5, 7]] = 0.4, 0.25, 0.35
+    np.testing.assert_allclose(by_speed(piece[None], np.array([1.4])), piece[None], atol=1e-12)
+
+
+def test_a_camera_tells_which_vehicle_it_is_only_where_the_lidar_leaves_it_open() -> None:
+    sure, open_, said = np.zeros(10), np.zeros(10), np.zeros(10)
+    sure[[1, 2, 7]], open_[[1, 2, 7]], said[1] = (0.02, 0.97, 0.01), (0.3, 0.6, 0.1), 1.0
+    words = ClassLikelihood().of(np.array([said, said]))
+    fused = evidence.joined_classes(np.array([sure, open_]), words, np.ones(2))
+    assert fused[0, 2] > 0.97  # a car for the camera, a lorry for both
+    assert fused[1].argmax() == 1
+    assert (fused[:, 7] < [0.01, 0.1]).all()  # no person either way
 
 
 @pytest.mark.parametrize(("label", "near"), [(PEDESTRIAN, 0.65), (6, 1.2), (CAR, 2.3)])

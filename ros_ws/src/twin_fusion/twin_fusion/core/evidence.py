@@ -14,13 +14,15 @@ _CERTAIN = 1e-6  # no probability is nearer to 0 or 1
 _REPEATED = 0.9  # what words of earlier frames count, frame by frame: a mean over some ten
 _LEAST_ODDS = 0.3  # even a doubtful sight speaks for an object
 _HIGHEST_CHANCE = 0.85  # that a camera sees what is there: one that is missed once is missed again
+_VEHICLES = [1, 2, 3]
+_OPEN = 0.3  # probability that it is of another class, from which on a LiDAR leaves open which vehicle it is
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
 #: How often a camera sees something of its kind where a LiDAR's object is wrong, measured on scenes for development: a
 #: vehicle that is none, or at a wrong place, is mostly a piece of one that the camera sees as well.
 _SEES_WRONG = np.full(COUNT, 0.15)
-_SEES_WRONG[[1, 2, 3]] = 0.7
+_SEES_WRONG[_VEHICLES] = 0.7
 #: Metres within which a place is right: what lies farther apart is not taken for one object; of vehicles, which are one
 #: by their footprints, half the length of a car.
 _NEAR = np.minimum(classes.MAX_DISTANCE, 2.3)
@@ -98,8 +100,14 @@ def joined_classes(own: np.ndarray, likelihood: np.ndarray, weight: np.ndarray) 
 
     What the LiDAR calls unknown is ignorance: it is shared out among the classes, but for what the camera calls so too
     (column 0 of ``likelihood``). A camera that knows nothing changes nothing, so that of two objects of which the LiDAR
-    is sure none is put behind the other for being seen by the camera.
+    is sure none is put behind the other for being seen by the camera. Which vehicle it is a LiDAR measures, so that the
+    camera's word for it counts as far as the LiDAR leaves it open.
     """
+    likelihood = likelihood.copy()
+    open_ = np.clip((1 - own[:, 1:].max(axis=1, keepdims=True)) / _OPEN, 0.0, 1.0)
+    vehicles = likelihood[:, _VEHICLES]
+    mean = vehicles.mean(axis=1, keepdims=True)
+    likelihood[:, _VEHICLES] = mean * (vehicles / mean) ** open_
     unknown = own[:, classes.UNKNOWN].astype(float)
     left = unknown * likelihood[:, classes.UNKNOWN] ** weight
     product = own[:, 1:].astype(float) + ((unknown - left) / (COUNT - 1))[:, None]

@@ -1,8 +1,8 @@
 """Whether a small road user walks or rides, by how fast it goes: Bayes' rule with a likelihood of the speed.
 
 Where the outline leaves it open, speed tells: people walk at 1.34 ± 0.26 m/s (Weidmann 1993), cyclists ride at 6.0 m/s
-on the flat (Parkin & Rotheram 2010), and at anything slower in traffic. Some people run, so that a fast one whose
-outline is a person's stays a person.
+on the flat (Parkin & Rotheram 2010), at anything slower in traffic, and often at a walk among people. Some people run,
+so that a fast one whose outline is a person's stays a person.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from twin_fusion.core import classes
 _RIDERS, _PEOPLE = (4, 5, 6), (classes.PERSON,)
 _NOISE = 0.25  # m/s of a velocity over some scans
 _STANDING = 0.3  # share of all, whatever they are
-#: Uniform shares of speeds, m/s, from and to: up to the top speed of pedals and kick scooters, then of motorcycles.
-_RIDING = ((0.8, 0.0, 8.0), (0.2, 8.0, 15.0))
+#: Uniform shares of speeds, m/s, from and to: up to the top speed of pedals and kick scooters, among people and at
+#: junctions, and up to that of motorcycles.
+_RIDING = ((0.5, 0.0, 8.0), (0.3, 0.0, 2.5), (0.2, 8.0, 15.0))
 _NOT_WALKING = ((0.15, 0.0, 1.5), (0.05, 1.5, 8.0))  # who strolls or sets off, who runs
 _WALKING = (0.8, 1.34, 0.26)  # share, mean and standard deviation
 _WRONG = (0.2, 0.0, 10.0)  # velocities of who was taken for another, or half hidden
@@ -26,12 +27,13 @@ _FLOOR = 1e-4  # s/m, density of any other speed: a velocity that fits nobody sa
 def by_speed(class_probability: np.ndarray, speed: np.ndarray, weight: float = 1.0) -> np.ndarray:
     """Return classes (N, 10) once the speeds (N,), m/s, are known; NaN changes nothing.
 
-    Only how probability is shared between people and riders changes; ``weight`` is the exponent of the likelihood.
+    Only how probability is shared between people and riders changes, and only of what is most probably one of them: a
+    car that nobody walks or rides stays a car. ``weight`` is the exponent of the likelihood.
     """
-    known = np.isfinite(speed)
     told = np.asarray(class_probability, float).copy()
-    rides, walks = (part**weight for part in _likelihoods(speed[known]))
     both = list(_RIDERS + _PEOPLE)
+    known = np.isfinite(speed) & np.isin(told.argmax(axis=1), both)
+    rides, walks = (part**weight for part in _likelihoods(speed[known]))
     before = told[np.ix_(known, both)]
     after = before * np.column_stack([rides] * len(_RIDERS) + [walks] * len(_PEOPLE))
     scale = before.sum(axis=1) / np.maximum(after.sum(axis=1), 1e-12)
