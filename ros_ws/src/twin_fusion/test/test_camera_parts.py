@@ -124,6 +124,18 @@ def test_people_and_riders_are_told_apart_by_speed_where_the_outline_leaves_it_o
     np.testing.assert_allclose(by_speed(piece[None], np.array([1.4])), piece[None], atol=1e-12)
 
 
+def test_a_camera_that_calls_cars_lorries_is_not_believed_when_it_alone_sees_one() -> None:
+    words = ClassLikelihood()
+    car, lorry, says_lorry, says_person = np.eye(10)[[1, 2, 2, 7]]
+    assert words.vehicles(np.array([says_lorry])).argmax(axis=1).tolist() == [2]
+    for _ in range(400):  # of ten vehicles one is a lorry, and one car in two is called so
+        words.note(np.array([car] * 9 + [lorry]), np.array([0.5 * (car + says_lorry)] * 9 + [says_lorry]))
+    told = words.vehicles(np.array([says_lorry, says_person, np.eye(10)[0]]))
+    assert told[0].argmax() == 1 and told[0, 2] > 0.1
+    np.testing.assert_allclose(told[1:], [says_person, np.eye(10)[0]], atol=1e-12)
+    np.testing.assert_allclose(told.sum(axis=1), 1.0)
+
+
 def test_a_camera_tells_which_vehicle_it_is_only_where_the_lidar_leaves_it_open() -> None:
     sure, open_, said = np.zeros(10), np.zeros(10), np.zeros(10)
     sure[[1, 2, 7]], open_[[1, 2, 7]], said[1] = (0.02, 0.97, 0.01), (0.3, 0.6, 0.1), 1.0

@@ -47,13 +47,13 @@ EVERY = 2  # n-th picture that is scored
 _PARKED = 2.0  # metres within which a detection is taken for a parked vehicle
 #: The held-out scenarios with seeds of their own, as much as can be drawn in some minutes.
 CAMERA_SCENES = tuple(
-    replace(spec, seed=spec.seed + 50_000, platforms=spec.platforms[:2], duration=12.0) for spec in HELD_OUT
+    replace(spec, seed=spec.seed + 70_000, platforms=spec.platforms[:2], duration=12.0) for spec in HELD_OUT
 )
 #: The same for a sensor vehicle.
 VEHICLE_SCENES = (
-    SceneSpec("vehicle_pass", 60_004, "day", ("vehicle_01",)),
-    SceneSpec("rush_hour", 60_001, "day", ("vehicle_01",), skip=10.0),
-    SceneSpec("rain", 60_006, "rain", ("vehicle_01",), skip=10.0, duration=12.0),
+    SceneSpec("vehicle_pass", 80_004, "day", ("vehicle_01",)),
+    SceneSpec("rush_hour", 80_001, "day", ("vehicle_01",), skip=10.0),
+    SceneSpec("rain", 80_006, "rain", ("vehicle_01",), skip=10.0, duration=12.0),
 )
 
 

@@ -146,7 +146,9 @@ class PlatformFusion:
         objects = self.objects_of(view, platform)
         objects["existence"] = evidence.missed(objects["existence"], chance)
         place = view.placed.covariance[:, :2, :2]
-        if scan is not None:  # else nobody else sees them, wherever they are
+        if scan is not None:  # else nobody else sees them, wherever and whatever they are
+            objects["class_probability"] = self.class_words.vehicles(objects["class_probability"])
+            objects["classification"] = np.argmax(objects["class_probability"], axis=1)
             objects["existence"] = evidence.here(objects["existence"], place, objects["classification"])
         sigma = np.sqrt(np.trace(place, axis1=1, axis2=2))
         usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
