@@ -161,7 +161,7 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
     return Lessons(seen, kind, np.where(meant[:, None], box, 0.0).astype(np.float32)).select(~unsure)
 
 
-def train(known: Lessons, seed: int, passes: int = 4) -> ReviewNetwork:
+def train(known: Lessons, seed: int, passes: int = 3) -> ReviewNetwork:
     """Return a network that has learned from lessons; mirrored at will, rare classes drawn more often."""
     if not len(known):  # a first network that has hardly learned proposes nothing
         return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS)).eval()

@@ -17,6 +17,8 @@ from twin_sim.core.meshes import Mesh, ball, box, cylinder, joined
 REACH = 75.0  # metres along the street, both ways
 KERB = 0.12
 _WALLS = ("plaster", "brick", "concrete", "cladding", "stone")
+_WAITING = 0.4  # share of the two-wheelers at rest on which somebody sits or stands
+_TOGETHER = 0.25  # share of the people who walk or stand side by side, arm in arm
 _CARS = (Shape.SALOON, Shape.HATCHBACK, Shape.SUV, Shape.SALOON, Shape.VAN, Shape.TAXI)
 #: Least and greatest length, width and height of what is in a street, metres.
 SIZES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
@@ -29,6 +31,8 @@ SIZES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, fl
     "bicycle": ((1.65, 1.9), (0.5, 0.7), (1.6, 1.85)),
     "pedestrian": ((0.4, 0.75), (0.45, 0.65), (1.15, 1.92)),
 }
+#: Height of what nobody rides, metres: bodies are stretched to their boxes.
+_RIDERLESS = {"motorcycle": (1.02, 1.3), "scooter": (1.0, 1.2), "bicycle": (0.95, 1.15)}
 _KINDS = {
     "car": ObjectClass.CAR, "van": ObjectClass.CAR, "truck": ObjectClass.TRUCK, "bus": ObjectClass.BUS,
     "motorcycle": ObjectClass.MOTORCYCLE, "scooter": ObjectClass.SCOOTER, "bicycle": ObjectClass.BICYCLE,
@@ -69,16 +73,19 @@ class Street:
         """Let a thing stand at a place."""
         self.parts.append(Mesh(mesh.vertices * scale, mesh.triangles, mesh.materials).placed(x, y, KERB, yaw))
 
-    def add(self, kind: str, x: float, y: float, yaw: float, speed: float, z: float = 0.0) -> bool:
-        """Add somebody where there is room; ``kind``: of SIZES."""
+    def add(self, kind: str, x: float, y: float, yaw: float, speed: float, z: float = 0.0, room: float = 0.55) -> bool:
+        """Add somebody where there is room; ``kind``: of SIZES; ``room``: radius that is theirs, in widths."""
         rng = self.rng
         length, width, height = (float(rng.uniform(*limits)) for limits in SIZES[kind])
+        activity = _activity(kind, speed, rng)
+        if kind in _RIDERLESS and activity == Activity.PARKED:
+            height = float(rng.uniform(*_RIDERLESS[kind]))
         if kind in ("car", "van", "truck", "bus"):
             ends = np.arange(-length / 2 + width / 2, length / 2, width)
             spots = [(x + d * np.cos(yaw), y + d * np.sin(yaw)) for d in ends]
         else:
             spots = [(x, y)]
-        radius = width * 0.55 if kind != "bicycle" else 0.7
+        radius = width * room if kind != "bicycle" else 0.7
         if any(np.hypot(a - u, b - v) < radius + r for a, b in spots for u, v, r in self.taken):
             return False
         self.taken += [(float(a), float(b), radius) for a, b in spots]
@@ -93,7 +100,7 @@ class Street:
         row["velocity_x"], row["velocity_y"] = speed * np.cos(yaw), speed * np.sin(yaw)
         row["phase"] = rng.uniform(0, 2 * np.pi)
         row["shape"] = {"car": _CARS[int(rng.integers(len(_CARS)))], "van": Shape.VAN}.get(kind, Shape.BY_CLASS)
-        row["activity"] = _activity(kind, speed, rng)
+        row["activity"] = activity
         if kind == "pedestrian":
             row["stature"] = height
         self.rows.append(row)
@@ -107,7 +114,7 @@ def _activity(kind: str, speed: float, rng: np.random.Generator) -> Activity:
         return Activity.WALKING if speed > 0.2 else Activity(int(rng.choice([Activity.STANDING, Activity.WAITING])))
     if kind in ("car", "van", "truck", "bus"):
         return Activity.DRIVING if speed else Activity.PARKED
-    return Activity.RIDING if speed else Activity.PARKED
+    return Activity.RIDING if speed or rng.random() < _WAITING else Activity.PARKED
 
 
 def random_street(seed: int) -> Street:
@@ -212,7 +219,7 @@ def _parked(street: Street, half: float, pavement: float, crossing: float | None
             near = crossing is not None and abs(x - crossing) < 9.0
             if near or rng.random() > share:
                 continue
-            kind = str(rng.choice(["car", "van", "truck", "motorcycle"], p=[0.78, 0.12, 0.05, 0.05]))
+            kind = str(rng.choice(["car", "van", "truck", "motorcycle"], p=[0.75, 0.11, 0.05, 0.09]))
             yaw = float(slant * sign + rng.choice([0.0, np.pi]) + rng.normal(0, 0.04))
             place = float(x + rng.normal(0, 0.4)), float(y + rng.normal(0, 0.12))
             street.add(kind, *place, yaw, 0.0, KERB if slant or style == 2 else 0.0)
@@ -279,5 +286,11 @@ def _people(street: Street, half: float, fronts: np.ndarray) -> None:
         if kind != "pedestrian":
             speed = float(rng.choice([0.0, rng.uniform(1.5, 6.5)], p=[0.3, 0.7]))
         height = KERB if abs(y) > half else 0.0
+        if kind == "pedestrian" and rng.random() < _TOGETHER:
+            for side in np.cumsum(rng.uniform(0.38, 0.85, int(rng.choice([2, 3], p=[0.8, 0.2])))):
+                ahead = float(rng.normal(0, 0.12))
+                place = x + ahead * np.cos(yaw) - side * np.sin(yaw), y + ahead * np.sin(yaw) + side * np.cos(yaw)
+                street.add(kind, float(place[0]), float(place[1]), yaw, speed, height, room=0.35)
+            continue
         for _ in range(int(rng.choice([1, 2, 4], p=[0.7, 0.2, 0.1])) if kind == "pedestrian" else 1):
             street.add(kind, x + float(rng.normal(0, 0.6)), y + float(rng.normal(0, 0.6)), yaw, speed, height)

@@ -69,8 +69,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of scans and training")
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     parser.add_argument("--scans", type=Path, default=ROOT / "out" / "bev", help="folder where scans are kept")
-    parser.add_argument("--samples", type=int, default=32_000, help="varied scans that are shown to the network")
-    parser.add_argument("--looks", type=int, default=2, help="times that the second look learns from every scan")
+    parser.add_argument("--samples", type=int, default=48_000, help="varied scans that are shown to the network")
+    parser.add_argument("--looks", type=int, default=3, help="times that the second look learns from every scan")
     parser.add_argument("--threads", type=int, default=2, help="processor cores")
     parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
     options = parser.parse_args(arguments)
@@ -83,8 +83,7 @@ def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, thr
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = BevNetwork().to(device, memory_format=torch.channels_last)
     steps = samples // BATCH
-    # On a processor all cores are the network's; making a sample is a tenth of the work.
-    workers = threads if device.type == "cuda" else 0
+    workers = threads if device.type == "cuda" else min(threads - 1, 1)
     loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
     short = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or review.short_numbers())
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)

@@ -67,14 +67,19 @@ def test_boxes_are_read_as_they_were_written() -> None:
         decode(np.zeros((4, 4)), np.zeros((6, 4, 4)), np.zeros((10, 4, 4)), 1.0, 0.5)
 
 
-def test_cells_side_by_side_propose_two_people_but_one_car() -> None:
-    for kind, number in ((6, 2), (0, 1)):
-        peak, heat, box = answers()
-        put(peak, heat, box, (20, 20), kind, 0.9)
-        put(peak, heat, box, (20, 21), kind, 0.5)
-        peak[20, 21] = 0.0
-        box[1, 20, 21] = 0.1 if kind == 6 else -0.5
-        assert len(decode(peak, heat, box, 10.0, 0.5)) == number
+@pytest.mark.parametrize(("kind", "beside", "number"), [(6, 0.5, 2), (4, 0.5, 2), (6, 0.4, 1), (0, 0.5, 1)])
+def test_a_cell_beside_a_peak_proposes_somebody_else_where_it_is(kind: int, beside: float, number: int) -> None:
+    """Boxes of both cells lie between two people; a cell that is not half as sure belongs to the peak."""
+    peak, heat, box = answers()
+    put(peak, heat, box, (20, 20), kind, 0.9)
+    put(peak, heat, box, (20, 21), kind, beside)
+    peak[20, 21] = 0.0
+    box[1, 20, 20], box[1, 20, 21] = 0.25, -0.25
+    found = decode(peak, heat, box, 10.0, 0.5)
+    assert len(found) == number
+    assert found.centre[0] == pytest.approx([0.35, 0.5])
+    if number == 2:
+        assert found.centre[1] == pytest.approx([0.25, 0.75])
 
 
 def boxes(centre: list[tuple[float, float]], kinds: list[int], score: list[float]) -> BevBoxes:

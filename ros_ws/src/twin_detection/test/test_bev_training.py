@@ -11,12 +11,36 @@ from twin_detection.bev_model import LOOKS
 from twin_detection.core.bev_decode import BevCalibration
 from twin_detection.core.bev_detector import BevDetector
 from twin_detection.models import entry, open_model
+from twin_sim.core.frame import Activity
 
-pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
 SCRIPT = Path(__file__).resolve().parents[4] / "models/train/bev/train.py"
 
 
+def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_are() -> None:
+    """Bodies are stretched to their boxes: a parked motorcycle as tall as a rider is none."""
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        from street import random_street
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
+    actors = np.concatenate([random_street(seed).actors for seed in range(20)])
+    two_wheelers = np.isin(actors["classification"], (4, 5, 6))
+    parked = two_wheelers & (actors["activity"] == Activity.PARKED)
+    ridden = two_wheelers & ~parked
+    assert parked.sum() > 10 and ridden.sum() > 40
+    assert actors["height"][parked].max() < 1.35 and actors["height"][ridden].min() > 1.45
+    assert (np.hypot(actors["velocity_x"], actors["velocity_y"])[ridden] == 0).any()  # who waits
+    nearest = []
+    for seed in range(20):
+        people = random_street(seed).actors
+        people = people[people["classification"] == 7]
+        apart = np.hypot(people["x"][:, None] - people["x"], people["y"][:, None] - people["y"])
+        nearest += (apart + 9.0 * np.eye(len(people))).min(axis=1).tolist()
+    assert 0.05 < np.mean(np.array(nearest) < 0.6) < 0.6 and min(nearest) > 0.3
+
+
 def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
     command = [sys.executable, str(SCRIPT), "--smoke", "--threads", "1", "--out", str(tmp_path), "--scans",
                str(tmp_path / "scans")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)

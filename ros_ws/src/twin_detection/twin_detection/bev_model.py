@@ -28,4 +28,4 @@ def open_bev_detector(config: LidarDetectorConfig, file: Path | str | None = Non
         calibration = BevCalibration.read(entry(NAME).extra)
     except ValueError as error:
         raise ConfigError(f"model {NAME}: extra: {error}") from None
-    return BevDetector(session, readers, calibration, config.sensor_height, config.min_existence)
+    return BevDetector(session, readers, calibration, config.sensor_height, config.learned_min_existence)

@@ -31,6 +31,10 @@ class LidarDetectorConfig(Config):
     cell_size: float = setting(0.2, "m", "edge of a cell when neighbouring points are joined", low=0.05, high=1.0)
     min_points: int = setting(6, doc="fewer points make no object", low=2, high=1000)
     min_existence: float = setting(0.45, doc="less probable objects are not reported", low=0.0, high=1.0)
+    learned_min_existence: float = setting(
+        0.1, doc="the same where a network judges scans from above: the tracker follows those it knows by weak ones",
+        low=0.0, high=1.0,
+    )  # fmt: skip
 
     fewest_points: int = setting(4, doc="still: fewer points of foreground make no object", low=2, high=1000)
     lowest: float = setting(0.1, "m", "still: lower foreground is ground", low=0.02, high=1.0)

@@ -40,7 +40,8 @@ PROTOCOL = Protocol()
 NODES = ("twin_detection.lidar_detector_node:LidarDetector",)
 #: Least existence that ours report when the whole curve is asked for.
 LOWEST = 0.05
-#: Least scores at which each method is asked for one recall and one precision: what it reports by itself.
+#: Least scores at which each method is asked for one recall and one precision: of ours what may begin a track, of the
+#: others what they report by themselves.
 WORKING = {LEARNED: 0.45, RULES: 0.45, DBSCAN: 0.0, POINT_RCNN: 0.0}
 #: Kinds of PointRCNN's files that are vehicles.
 _GIVEN = "Car"
@@ -126,7 +127,8 @@ def _ours(sequence: kitti.TrackingSequence, method: str) -> Results:
             objects.append(message["objects"])
 
     results = Results()
-    for frame, seconds in played(sequence, NODES, observe, {"method": method, "min_existence": LOWEST}):
+    least = {"min_existence": LOWEST, "learned_min_existence": LOWEST}
+    for frame, seconds in played(sequence, NODES, observe, {"method": method, **least}):
         if len(objects) != len(results.frames) + 1:
             raise RuntimeError(f"sequence {sequence.name}, frame {frame}: the detector gave no objects for its scan")
         found = objects[-1]

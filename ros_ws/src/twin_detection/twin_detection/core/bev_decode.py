@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from twin_common.core.object_class import ObjectClass
 
@@ -29,6 +30,7 @@ BOX_CHANNELS = 10
 GROUPS = np.array([0, 0, 0, 1, 1, 1, 2])
 _WEAKEST, _DOUBTFUL = 0.05, 0.07  # least scores of peaks and of other cells that propose something
 _MOST = 500  # cells that propose something
+_BESIDE = 0.5  # least score of a cell beside a peak that proposes somebody else, in scores of the peak
 _SAME = np.array([0.5, 0.25, 0.25])  # metres between proposals that are one, by group
 _NARROWEST = 0.5  # metres that a box takes up at least
 _CLOSEST = 0.35  # metres between the centres of two who are not one
@@ -111,8 +113,9 @@ class BevBoxes:
 def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, cell: float) -> BevBoxes:
     """Return what the network proposes, the surest first: more boxes than there are objects.
 
-    Cells of half a metre have one peak for two people side by side; so every cell proposes that is not quite sure that
-    nobody is there, and only proposals nearly at the same place are one.
+    Cells of half a metre have one peak for two people side by side, and boxes that lie between them. So every cell
+    proposes that is not quite sure that nobody is there, people and two-wheelers beside a peak where the cell is, not
+    where its box is; and only proposals nearly at the same place are one.
 
     Args:
         peak: (n, n) score where it is the greatest of its neighbourhood, else 0; rows along x.
@@ -128,12 +131,15 @@ def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, ce
         )
     best = heat.max(axis=0)
     row, column = np.nonzero((peak > _WEAKEST) | (best > _DOUBTFUL))
+    beside = (peak[row, column] == 0) & (GROUPS[heat[:, row, column].argmax(axis=0)] > 0)
+    kept = ~beside | (best[row, column] > _BESIDE * maximum_filter(best, 3)[row, column])
+    row, column, beside = row[kept], column[kept], beside[kept]
     order = np.argsort(-best[row, column], kind="stable")[:_MOST]
-    row, column = row[order], column[order]
+    row, column, beside = row[order], column[order], beside[order]
     values = box[:, row, column].T.astype(float)
     middle = (np.column_stack([row, column]) + 0.5) * cell - reach
     boxes = BevBoxes(
-        centre=middle + values[:, :2],
+        centre=middle + np.where(beside[:, None], 0.0, values[:, :2]),
         score=best[row, column].astype(float),
         class_score=heat[:, row, column].T.astype(float),
         **box_of(values),

@@ -13,7 +13,7 @@ from twin_detection.evaluation import tables
 from twin_detection.evaluation.fusion_sources import VEHICLE_SCENES, evaluate_cameras
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
 from twin_detection.evaluation.parked import with_parked
-from twin_detection.evaluation.scenes import POLES, Scenes, SceneSpec, Source, answers, wanted_platforms
+from twin_detection.evaluation.scenes import POLES, VEHICLES, Scenes, SceneSpec, Source, answers, wanted_platforms
 from twin_detection.evaluation.scoring import Rows, joined, score_frame, truth_of
 
 SCENARIOS = "config/scenarios"
@@ -71,9 +71,8 @@ def evaluate_simulated(
         rows = scored(POLES, pole_sources(scenes, POLES), scenes)
         metrics["poles"] = tables.report("poles", rows, POLES, out)
         if vehicles:
-            specs = vehicle_specs()
-            rows = scored(specs, [VehicleLidar("rules"), VehicleLidar("learned")], scenes)
-            metrics["vehicle"] = tables.report("vehicle", rows, specs, out)
+            rows = scored(VEHICLES, [VehicleLidar("rules"), VehicleLidar("learned")], scenes)
+            metrics["vehicle"] = tables.report("vehicle", rows, VEHICLES, out)
         if cameras:
             metrics["camera's view"] = evaluate_cameras(folder, out)
         if cameras and vehicles:
@@ -86,12 +85,3 @@ def evaluate_simulated(
         scenes.close()
     (out / "metrics.json").write_text(json.dumps(tables.rounded(metrics), indent=1) + "\n")
     return metrics
-
-
-def vehicle_specs() -> tuple[SceneSpec, ...]:
-    """Return the scenes in which the sensor vehicle drives."""
-    return (
-        SceneSpec("vehicle_pass", 10_004, "day", ("vehicle_01",)),
-        SceneSpec("rush_hour", 10_001, "day", ("vehicle_01",), duration=30.0, skip=10.0),
-        SceneSpec("rain", 10_006, "rain", ("vehicle_01",), skip=10.0),
-    )

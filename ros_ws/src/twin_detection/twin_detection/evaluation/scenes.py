@@ -54,6 +54,8 @@ HELD_OUT = (
 )  # fmt: skip
 #: The same scenarios for the LiDARs of poles, with seeds at which nobody had looked when their detector was changed.
 POLES = tuple(replace(spec, seed=spec.seed + 30_000) for spec in HELD_OUT)
+#: The same scenarios for the LiDAR of a sensor vehicle, again with seeds of their own.
+VEHICLES = tuple(replace(spec, seed=spec.seed + 60_000, platforms=("vehicle_01",)) for spec in HELD_OUT)
 #: Where the backgrounds of the poles are learned, as they would have been in the days before.
 LEARNING = SceneSpec("rush_hour", 10_000, "day", (), duration=110.0, skip=0.0)
 
