@@ -83,6 +83,7 @@ def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, thr
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = BevNetwork().to(device, memory_format=torch.channels_last)
     steps = samples // BATCH
+    # On a processor the network has all cores; one process makes samples beside it, a third of the work.
     workers = threads if device.type == "cuda" else min(threads - 1, 1)
     loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
     short = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or review.short_numbers())

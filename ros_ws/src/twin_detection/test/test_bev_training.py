@@ -23,7 +23,8 @@ def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_a
         from street import random_street
     finally:
         sys.path.remove(str(SCRIPT.parent))
-    actors = np.concatenate([random_street(seed).actors for seed in range(20)])
+    streets = [random_street(seed).actors for seed in range(20)]
+    actors = np.concatenate(streets)
     two_wheelers = np.isin(actors["classification"], (4, 5, 6))
     parked = two_wheelers & (actors["activity"] == Activity.PARKED)
     ridden = two_wheelers & ~parked
@@ -31,9 +32,8 @@ def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_a
     assert actors["height"][parked].max() < 1.35 and actors["height"][ridden].min() > 1.45
     assert (np.hypot(actors["velocity_x"], actors["velocity_y"])[ridden] == 0).any()  # who waits
     nearest = []
-    for seed in range(20):
-        people = random_street(seed).actors
-        people = people[people["classification"] == 7]
+    for street in streets:
+        people = street[street["classification"] == 7]
         apart = np.hypot(people["x"][:, None] - people["x"], people["y"][:, None] - people["y"])
         nearest += (apart + 9.0 * np.eye(len(people))).min(axis=1).tolist()
     assert 0.05 < np.mean(np.array(nearest) < 0.6) < 0.6 and min(nearest) > 0.3

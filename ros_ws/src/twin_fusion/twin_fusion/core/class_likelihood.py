@@ -15,8 +15,8 @@ _REPEATED = 0.2  # what one more frame of the same object is worth
 _OWN = {"vehicle": 0.75, "rider": 0.15, "person": 0.92}
 _SAME_KIND = {"vehicle": 0.2, "rider": 0.05}
 _AS_PERSON = {"rider": 0.85, "animal": 0.3}
-_VEHICLES = [1, 2, 3]
-_OFTEN = np.array([5.0, 1.0, 1.0])  # observations of cars, lorries and buses that the first guess is worth
+_VEHICLES = list(classes.VEHICLES)
+_OFTEN = (5.0, 1.0, 1.0)  # observations of cars, lorries and buses that the first guess is worth
 
 
 class ClassLikelihood:
@@ -32,7 +32,8 @@ class ClassLikelihood:
         self._prior = _first_guess()
         self._counts: np.ndarray = np.zeros_like(self._prior)
         self._memory = memory
-        self._often = _OFTEN.copy()
+        self._often = np.zeros(classes.COUNT)
+        self._often[_VEHICLES] = _OFTEN
 
     def note(self, sure: np.ndarray, said: np.ndarray) -> None:
         """Count what a camera said (N, 10) of objects whose LiDAR classes are (N, 10), where these are sure."""
@@ -41,8 +42,7 @@ class ClassLikelihood:
             counts = self._counts[label[row]]
             counts *= 1 - _REPEATED / self._memory
             counts += _REPEATED * said[row]
-            if label[row] in _VEHICLES:
-                self._often[_VEHICLES.index(label[row])] += _REPEATED
+            self._often[label[row]] += _REPEATED
 
     def of(self, said: np.ndarray) -> np.ndarray:
         """Return the likelihood of each class (N, 10) of what a camera says (N, 10), 1 for the likeliest.
@@ -63,7 +63,7 @@ class ClassLikelihood:
         Where cars are many and lorries few, a camera that calls some cars lorries is mostly wrong when it says "lorry".
         """
         told = np.asarray(said, float).copy()
-        share = self.of(said)[:, _VEHICLES] * self._often
+        share = self.of(said)[:, _VEHICLES] * self._often[_VEHICLES]
         told[:, _VEHICLES] = told[:, _VEHICLES].sum(axis=1, keepdims=True) * share / share.sum(axis=1, keepdims=True)
         return told
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 UNKNOWN = 0
+VEHICLES = (1, 2, 3)
+RIDERS = (4, 5, 6)
 PERSON = 7
 COUNT = 10
 
@@ -26,10 +28,10 @@ class Group:
 
 
 GROUPS = (
-    Group("unknown", (0,), np.inf, 10.0),
-    Group("vehicle", (1, 2, 3), np.inf, 20.0),
-    Group("rider", (4, 5, 6), 1.2, 8.0),
-    Group("person", (7,), 0.65, 3.0),
+    Group("unknown", (UNKNOWN,), np.inf, 10.0),
+    Group("vehicle", VEHICLES, np.inf, 20.0),
+    Group("rider", RIDERS, 1.2, 8.0),
+    Group("person", (PERSON,), 0.65, 3.0),
     Group("animal", (8,), 0.65, 3.0),
     Group("debris", (9,), 1.0, 0.5),
 )

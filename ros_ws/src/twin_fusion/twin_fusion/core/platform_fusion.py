@@ -32,7 +32,7 @@ from twin_fusion.core.sensor_level import Sight
 LIDAR, CAMERA = 1, 2
 _SURE = 0.8  # existence above which one sensor may be asked whether the other sees it too
 _HIGHEST_CHANCE = 0.85  # that a LiDAR sees whom only the camera sees
-_MOVERS = (4, 5, 6, 7)  # riders and people
+_MOVERS = (*classes.RIDERS, classes.PERSON)
 _EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
 _UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
 _HALF = 0.5  # share of an object behind another from which on a camera's box says nothing of it

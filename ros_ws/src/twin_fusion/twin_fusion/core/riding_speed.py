@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from twin_fusion.core import classes
 
-_RIDERS, _PEOPLE = (4, 5, 6), (classes.PERSON,)
+_RIDERS, _PEOPLE = classes.RIDERS, (classes.PERSON,)
 _NOISE = 0.25  # m/s of a velocity over some scans
 _STANDING = 0.3  # share of all, whatever they are
 #: Uniform shares of speeds, m/s, from and to: up to the top speed of pedals and kick scooters, among people and at
