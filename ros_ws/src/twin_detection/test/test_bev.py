@@ -15,6 +15,7 @@ from twin_detection.core.bev_grid import CHANNELS, SLICES, BevGrid
 from twin_detection.core.bev_memory import ScanMemory
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, Cloud, corrected, crops
 from twin_detection.core.detector import LidarDetector
+from twin_detection.core.points_around import points_around
 
 CALIBRATION = BevCalibration(np.tile([0.0, 1.0], (3, 1)), np.tile([0.0, 1.0], (3, 1)))
 STAMP = 10**18
@@ -106,6 +107,26 @@ def test_points_around_a_box_are_given_along_the_view() -> None:
     assert np.allclose(np.unique(seen.points[0].round(3), axis=0), [[0.0, -0.3, 1.0], [0.4, 0.0, 0.15]])
     assert not seen.earlier.any()
     assert seen.scalars[0, :3] == pytest.approx([np.log(10), np.log(3), 0.0], abs=1e-5)
+
+
+@pytest.mark.parametrize("radius", [0.4, 1.5, 4.0])
+def test_points_around_places_are_those_that_a_search_of_all_finds(radius: float) -> None:
+    rng = np.random.default_rng(2)
+    points, height = rng.normal(0.0, 6.0, (3000, 2)).astype(np.float32), rng.uniform(0, 2, 3000).astype(np.float32)
+    places, bearing = rng.normal(0.0, 8.0, (40, 2)), rng.uniform(-3, 3, 40)
+    found, count = points_around(points, height, places, bearing, radius, 24)
+    counts = []
+    for place, angle, own in zip(places, bearing, found, strict=True):
+        gap = points.astype(float) - place
+        near = np.flatnonzero((gap**2).sum(axis=1) < radius**2)
+        counts.append(len(near))
+        along = gap[near] @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        expected = np.column_stack([along, height[near]]) if len(near) else np.zeros((1, 3))
+        apart = np.abs(own[:, None] - expected[None]).max(axis=2)
+        assert apart.min(axis=1).max() < 1e-5
+        different = len(np.unique(own, axis=0))
+        assert different == max(min(len(near), 24), 1)
+    assert count.tolist() == counts and max(counts) > 24 * (radius > 1) and min(counts) == 0
 
 
 def test_a_second_look_moves_and_renames() -> None:

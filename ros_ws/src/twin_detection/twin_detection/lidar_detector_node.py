@@ -30,8 +30,8 @@ class LidarDetector(Component):
     def __init__(self, config: LidarDetectorConfig, context: Context) -> None:
         """Make the detector."""
         super().__init__(config, context)
-        if config.mode == STILL:
-            context.log.info(f"the loops of the LiDAR's detector are compiled: {warm_up():.1f} s")
+        spent = warm_up(config.mode, config.method)
+        context.log.info(f"the loops of the LiDAR's detector are compiled: {spent:.1f} s")
         network, calibration = open_point_network() if config.mode == STILL else (None, None)
         learned = config.mode != STILL and config.method == LEARNED
         self._detector = Detector(config, network, calibration, bev=open_bev_detector(config) if learned else None)

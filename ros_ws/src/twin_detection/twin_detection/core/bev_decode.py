@@ -163,7 +163,8 @@ def box_of(values: np.ndarray, position_scale: float = 1.0, yaw_scale: float = 1
 def _apart(boxes: BevBoxes) -> np.ndarray:
     """Return which boxes, the best first, are not nearly where a better one of the same group is, (D,) bool."""
     group = boxes.group
-    gap = ((boxes.centre[None] - boxes.centre[:, None]) ** 2).sum(axis=2)
+    x, y = boxes.centre.T
+    gap = (x[None] - x[:, None]) ** 2 + (y[None] - y[:, None]) ** 2
     same = (gap < _SAME[group][:, None] ** 2) & (group[:, None] == group[None])
     return _best(np.triu(same, 1))
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
 from twin_detection.core.ground import Ground
 
 #: Edges of the slices of height above the ground, metres; the lowest holds the ground itself.
@@ -46,22 +47,37 @@ class BevGrid:
         if points.ndim != 2 or points.shape[1] < 2 or height.shape != (len(points),):
             raise ValueError(f"points, height: expected (N, 2) and (N,), got {points.shape} and {height.shape}")
         size = self.cells
-        inside = (height > SLICES[0]) & (height < SLICES[-1])
-        inside &= (np.abs(points[:, 0]) < self.reach) & (np.abs(points[:, 1]) < self.reach)
-        kept = np.flatnonzero(inside)
-        up = height[kept]
-        place = ((points[kept, :2] + self.reach) * (1 / self.cell)).astype(np.int32)
-        np.minimum(place, size - 1, out=place)
-        cell = place[:, 0] * np.int32(size) + place[:, 1]
-        layer = _SLICE[np.minimum(((up - SLICES[0]) * (1 / _STEP)).astype(np.int32), len(_SLICE) - 1)]
         image = np.zeros((CHANNELS, size * size), np.float32)
-        count = np.bincount(layer * np.int32(size * size) + cell, minlength=(len(SLICES) - 1) * size * size)
-        count = count.reshape(len(SLICES) - 1, -1)
-        image[:-3] = _LEVELS[np.minimum(count, _MANY)]
-        image[-2] = _LEVELS[np.minimum(count[1:].sum(axis=0), _MANY)]
-        np.maximum.at(image[-3], cell, (up * (1 / SLICES[-1])).astype(np.float32))
+        plane = np.ascontiguousarray(points[:, :2], np.float32)
+        _draw(
+            image, plane, height.astype(np.float32, copy=False), size, np.float32(self.reach), np.float32(1 / self.cell)
+        )
         image[-1] = _distances(size)
         return image.reshape(CHANNELS, size, size)
+
+
+@kernel
+def _draw(
+    image: np.ndarray, points: np.ndarray, height: np.ndarray, size: int, reach: np.float32, density: np.float32
+) -> None:
+    """Enter points into all channels of an image (CHANNELS, size * size) but the last; ``density``: cells a metre."""
+    bottom, top, step = np.float32(SLICES[0]), np.float32(SLICES[-1]), np.float32(1 / _STEP)
+    scale, slices = np.float32(1 / SLICES[-1]), len(SLICES) - 1
+    count, above = np.zeros((slices, size * size), np.uint8), np.zeros(size * size, np.uint8)
+    for index in range(len(points)):
+        up, x, y = height[index], points[index, 0], points[index, 1]
+        if not (bottom < up < top and abs(x) < reach and abs(y) < reach):
+            continue
+        row, column = min(int((x + reach) * density), size - 1), min(int((y + reach) * density), size - 1)
+        cell = row * size + column
+        layer = _SLICE[min(int((up - bottom) * step), len(_SLICE) - 1)]
+        if count[layer, cell] < _MANY:
+            count[layer, cell] += 1
+            image[layer, cell] = _LEVELS[count[layer, cell]]
+        if layer and above[cell] < _MANY:
+            above[cell] += 1
+            image[slices + 1, cell] = _LEVELS[above[cell]]
+        image[slices, cell] = max(image[slices, cell], up * scale)
 
 
 @lru_cache(maxsize=2)

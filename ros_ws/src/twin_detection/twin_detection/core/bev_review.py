@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import softmax
 
 from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, box_of, joined, once
+from twin_detection.core.points_around import points_around
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,6 @@ SCALARS = 5 + len(CLASSES) + 3 + 2
 NOTHING = len(CLASSES)
 COLUMNS = NOTHING + 1 + BOX_CHANNELS
 _WEAKEST = 0.03  # less probable objects are none
-_CELL = 1.0  # of the coarse grid in which points near a centre are sought, metres
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,47 +94,9 @@ def crops(now: Cloud, before: Cloud, elapsed: float, boxes: BevBoxes, look: Look
 def _around(
     cloud: Cloud, centre: np.ndarray, bearing: np.ndarray, radius: float, most: int, lowest: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return points around centres (D, 2), (D, most, 3), repeated where there are fewer, and their numbers (D,)."""
-    found = np.zeros((len(centre), most, 3), np.float32)
-    point, of = _pairs(cloud, centre, radius, lowest)
-    x, y = (np.ascontiguousarray(cloud.points[:, axis])[point] - centre[of, axis] for axis in (0, 1))
-    close = np.flatnonzero(x * x + y * y < radius**2)
-    count = np.bincount(of[close], minlength=len(centre))
-    some = np.flatnonzero(count)
-    number, step = count[some, None], np.arange(most)
-    drawn = np.where(number > most, step * number // most, step % np.maximum(number, 1))
-    chosen = close[(np.cumsum(count) - count)[some, None] + drawn]
-    cos, sin = np.cos(bearing[some, None]), np.sin(bearing[some, None])
-    found[some, :, 0] = x[chosen] * cos + y[chosen] * sin
-    found[some, :, 1] = y[chosen] * cos - x[chosen] * sin
-    found[some, :, 2] = cloud.height[point[chosen]]
-    return found, count
-
-
-def _pairs(cloud: Cloud, centre: np.ndarray, radius: float, lowest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return points that may be near centres (D, 2), (P,) indices, and of which centre each is, (P,) rising."""
+    """Return points around centres (D, 2) that stand out of the ground, (D, most, 3), and their numbers (D,)."""
     high = np.flatnonzero((cloud.height > lowest) & (cloud.height < _HIGHEST))
-    if not len(high) or not len(centre):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    around = int(np.ceil(radius / _CELL))
-    low = centre.min(axis=0) - (around + 1) * _CELL
-    middle = np.floor((centre - low) / _CELL).astype(np.int64)
-    wide = middle.max(axis=0) + around + 2
-    near = np.zeros(wide, bool)
-    for u, v in middle:
-        near[u - around : u + around + 1, v - around : v + around + 1] = True
-    cell = [((cloud.points[high, axis] - low[axis]) * (1 / _CELL)).astype(np.int32) for axis in (0, 1)]
-    inside = np.flatnonzero((cell[0] >= 0) & (cell[1] >= 0) & (cell[0] < wide[0]) & (cell[1] < wide[1]))
-    key = cell[0][inside] * np.int32(wide[1]) + cell[1][inside]
-    kept = near.reshape(-1)[key]
-    high, key = high[inside[kept]], key[kept]
-    order = np.argsort(key, kind="stable")
-    high, key = high[order], key[order]
-    rows = (middle[:, :1] + np.arange(-around, around + 1)) * wide[1] + middle[:, 1:]
-    first, last = np.searchsorted(key, rows - around), np.searchsorted(key, rows + around + 1)
-    length = (last - first).reshape(-1)
-    start = np.repeat(first.reshape(-1) - (np.cumsum(length) - length), length)
-    return high[start + np.arange(length.sum())], np.repeat(np.arange(len(centre)), (last - first).sum(axis=1))
+    return points_around(cloud.points[high], cloud.height[high], centre, bearing, radius, most)
 
 
 def reviewed(

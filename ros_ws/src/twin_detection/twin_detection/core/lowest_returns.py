@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
+
 _CELL = 1.0  # m
 
 
@@ -27,7 +29,7 @@ class LowestReturns:
         self._origin, self._cells = -max_range, int(np.ceil(2 * max_range / _CELL))
         self.centres: np.ndarray = self._origin + (np.arange(self._cells) + 0.5) * _CELL
         self.lowest: np.ndarray = np.full((self._cells, self._cells), np.inf, np.float32)
-        np.minimum.at(self.lowest.reshape(-1), self._index(points), points[:, 2].astype(np.float32, copy=False))
+        _lower(self.lowest.reshape(-1), self._index(points), np.ascontiguousarray(points[:, 2], np.float32))
 
     def _index(self, points: np.ndarray) -> np.ndarray:
         row, column = (
@@ -39,3 +41,10 @@ class LowestReturns:
     def above(self, points: np.ndarray, height: np.ndarray) -> np.ndarray:
         """Return how far (N, 3) points lie above a surface of heights (C, C), (N,), metres."""
         return np.asarray(points[:, 2] - height.reshape(-1)[self._index(points)])
+
+
+@kernel
+def _lower(lowest: np.ndarray, cell: np.ndarray, height: np.ndarray) -> None:
+    """Enter heights (N,) into the lowest (C,) of their cells (N,)."""
+    for index in range(len(cell)):
+        lowest[cell[index]] = min(lowest[cell[index]], height[index])
