@@ -68,6 +68,11 @@ class ClassLikelihood:
         return told
 
 
+def telling(log_ratio: np.ndarray, alike: float) -> np.ndarray:
+    """Return how much of the logarithms of likelihood ratios lies beyond ``alike``: what is less tells nothing."""
+    return np.asarray(np.sign(log_ratio) * np.maximum(np.abs(log_ratio) - alike, 0.0))
+
+
 def _first_guess() -> np.ndarray:
     """Return the table (10, 10): of an object of the row's class, how often it is called by the column's."""
     table = np.full((classes.COUNT, classes.COUNT), _FLOOR)

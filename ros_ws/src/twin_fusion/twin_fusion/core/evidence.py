@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import erf
 
 from twin_fusion.core import classes
+from twin_fusion.core.class_likelihood import telling
 
 COUNT = classes.COUNT
 PERSON = classes.PERSON
@@ -16,6 +17,7 @@ _LEAST_ODDS = 0.3  # even a doubtful sight speaks for an object
 _HIGHEST_CHANCE = 0.85  # that a camera sees what is there: one that is missed once is missed again
 _VEHICLES = list(classes.VEHICLES)
 _OPEN = 0.3  # probability that it is of another class, from which on a LiDAR leaves open which vehicle it is
+_ALIKE = 0.1  # logarithms of likelihoods of two classes that differ by less tell nothing: they are not known better
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
@@ -53,7 +55,7 @@ def missed(existence: np.ndarray, chance: np.ndarray) -> np.ndarray:
 
 
 def sighted(camera_existence: np.ndarray, chance: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the log odds (N,) for objects that a camera sees.
+    """Return the log odds (N,) for objects that a camera sees; 0 for vehicles, of which it sees the pieces as well.
 
     Args:
         camera_existence: (N,) what the camera says.
@@ -61,7 +63,7 @@ def sighted(camera_existence: np.ndarray, chance: np.ndarray, label: np.ndarray)
         label: (N,) classes.
 
     """
-    most = np.log(np.maximum(chance / _SEES_WRONG[label], 1.0))
+    most = np.where(np.isin(label, _VEHICLES), 0.0, np.log(np.maximum(chance / _SEES_WRONG[label], 1.0)))
     return np.asarray(np.minimum(np.maximum(log_odds(camera_existence), _LEAST_ODDS), most))
 
 
@@ -101,17 +103,21 @@ def joined_classes(own: np.ndarray, likelihood: np.ndarray, weight: np.ndarray) 
     What the LiDAR calls unknown is ignorance: it is shared out among the classes, but for what the camera calls so too
     (column 0 of ``likelihood``). A camera that knows nothing changes nothing, so that of two objects of which the LiDAR
     is sure none is put behind the other for being seen by the camera. Which vehicle it is a LiDAR measures, so that the
-    camera's word for it counts as far as the LiDAR leaves it open.
+    camera's word for it counts as far as the LiDAR leaves it open. Of the LiDAR's own class and another only so much of
+    their ratio counts as is beyond what a table of likelihoods can tell: where two are as probable, a word that fits
+    both does not choose.
     """
     likelihood = likelihood.copy()
     open_ = np.clip((1 - own[:, 1:].max(axis=1, keepdims=True)) / _OPEN, 0.0, 1.0)
     vehicles = likelihood[:, _VEHICLES]
     mean = vehicles.mean(axis=1, keepdims=True)
     likelihood[:, _VEHICLES] = mean * (vehicles / mean) ** open_
+    known = likelihood[np.arange(len(own)), own[:, 1:].argmax(axis=1) + 1]
+    ratio = telling(np.log(likelihood[:, 1:] / known[:, None]), _ALIKE)
     unknown = own[:, classes.UNKNOWN].astype(float)
     left = unknown * likelihood[:, classes.UNKNOWN] ** weight
     product = own[:, 1:].astype(float) + ((unknown - left) / (COUNT - 1))[:, None]
-    product *= likelihood[:, 1:] ** weight[:, None]
+    product *= np.exp(weight[:, None] * ratio)
     product *= ((1 - left) / np.maximum(product.sum(axis=1), 1e-12))[:, None]
     return np.concatenate([left[:, None], product], axis=1)
 

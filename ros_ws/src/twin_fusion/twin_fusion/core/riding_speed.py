@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from twin_fusion.core import classes
+from twin_fusion.core.class_likelihood import telling
 
 _RIDERS, _PEOPLE = classes.RIDERS, (classes.PERSON,)
 _NOISE = 0.25  # m/s of a velocity over some scans
@@ -22,6 +23,7 @@ _NOT_WALKING = ((0.15, 0.0, 1.5), (0.05, 1.5, 8.0))  # who strolls or sets off, 
 _WALKING = (0.8, 1.34, 0.26)  # share, mean and standard deviation
 _WRONG = (0.2, 0.0, 10.0)  # velocities of who was taken for another, or half hidden
 _FLOOR = 1e-4  # s/m, density of any other speed: a velocity that fits nobody says nothing
+_ALIKE = 0.5  # logarithms of the densities that differ by less tell nothing: streets differ by as much
 
 
 def by_speed(class_probability: np.ndarray, speed: np.ndarray, weight: float = 1.0) -> np.ndarray:
@@ -33,9 +35,10 @@ def by_speed(class_probability: np.ndarray, speed: np.ndarray, weight: float = 1
     told = np.asarray(class_probability, float).copy()
     both = list(_RIDERS + _PEOPLE)
     known = np.isfinite(speed) & np.isin(told.argmax(axis=1), both)
-    rides, walks = (part**weight for part in _likelihoods(speed[known]))
+    rides, walks = _likelihoods(speed[known])
+    riding = np.exp(weight * telling(np.log(rides / walks), _ALIKE))
     before = told[np.ix_(known, both)]
-    after = before * np.column_stack([rides] * len(_RIDERS) + [walks] * len(_PEOPLE))
+    after = before * np.column_stack([riding] * len(_RIDERS) + [np.ones_like(riding)] * len(_PEOPLE))
     scale = before.sum(axis=1) / np.maximum(after.sum(axis=1), 1e-12)
     told[np.ix_(known, both)] = after * scale[:, None]
     return told
