@@ -32,7 +32,7 @@ class LidarDetectorConfig(Config):
     min_points: int = setting(6, doc="fewer points make no object", low=2, high=1000)
     min_existence: float = setting(0.45, doc="less probable objects are not reported", low=0.0, high=1.0)
     learned_min_existence: float = setting(
-        0.1, doc="the same where a network judges scans from above: the tracker follows those it knows by weak ones",
+        0.15, doc="the same where a network judges scans from above: the tracker follows those it knows by weak ones",
         low=0.0, high=1.0,
     )  # fmt: skip
 

@@ -24,7 +24,16 @@ from twin_detection.evaluation.comparison import BLOCK
 from twin_detection.evaluation.lidar_sources import PoleLidar, VehicleLidar
 from twin_detection.evaluation.parked import with_parked
 from twin_detection.evaluation.plots import draw_gains
-from twin_detection.evaluation.scenes import HELD_OUT, Scenes, SceneSpec, Source, View, answers, wanted_platforms
+from twin_detection.evaluation.scenes import (
+    RIDERS,
+    Scenes,
+    SceneSpec,
+    Source,
+    View,
+    answers,
+    repeated,
+    wanted_platforms,
+)
 from twin_detection.evaluation.scoring import GROUPS, Rows, Truth, joined, score_frame, truth_of
 from twin_fusion.config import FusionConfig
 from twin_fusion.core import camera_bodies
@@ -45,16 +54,15 @@ OBJECT = "twin_msgs/msg/DetectedObject"
 JOINT = "fused"
 EVERY = 2  # n-th picture that is scored
 _PARKED = 2.0  # metres within which a detection is taken for a parked vehicle
-#: The held-out scenarios with seeds of their own, as much as can be drawn in some minutes.
-CAMERA_SCENES = tuple(
-    replace(spec, seed=spec.seed + 70_000, platforms=spec.platforms[:2], duration=12.0) for spec in HELD_OUT
-)
+#: The held-out scenarios with seeds of their own, as much as can be drawn in some ten minutes.
+CAMERA_SCENES = tuple(replace(spec, duration=12.0) for spec in repeated(140_000, 2))
 #: The same for a sensor vehicle.
-VEHICLE_SCENES = (
-    SceneSpec("vehicle_pass", 80_004, "day", ("vehicle_01",)),
-    SceneSpec("rush_hour", 80_001, "day", ("vehicle_01",), skip=10.0),
-    SceneSpec("rain", 80_006, "rain", ("vehicle_01",), skip=10.0, duration=12.0),
-)
+VEHICLE_SCENES = repeated(150_000, 2, (
+    SceneSpec("vehicle_pass", 10_004, "day", ("vehicle_01",)),
+    SceneSpec("rush_hour", 10_001, "day", ("vehicle_01",), skip=10.0),
+    SceneSpec("rain", 10_006, "rain", ("vehicle_01",), skip=10.0, duration=12.0),
+    SceneSpec("rush_hour", 10_008, "day", ("vehicle_01",), skip=10.0, changes=RIDERS),
+))  # fmt: skip
 
 
 def lens_of(model: CameraModel) -> Lens:
