@@ -23,7 +23,7 @@ from twin_detection.core.point_network import CLASSES, Calibration
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIOS = "config/scenarios"
-TRAINED_ON, CHECKED_ON = range(0, 10), range(800, 804)  # seeds of the runs
+TRAINED_ON, CHECKED_ON = range(0, 20), range(800, 804)  # seeds of the runs
 BATCH, RATE, DECAY = 512, 3e-3, 1e-4
 #: Samples of a class count by its frequency to the power of minus this.
 BALANCE = 0.35
@@ -34,8 +34,8 @@ def main() -> int:
     """Train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the network and of the order of samples")
-    parser.add_argument("--scans", type=int, default=1350, help="at least so many scans are trained on")
-    parser.add_argument("--epochs", type=int, default=64)
+    parser.add_argument("--scans", type=int, default=2700, help="at least so many scans are trained on")
+    parser.add_argument("--epochs", type=int, default=48)
     parser.add_argument("--samples", type=Path, help="folder where samples are kept between runs")
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     options = parser.parse_args()

@@ -69,7 +69,7 @@ def repeated(first: int, times: int, specs: Sequence[SceneSpec] = HELD_OUT) -> t
 
 #: For the LiDARs of poles, with seeds at which nobody had looked when their detector was changed. Who waits at a light
 #: for 20 s is one road user in many scans, so that it takes several runs to judge.
-POLES = repeated(120_000, 3)
+POLES = repeated(160_000, 3)
 #: For the LiDAR of a sensor vehicle, again with seeds of their own.
 VEHICLES = tuple(replace(spec, platforms=("vehicle_01",)) for spec in repeated(130_000, 3))
 #: Where the backgrounds of the poles are learned, as they would have been in the days before.

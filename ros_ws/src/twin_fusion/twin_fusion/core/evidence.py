@@ -17,7 +17,7 @@ _LEAST_ODDS = 0.3  # even a doubtful sight speaks for an object
 _HIGHEST_CHANCE = 0.85  # that a camera sees what is there: one that is missed once is missed again
 _VEHICLES = list(classes.VEHICLES)
 _OPEN = 0.3  # probability that it is of another class, from which on a LiDAR leaves open which vehicle it is
-_ALIKE = 0.1  # logarithms of likelihoods of two classes that differ by less tell nothing: they are not known better
+_ALIKE = 0.3  # logarithms of likelihoods of two classes that differ by less tell nothing: they are not known better
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
@@ -25,6 +25,9 @@ _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 #: vehicle that is none, or at a wrong place, is mostly a piece of one that the camera sees as well.
 _SEES_WRONG = np.full(COUNT, 0.15)
 _SEES_WRONG[_VEHICLES] = 0.7
+#: Of vehicles a camera sees the pieces as well; of two-wheelers it sees few, near ones and the same for long, so that
+#: neither says that one is there, nor a miss that a rider is not.
+_SIGHT_IS_MUTE, _MISS_IS_MUTE = (*classes.VEHICLES, *classes.RIDERS), classes.RIDERS
 #: Metres within which a place is right: what lies farther apart is not taken for one object; of vehicles, which are one
 #: by their footprints, half the length of a car.
 _NEAR = np.minimum(classes.MAX_DISTANCE, 2.3)
@@ -55,7 +58,7 @@ def missed(existence: np.ndarray, chance: np.ndarray) -> np.ndarray:
 
 
 def sighted(camera_existence: np.ndarray, chance: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the log odds (N,) for objects that a camera sees; 0 for vehicles, of which it sees the pieces as well.
+    """Return the log odds (N,) for objects that a camera sees; 0 where a sight says nothing.
 
     Args:
         camera_existence: (N,) what the camera says.
@@ -63,14 +66,15 @@ def sighted(camera_existence: np.ndarray, chance: np.ndarray, label: np.ndarray)
         label: (N,) classes.
 
     """
-    most = np.where(np.isin(label, _VEHICLES), 0.0, np.log(np.maximum(chance / _SEES_WRONG[label], 1.0)))
+    most = np.where(np.isin(label, _SIGHT_IS_MUTE), 0.0, np.log(np.maximum(chance / _SEES_WRONG[label], 1.0)))
     return np.asarray(np.minimum(np.maximum(log_odds(camera_existence), _LEAST_ODDS), most))
 
 
 def unsighted(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Return the log odds (N,), below 0, of objects that a camera misses, which it sees with ``chance`` (N,)."""
     left = (1 - np.minimum(chance, _HIGHEST_CHANCE)) / (1 - _SEES_WRONG[label])
-    return np.asarray(np.minimum(np.log(left), -_CERTAIN))
+    told = np.where(np.isin(label, _MISS_IS_MUTE), 0.0, np.log(left))
+    return np.asarray(np.minimum(told, -_CERTAIN))
 
 
 def here(existence: np.ndarray, covariance: np.ndarray, label: np.ndarray) -> np.ndarray:
