@@ -7,7 +7,7 @@ import pytest
 
 from twin_common.core.object_class import ObjectClass
 from twin_detection.core.classes import VEHICLES
-from twin_detection.evaluation.long import TOWARDS, WEATHERS, Watch, lying_still, people, watch
+from twin_detection.evaluation.long import POSES, TOWARDS, WEATHERS, Posed, Watch, lying_still, people, watch
 from twin_detection.evaluation.virtual import Theatre, theatre_of
 from twin_sim.core.frame import ACTOR, Activity, Shape, no_actors
 from twin_sim.scenario import load_scenario
@@ -23,13 +23,15 @@ def district() -> tuple[Theatre, World]:
     return theatre_of(world), world
 
 
+@pytest.mark.parametrize("posed", POSES)
 def test_who_lies_still_is_found_when_things_would_have_been_absorbed_long_ago(
-    district: tuple[Theatre, World],
+    district: tuple[Theatre, World], posed: Posed
 ) -> None:
+    """Turned to the pole a person is seen by one laser only, at ranges that differ little from the ground's."""
     pole = watch(*district, WEATHERS["dry"])
     assert pole.detector.still is not None
     minutes = 3 * pole.detector.still.config.absorb_after / 60
-    shares = lying_still(pole, minutes, every=5.0)  # a scan counts for a second at most
+    shares = lying_still(pole, minutes, every=5.0, posed=posed)  # a scan counts for a second at most
     for away in (10.0, 15.0, 20.0, 25.0):
         assert shares[away]["found"] >= 0.99, f"{away} m"
 
@@ -41,20 +43,30 @@ def test_a_person_who_lies_is_told_to_lie_and_one_who_stands_is_not(district: tu
         assert sorted(found.posture) == [posture, posture]
 
 
-def test_a_packed_crowd_is_people_and_no_vehicle(district: tuple[Theatre, World]) -> None:
-    pole, rng = watch(*district, WEATHERS["dry"]), np.random.default_rng(5)
-    rows = np.concatenate([people(pole, tuple(np.arange(26.0, 32.0, 0.7)), Activity.STANDING) for _ in range(6)])
+def crowd(pole: Watch, nearest: float, rng: np.random.Generator) -> np.ndarray:
+    """Return 54 people who stand two steps from each other, (N,) ACTOR."""
+    away = tuple(nearest + np.arange(9) * 0.7)
+    rows = np.concatenate([people(pole, away, Activity.STANDING) for _ in range(6)])
     rows["actor_id"] = 7_000_000 + np.arange(len(rows))
-    aside = np.repeat(np.arange(6) * 0.7, len(rows) // 6) + rng.normal(0.0, 0.1, len(rows))
+    aside = np.repeat(np.arange(6) * 0.7, len(away)) + rng.normal(0.0, 0.1, len(rows))
     rows["x"] -= np.sin(TOWARDS) * aside
     rows["y"] += np.cos(TOWARDS) * aside
     rows["yaw"], rows["appearance"] = rng.uniform(-np.pi, np.pi, len(rows)), rng.integers(2**32, size=len(rows))
-    vehicles, persons = 0, 0
-    for number in range(10):
-        found = pole.found(rows, 1.0 + 0.1 * number)
-        vehicles += np.isin(found.label, VEHICLES).sum()
-        persons += (found.label == ObjectClass.PEDESTRIAN).sum()
-    assert vehicles <= 1 and persons > 10 * 0.3 * len(rows)
+    return rows
+
+
+def test_a_packed_crowd_is_people_and_no_vehicle(district: tuple[Theatre, World]) -> None:
+    """Of four crowds, 40 scans, four may be called vehicles in part; once it had been seven in every scan."""
+    vehicles = 0
+    for seed, nearest in ((5, 26.0), (6, 14.0), (7, 26.0), (8, 14.0)):
+        pole, persons = watch(*district, WEATHERS["dry"]), 0
+        rows = crowd(pole, nearest, np.random.default_rng(seed))
+        for number in range(10):
+            found = pole.found(rows, 1.0 + 0.1 * number)
+            vehicles += np.isin(found.label, VEHICLES).sum()
+            persons += (found.label == ObjectClass.PEDESTRIAN).sum()
+        assert persons > 10 * (0.25 if nearest > 20 else 0.7) * len(rows)
+    assert vehicles <= 4
 
 
 @pytest.mark.parametrize("weather", ["rain, 8 mm/h", "rain, 30 mm/h", "fog, 90 m"])

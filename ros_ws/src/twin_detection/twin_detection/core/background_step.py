@@ -30,6 +30,8 @@ _BESIDE = 2
 _PRESENT_OVER = 3.0
 #: Things that stand still return from within this of one range, metres.
 _STEADY = 0.3
+#: Beside a road user a surface does not follow returns that are nearer than it by more: they may be of who lies there.
+_DRAWN = 0.05
 #: Spread of ranges at the begin, and at least, metres.
 SPREAD, LEAST_SPREAD = 0.05, 0.01
 
@@ -95,8 +97,9 @@ def follow(
         seen, difference, tolerance = value > 0, value - far[i], max(margin, 3 * spread[i])
         agrees = seen and not front[i] and abs(difference) <= tolerance
         if agrees:
-            far[i] += rate * difference
-            spread[i] = max(spread[i] + rate * (abs(difference) - spread[i]), LEAST_SPREAD)
+            if difference > -_DRAWN or not _road_user_beside(i, columns, road_user):
+                far[i] += rate * difference
+                spread[i] = max(spread[i] + rate * (abs(difference) - spread[i]), LEAST_SPREAD)
             beyond_time[i], beyond_range[i] = 0.0, NOTHING
         if seen and difference > tolerance:
             beyond_time[i] += duration

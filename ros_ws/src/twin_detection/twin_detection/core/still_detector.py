@@ -38,7 +38,7 @@ _LEAST_KNOWN, _EQUAL = 0.9, 0.02
 _MAX_EXTENT = 16.0
 #: Of what share of a thing something has to be remembered, and how probably a road user at least, so that it counts;
 #: how sure the memory of who lies there is then, at least and at most.
-_SHARE_KNOWN, _DOUBTED, _SURE, _SUREST = 0.25, 0.3, 0.9, 0.95
+_SHARE_KNOWN, _DOUBTED, _SURE, _SUREST = 0.25, 0.3, 0.97, 0.98
 #: Where somebody stays, foreground is no ground from this share of the usual height on.
 _LOWEST = 0.4
 
