@@ -49,8 +49,8 @@ BUSY = {
     "population.warmup": 200, "population.cars": 0.5, "population.trucks": 0.12, "population.buses": 0.1,
     "population.scooters": 0.08, "population.bicycles": 0.1, "population.motorcycles": 0.1,
 }  # fmt: skip
-#: Every fourth of them has as many two-wheelers as other vehicles.
-RIDERS = {
+#: Of these every second has no crowds, and as many two-wheelers as other vehicles.
+MANY_RIDERS = {
     "population.cars": 0.35, "population.trucks": 0.06, "population.buses": 0.05, "population.scooters": 0.16,
     "population.bicycles": 0.18, "population.motorcycles": 0.2,
 }  # fmt: skip
@@ -79,7 +79,7 @@ def make_samples(
     for number, seed in enumerate(seeds):
         name = scenarios[number % len(scenarios)]
         rng = np.random.default_rng(seed)
-        changes = (BUSY if seed % 2 == 0 else {}) | (CROWDS if seed % 4 == 0 else RIDERS if seed % 4 == 2 else {})
+        changes = (BUSY if seed % 2 == 0 else {}) | (CROWDS if seed % 4 == 0 else MANY_RIDERS if seed % 4 == 2 else {})
         scenario = load_scenario(folder / f"{name}.yaml", changes)
         frames = -(-per_run // lidars)
         with Simulation(scenario, seed) as simulation:

@@ -155,6 +155,30 @@ def test_the_flickering_edge_of_a_road_user_is_not_absorbed_and_takes_nothing_wi
     assert model.foreground(both, np.array([5.0, 5.0])).all()
 
 
+@pytest.mark.parametrize("noise", [0.03, 0.1])
+def test_a_surface_beside_a_road_user_neither_follows_him_nor_strays(noise: float) -> None:
+    """Who lies close before the ground is left out for a moment now and then; that must not draw the ground to him."""
+    rng, model = np.random.default_rng(5), wall()
+    for _ in range(300):
+        image = rng.normal(10.0, noise, SHAPE).astype(np.float32)
+        model.update(image, np.zeros(SHAPE, bool), 0.1)
+    lies = CELL[0] + np.arange(3)
+    for number in range(3000):
+        image = rng.normal(10.0, noise, SHAPE).astype(np.float32)
+        image.reshape(-1)[lies] = 10.0 - rng.normal([0.5, 0.19, 0.19], 0.02)
+        front = lies[model.foreground(lies, image.reshape(-1)[lies])]
+        shown = np.zeros(SHAPE, bool)
+        shown.reshape(-1)[front] = True
+        model.update(image, shown, 0.1)
+        model.judge(front, np.full(len(front), 0.9, np.float32), 0.1)
+        if number >= 2900:
+            assert model.foreground(lies, np.array([9.5, 9.5, 9.5])).all()
+    ground = np.setdiff1d(np.arange(image.size), lies)
+    drawn = rng.normal(10.0, noise, len(ground)).astype(np.float32)
+    assert np.abs(model.state.far - 10.0).max() < 0.1
+    assert model.foreground(ground, drawn).mean() < 0.02
+
+
 def test_somebody_who_comes_where_a_thing_was_absorbed_and_taken_away_is_seen() -> None:
     model = wall(absorb_after=60.0)
     assert not watch(model, 6.0, 120.0, road_user=0.0, every=1.0)

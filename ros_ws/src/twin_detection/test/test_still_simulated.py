@@ -36,6 +36,13 @@ def test_who_lies_still_is_found_when_things_would_have_been_absorbed_long_ago(
         assert shares[away]["found"] >= 0.99, f"{away} m"
 
 
+def test_who_has_got_up_and_gone_leaves_nobody_behind(district: tuple[Theatre, World]) -> None:
+    pole = watch(*district, WEATHERS["dry"])
+    lying_still(pole, 2.0)
+    for number in range(100):
+        assert not len(pole.found(no_actors(), 123.0 + 0.1 * number))
+
+
 def test_a_person_who_lies_is_told_to_lie_and_one_who_stands_is_not(district: tuple[Theatre, World]) -> None:
     pole = watch(*district, WEATHERS["dry"])
     for activity, posture in ((Activity.LYING, 3), (Activity.STANDING, 1)):
@@ -44,7 +51,7 @@ def test_a_person_who_lies_is_told_to_lie_and_one_who_stands_is_not(district: tu
 
 
 def crowd(pole: Watch, nearest: float, rng: np.random.Generator) -> np.ndarray:
-    """Return 54 people who stand two steps from each other, (N,) ACTOR."""
+    """Return 54 people who stand 0.7 m from each other, (N,) ACTOR."""
     away = tuple(nearest + np.arange(9) * 0.7)
     rows = np.concatenate([people(pole, away, Activity.STANDING) for _ in range(6)])
     rows["actor_id"] = 7_000_000 + np.arange(len(rows))
@@ -56,7 +63,7 @@ def crowd(pole: Watch, nearest: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def test_a_packed_crowd_is_people_and_no_vehicle(district: tuple[Theatre, World]) -> None:
-    """Of four crowds, 40 scans, four may be called vehicles in part; once it had been seven in every scan."""
+    """In 40 scans of four crowds no more than four pieces of them are called vehicles."""
     vehicles = 0
     for seed, nearest in ((5, 26.0), (6, 14.0), (7, 26.0), (8, 14.0)):
         pole, persons = watch(*district, WEATHERS["dry"]), 0

@@ -30,8 +30,9 @@ _BESIDE = 2
 _PRESENT_OVER = 3.0
 #: Things that stand still return from within this of one range, metres.
 _STEADY = 0.3
-#: Beside a road user a surface does not follow returns that are nearer than it by more: they may be of who lies there.
-_DRAWN = 0.05
+#: Beside a road user a surface follows only returns that differ from it by less, metres, and its spread stays: others
+#: may be of who lies there.
+_SAME = 0.05
 #: Spread of ranges at the begin, and at least, metres.
 SPREAD, LEAST_SPREAD = 0.05, 0.01
 
@@ -66,12 +67,14 @@ def stands_out(
 
 
 @kernel
-def _road_user_beside(place: int, columns: int, road_user: np.ndarray) -> bool:
-    """Return whether a direction, or one of the nearest in its row, shows a road user: the edge of one flickers."""
-    row, column = place - place % columns, place % columns
-    found = False
-    for step in range(-_BESIDE, _BESIDE + 1):
-        found |= road_user[row + (column + step) % columns] >= ROAD_USER
+def _beside_road_users(columns: int, road_user: np.ndarray) -> np.ndarray:
+    """Return which directions (D,) show a road user, or have one beside them in their row: its edge flickers."""
+    found = np.zeros(len(road_user), np.bool_)
+    for place in range(len(road_user)):
+        if road_user[place] >= ROAD_USER:
+            row, column = place - place % columns, place % columns
+            for step in range(-_BESIDE, _BESIDE + 1):
+                found[row + (column + step) % columns] = True
     return found
 
 
@@ -91,14 +94,15 @@ def follow(
     since the scan before, seconds. The other arrays are the state of the background.
     """
     flip_decay, judgement_decay = 0.5 ** (duration / _FLIP_MEMORY), 0.5 ** (duration / _JUDGEMENT_MEMORY)
-    noted = min(duration / _PRESENT_OVER, 1.0)
+    noted, beside = min(duration / _PRESENT_OVER, 1.0), _beside_road_users(columns, road_user)
     for i in range(len(far)):
         value = image[i]
         seen, difference, tolerance = value > 0, value - far[i], max(margin, 3 * spread[i])
         agrees = seen and not front[i] and abs(difference) <= tolerance
         if agrees:
-            if difference > -_DRAWN or not _road_user_beside(i, columns, road_user):
+            if not beside[i] or abs(difference) < _SAME:
                 far[i] += rate * difference
+            if not beside[i]:
                 spread[i] = max(spread[i] + rate * (abs(difference) - spread[i]), LEAST_SPREAD)
             beyond_time[i], beyond_range[i] = 0.0, NOTHING
         if seen and difference > tolerance:
@@ -135,6 +139,6 @@ def follow(
         front_time[i] += duration
         stands = front_time[i] >= (_NEW_GROUND if far[i] >= NOTHING else absorb_after)
         joins = stands or (not moved and flips[i] >= 2 * FLIPS and far[i] < NOTHING)
-        if joins and not _road_user_beside(i, columns, road_user):
+        if joins and not beside[i]:
             low[i], high[i], thing[i] = min(low[i], value), max(high[i], value), stands
             band_unseen[i] = front_time[i] = 0.0

@@ -26,14 +26,20 @@ def points_around(
         most: points of each place.
 
     """
+    if height.shape != (len(points),) or bearing.shape != (len(place),) or place.shape != (len(place), 2):
+        raise ValueError(
+            f"points, height, place, bearing: expected (N, 2), (N,), (D, 2), (D,), got {points.shape}, {height.shape}, "
+            f"{place.shape}, {bearing.shape}"
+        )
     if not len(place):
         return np.zeros((0, most, 3), np.float32), np.zeros(0, np.int64)
     around = int(np.ceil(radius / _CELL))
     low = place.min(axis=0) - (around + 1) * _CELL
     middle = np.floor((place - low) / _CELL).astype(np.int64)
     rows, columns = (int(far) for far in middle.max(axis=0) + around + 2)
-    plane = np.ascontiguousarray(points[:, :2])
-    return _points_around(plane, height, place, bearing, low, middle, rows, columns, around, radius**2, most)
+    plane, up = np.ascontiguousarray(points[:, :2], np.float32), np.ascontiguousarray(height, np.float32)
+    where = np.ascontiguousarray(place, float)
+    return _points_around(plane, up, where, bearing, low, middle, rows, columns, around, radius**2, most)
 
 
 @kernel

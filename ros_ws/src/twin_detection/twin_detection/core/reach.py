@@ -20,8 +20,9 @@ def within(xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, nearest: 
         farthest: exclusive, metres.
 
     """
-    points = np.ascontiguousarray(xyz, np.float32)
-    return _within(points, np.ascontiguousarray(ring), np.ascontiguousarray(time_offset), nearest, farthest)
+    # One layout, whatever a driver sends: a kernel is compiled for each, and no scan should wait for that.
+    points, lasers = np.require(xyz, np.float32, ("C", "W")), np.require(ring, np.uint16, ("C", "W"))
+    return _within(points, lasers, np.require(time_offset, np.float64, ("C", "W")), nearest, farthest)
 
 
 @kernel

@@ -37,8 +37,8 @@ _LEAST_KNOWN, _EQUAL = 0.9, 0.02
 #: Largest extent of one object, metres: buses.
 _MAX_EXTENT = 16.0
 #: Of what share of a thing something has to be remembered, and how probably a road user at least, so that it counts;
-#: how sure the memory of who lies there is then, at least and at most.
-_SHARE_KNOWN, _DOUBTED, _SURE, _SUREST = 0.25, 0.3, 0.97, 0.98
+#: how sure the memory of who lies there is then.
+_SHARE_KNOWN, _DOUBTED, _SURE = 0.25, 0.3, 0.97
 #: Where somebody stays, foreground is no ground from this share of the usual height on.
 _LOWEST = 0.4
 
@@ -306,7 +306,7 @@ class StillDetector:
             return none_detected()
         low = clusters.maximum(segments.height) < FLAT
         remembered = low & (stood > _DOUBTED)
-        before = np.where(remembered, np.clip(stood, _SURE, _SUREST), 0.5)
+        before = np.where(remembered, _SURE, 0.5)
         existence = found.existence * before
         existence /= existence + (1.0 - found.existence) * (1.0 - before)
         reliability, label = self.calibration.reliability, found.classes.argmax(axis=1)

@@ -38,8 +38,9 @@ class SceneSpec:
 
     @property
     def name(self) -> str:
-        """Scenario and weather."""
-        return f"{self.scenario}, {self.weather}"
+        """Scenario, what is unusual of it, weather and seed."""
+        riders = " with many riders" if set(RIDERS) <= set(self.changes) else ""
+        return f"{self.scenario}{riders}, {self.weather}, seed {self.seed}"
 
 
 #: Changes of a scenario in which half of the vehicles have two wheels: the usual fifth are too few to judge.
@@ -62,7 +63,7 @@ HELD_OUT = (
 
 
 def repeated(first: int, times: int, specs: Sequence[SceneSpec] = HELD_OUT) -> tuple[SceneSpec, ...]:
-    """Return scenes ``times`` over, each time with other road users: seeds from ``first`` on."""
+    """Return scenes ``times`` over, each time with other road users: seeds from ``first`` on, ten for each time."""
     shift = first - FIRST_HELD_OUT_SEED
     return tuple(replace(spec, seed=spec.seed + shift + 10 * again) for again in range(times) for spec in specs)
 

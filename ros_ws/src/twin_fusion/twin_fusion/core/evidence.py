@@ -17,7 +17,7 @@ _LEAST_ODDS = 0.3  # even a doubtful sight speaks for an object
 _HIGHEST_CHANCE = 0.85  # that a camera sees what is there: one that is missed once is missed again
 _VEHICLES = list(classes.VEHICLES)
 _OPEN = 0.3  # probability that it is of another class, from which on a LiDAR leaves open which vehicle it is
-_ALIKE = 0.3  # logarithms of likelihoods of two classes that differ by less tell nothing: they are not known better
+_ALIKE = 1.0  # logarithms of likelihoods of two classes that differ by less tell nothing: they are not known better
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
@@ -25,9 +25,9 @@ _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 #: vehicle that is none, or at a wrong place, is mostly a piece of one that the camera sees as well.
 _SEES_WRONG = np.full(COUNT, 0.15)
 _SEES_WRONG[_VEHICLES] = 0.7
-#: Of vehicles a camera sees the pieces as well; of two-wheelers it sees few, near ones and the same for long, so that
-#: neither says that one is there, nor a miss that a rider is not.
-_SIGHT_IS_MUTE, _MISS_IS_MUTE = (*classes.VEHICLES, *classes.RIDERS), classes.RIDERS
+#: So a sight of a vehicle says nothing; of riders a camera sees few, near ones, and the same for long: nothing either.
+_SIGHT_IS_MUTE = (*classes.VEHICLES, *classes.RIDERS)
+_MISS_IS_MUTE = classes.RIDERS
 #: Metres within which a place is right: what lies farther apart is not taken for one object; of vehicles, which are one
 #: by their footprints, half the length of a car.
 _NEAR = np.minimum(classes.MAX_DISTANCE, 2.3)
@@ -71,10 +71,12 @@ def sighted(camera_existence: np.ndarray, chance: np.ndarray, label: np.ndarray)
 
 
 def unsighted(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the log odds (N,), below 0, of objects that a camera misses, which it sees with ``chance`` (N,)."""
+    """Return the log odds (N,), below 0, of objects that a camera misses, which it sees with ``chance`` (N,).
+
+    0 where a miss says nothing: then what an earlier frame said still counts.
+    """
     left = (1 - np.minimum(chance, _HIGHEST_CHANCE)) / (1 - _SEES_WRONG[label])
-    told = np.where(np.isin(label, _MISS_IS_MUTE), 0.0, np.log(left))
-    return np.asarray(np.minimum(told, -_CERTAIN))
+    return np.where(np.isin(label, _MISS_IS_MUTE), 0.0, np.minimum(np.log(left), -_CERTAIN))
 
 
 def here(existence: np.ndarray, covariance: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -107,17 +109,19 @@ def joined_classes(own: np.ndarray, likelihood: np.ndarray, weight: np.ndarray) 
     What the LiDAR calls unknown is ignorance: it is shared out among the classes, but for what the camera calls so too
     (column 0 of ``likelihood``). A camera that knows nothing changes nothing, so that of two objects of which the LiDAR
     is sure none is put behind the other for being seen by the camera. Which vehicle it is a LiDAR measures, so that the
-    camera's word for it counts as far as the LiDAR leaves it open. Of the LiDAR's own class and another only so much of
-    their ratio counts as is beyond what a table of likelihoods can tell: where two are as probable, a word that fits
-    both does not choose.
+    camera's word for it counts as far as the LiDAR leaves it open. Where the LiDAR has a class of its own, only so much
+    of the ratio of another's likelihood to that class's counts as is beyond what a table can tell: where two are as
+    probable, a word that fits both does not choose.
     """
     likelihood = likelihood.copy()
     open_ = np.clip((1 - own[:, 1:].max(axis=1, keepdims=True)) / _OPEN, 0.0, 1.0)
     vehicles = likelihood[:, _VEHICLES]
     mean = vehicles.mean(axis=1, keepdims=True)
     likelihood[:, _VEHICLES] = mean * (vehicles / mean) ** open_
-    known = likelihood[np.arange(len(own)), own[:, 1:].argmax(axis=1) + 1]
-    ratio = telling(np.log(likelihood[:, 1:] / known[:, None]), _ALIKE)
+    best = own.argmax(axis=1)
+    named = best != classes.UNKNOWN
+    ratio = np.log(likelihood[:, 1:] / np.where(named, likelihood[np.arange(len(own)), best], 1.0)[:, None])
+    ratio = np.where(named[:, None], telling(ratio, _ALIKE), ratio)
     unknown = own[:, classes.UNKNOWN].astype(float)
     left = unknown * likelihood[:, classes.UNKNOWN] ** weight
     product = own[:, 1:].astype(float) + ((unknown - left) / (COUNT - 1))[:, None]
@@ -126,14 +130,18 @@ def joined_classes(own: np.ndarray, likelihood: np.ndarray, weight: np.ndarray) 
     return np.concatenate([left[:, None], product], axis=1)
 
 
-def apply(objects: np.ndarray, evidence: np.ndarray, weight: np.ndarray, camera_bit: int) -> None:
+def apply(
+    objects: np.ndarray, evidence: np.ndarray, weight: np.ndarray, camera_bit: int, class_weight: float = 1.0
+) -> None:
     """Change objects (N,), DetectedObject, in place by EVIDENCE (N,) about each, at ``weight`` (N,) 0..1.
 
-    ``weight`` fades with the age of the evidence.
+    ``weight`` fades with the age of the evidence; ``class_weight`` is the exponent of likelihoods of classes.
     """
     seen = evidence["seen"] & (weight > 0)
-    words = evidence["class_sum"][seen] / np.maximum(evidence["class_weight"][seen], 1.0)[:, None]
-    joined = joined_classes(objects["class_probability"][seen], np.exp(words), weight[seen])
+    frames = evidence["class_weight"][seen]
+    words = evidence["class_sum"][seen] / np.maximum(frames, 1e-9)[:, None]
+    counts = class_weight * weight[seen] * np.minimum(frames, 1.0)
+    joined = joined_classes(objects["class_probability"][seen], np.exp(words), counts)
     objects["class_probability"][seen] = joined
     objects["classification"] = np.argmax(objects["class_probability"], axis=1)
     odds = log_odds(objects["existence"]) + weight * evidence["log_odds"]

@@ -116,7 +116,7 @@ class PlatformFusion:
             said[known] = self._evidence[rows[known]]
             age = np.abs(scan.stamp_ns - said["stamp_ns"]) / 1e9
             weight = np.where(known, np.clip(1 - age / self._settings.camera_memory, 0, 1), 0.0)
-            evidence.apply(fused, said, weight, CAMERA)
+            evidence.apply(fused, said, weight, CAMERA, self._settings.camera_weight)
         return np.concatenate([fused, *self.camera_only(scan.stamp_ns)])
 
     def camera_only(self, stamp_ns: int) -> list[np.ndarray]:
@@ -201,7 +201,7 @@ class PlatformFusion:
         chance = self.camera_hits.at(distance[mine], label[mine])
         fresh["log_odds"][mine] = trust * evidence.sighted(theirs["existence"], chance, label[mine])
         words = np.log(np.maximum(self.class_words.of(theirs["class_probability"]), 1e-6))
-        fresh["class_sum"][mine] = self._settings.camera_weight * trust[:, None] * words
+        fresh["class_sum"][mine] = trust[:, None] * words
         fresh["class_weight"][mine] = trust
         plain = trust >= 1.0
         self.class_words.note(objects["class_probability"][mine][plain], theirs["class_probability"][plain])
