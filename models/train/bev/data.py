@@ -12,9 +12,14 @@ import scans
 
 #: Scenarios of the training; those of scans.HELD_OUT_SCENARIOS are never among them.
 SCENARIOS = ("normal_day", "scooter_sidewalk", "near_miss", "red_light", "heat", "fog", "car_collision", "wrong_way")
+#: Streets in which there are as many two-wheelers as other vehicles.
+MANY_RIDERS = {
+    "population.vehicles_per_hour": 3000, "population.warmup": 200, "population.cars": 0.35,
+    "population.scooters": 0.2, "population.bicycles": 0.2, "population.motorcycles": 0.2,
+}  # fmt: skip
 #: Changes of the training runs, in turn.
 CHANGES: tuple[dict[str, object], ...] = (
-    {}, {"start": "08:00"}, {"population.density": 1.5}, {"weather.rain": 6}, {"start": "22:00"},
+    {}, {"start": "08:00", **MANY_RIDERS}, {"population.density": 1.5}, {"weather.rain": 6, **MANY_RIDERS}, MANY_RIDERS,
 )  # fmt: skip
 HELD_OUT_SEED = 10_000
 
@@ -24,7 +29,7 @@ class Amount:
     """How much is made: streets, runs in the district, scans of a run; the same of what is held out."""
 
     streets: int = 1020
-    runs: int = 24
+    runs: int = 36
     scans: int = 60
     held_streets: int = 60
     held_scans: int = 30
