@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from calibrate import calibrate
 from losses import loss
@@ -89,12 +90,17 @@ def learn(pictures: Pictures, seed: int, steps: int, kept: Path) -> CameraNet:
 
 
 def export(net: CameraNet, path: Path, height: int = 384, width: int = 640) -> None:
-    """Write a network as ONNX."""
+    """Write a network as ONNX, without the traces of this machine's files that the exporter adds to every node."""
     net = copy.deepcopy(net).to(memory_format=torch.contiguous_format).eval()
     torch.onnx.export(
         net, (torch.zeros(1, 3, height, width),), str(path), input_names=["images"], output_names=["output"],
         opset_version=18, dynamo=True, external_data=False, verbose=False,
     )  # fmt: skip
+    model = onnx.load(str(path))
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.ClearField("doc_string")
+    onnx.save(model, str(path))
 
 
 def main() -> int:
