@@ -168,6 +168,14 @@ def test_the_projects_own_manifest_holds() -> None:
             models.open_model(item.name)
 
 
+def test_no_shipped_model_names_files_of_the_machine_that_made_it() -> None:
+    shipped = sorted(models.models_folder().glob("*.onnx"))
+    assert len(shipped) >= 5
+    for path in shipped:
+        content = path.read_bytes()
+        assert not any(trace in content for trace in (b"site-packages", b"/models/train/", b'File "')), path.name
+
+
 def test_onnxruntime_is_told_to_keep_its_figures_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     models.open_model("small", folder=folder_of(tmp_path, small_model()))

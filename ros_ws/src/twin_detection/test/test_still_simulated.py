@@ -64,16 +64,15 @@ def crowd(pole: Watch, nearest: float, rng: np.random.Generator) -> np.ndarray:
 
 def test_a_packed_crowd_is_people_and_no_vehicle(district: tuple[Theatre, World]) -> None:
     """In 40 scans of four crowds no more than four pieces of them are called vehicles."""
-    vehicles = 0
+    vehicles, persons = 0, {26.0: 0.0, 14.0: 0.0}
     for seed, nearest in ((5, 26.0), (6, 14.0), (7, 26.0), (8, 14.0)):
-        pole, persons = watch(*district, WEATHERS["dry"]), 0
+        pole = watch(*district, WEATHERS["dry"])
         rows = crowd(pole, nearest, np.random.default_rng(seed))
         for number in range(10):
             found = pole.found(rows, 1.0 + 0.1 * number)
             vehicles += np.isin(found.label, VEHICLES).sum()
-            persons += (found.label == ObjectClass.PEDESTRIAN).sum()
-        assert persons > 10 * (0.25 if nearest > 20 else 0.7) * len(rows)
-    assert vehicles <= 4
+            persons[nearest] += (found.label == ObjectClass.PEDESTRIAN).sum() / (20 * len(rows))
+    assert vehicles <= 4 and persons[26.0] > 0.3 and persons[14.0] > 0.7
 
 
 @pytest.mark.parametrize("weather", ["rain, 8 mm/h", "rain, 30 mm/h", "fog, 90 m"])

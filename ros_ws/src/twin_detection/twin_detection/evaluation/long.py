@@ -132,10 +132,11 @@ def long_runs(folder: Path) -> dict[str, Any]:
     theatre = theatre_of(world)
     hours = [lying_still(watch(theatre, world, WEATHERS["dry"]), minutes=60.0, posed=posed) for posed in POSES]
     title = "lying still for 60 min, 3,600 scans, people who are turned in different ways"
-    table = Table("distance m", *hours[0][LYING_AT[0]], title=title, title_justify="left")
-    for hour in hours:
+    table = Table("turned deg", "distance m", *hours[0][LYING_AT[0]], title=title, title_justify="left")
+    for posed, hour in zip(POSES, hours, strict=True):
+        turned = f"{np.degrees(posed.first):.0f} to {np.degrees(posed.last):.0f}"
         for away, shares in hour.items():
-            table.add_row(f"{away:g}", *(f"{share:.4f}" for share in shares.values()))
+            table.add_row(turned, f"{away:g}", *(f"{share:.4f}" for share in shares.values()))
     empty = {name: empty_street(watch(theatre, world, weather), minutes=3.0) for name, weather in WEATHERS.items()}
     false = Table("weather", "objects a minute", title="an empty street, 1,800 scans each", title_justify="left")
     for name, number in empty.items():
