@@ -96,7 +96,6 @@ def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent: the KITTI tracking recordings are not here")
 def test_real_cars_are_found_and_followed(tmp_path: Path) -> None:
     found = detection_evaluation.evaluate_detection(REAL, tmp_path / "detection", ["0000"])
     rules, learned = found[detection_evaluation.RULES], found[detection_evaluation.LEARNED]

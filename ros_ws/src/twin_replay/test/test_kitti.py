@@ -114,7 +114,6 @@ def test_a_missing_file_is_named(root: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent: the KITTI tracking recordings are not here")
 def test_reads_the_real_sequence() -> None:
     sequence = kitti.TrackingSequence(REAL, "0000")
     assert sequence.frames == list(range(100))

@@ -367,8 +367,6 @@ def test_without_opengl_there_is_one_clear_line():
 @pytest.mark.realdata
 def test_a_detector_of_photographs_finds_cars_and_persons():
     model = Path(__file__).resolve().parents[4].parent / "shared" / "models" / "yolox_nano.onnx"
-    if not model.is_file():
-        pytest.skip(f"{model} is missing: the detector YOLOX-Nano")
     walls = [box(0.5, 14.0, 9.0, "brick").placed(x=30.0, y=-14.0 + 15.0 * i) for i in range(3)]
     road = box(400.0, 400.0, 0.5, "asphalt").placed(z=-0.5)
     pose, shots = facing_east(z=3.5, down=0.15), []
