@@ -190,10 +190,8 @@ def test_a_sight_says_no_more_than_true_objects_are_seen_oftener_than_others() -
     sight = evidence.sighted(np.array([0.99, 0.99, 0.99, 0.6]), chance, label)
     assert sight[0] == pytest.approx(np.log(0.9 / 0.15)) and sight[1] == 0.0  # a camera that sees nobody
     assert 0 == sight[2] < 0.3 < sight[3] < sight[0]  # pieces of vehicles are seen as well as vehicles
-    miss = evidence.unsighted(chance, label)
-    assert miss[0] == pytest.approx(np.log(0.15 / 0.85)) and miss[0] < miss[2] < miss[1] <= 0
-    rider, often = np.array([6]), np.array([0.8])  # neither a sight nor a miss says whether a rider is there
-    assert evidence.sighted(often, often, rider)[0] == evidence.unsighted(often, rider)[0] == 0.0
+    rider, often = np.array([6]), np.array([0.8])  # nor does it say whether a rider is there
+    assert evidence.sighted(often, often, rider)[0] == 0.0
 
 
 def test_what_a_camera_means_by_person_is_learned() -> None:

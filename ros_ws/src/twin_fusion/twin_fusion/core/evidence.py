@@ -14,26 +14,23 @@ UNKNOWN_POSTURE = 0
 _CERTAIN = 1e-6  # no probability is nearer to 0 or 1
 _REPEATED = 0.9  # what words of earlier frames count, frame by frame: a mean over some ten
 _LEAST_ODDS = 0.3  # even a doubtful sight speaks for an object
-_HIGHEST_CHANCE = 0.85  # that a camera sees what is there: one that is missed once is missed again
 _VEHICLES = list(classes.VEHICLES)
 _OPEN = 0.3  # probability that it is of another class, from which on a LiDAR leaves open which vehicle it is
 _ALIKE = 1.0  # logarithms of likelihoods of two classes that differ by less tell nothing: they are not known better
 _LEAST_POSTURE = 0.5  # of the most probable posture that is told
 _LIDAR_POSTURE = 0.6  # how far a posture that a LiDAR tells is believed
 
-#: How often a camera sees something of its kind where a LiDAR's object is wrong, measured on scenes for development: a
-#: vehicle that is none, or at a wrong place, is mostly a piece of one that the camera sees as well.
-_SEES_WRONG = np.full(COUNT, 0.15)
-_SEES_WRONG[_VEHICLES] = 0.7
-#: So a sight of a vehicle says nothing; of riders a camera sees few, near ones, and the same for long: nothing either.
+#: How often a camera sees somebody where a LiDAR's person is wrong, measured on scenes for development.
+_SEES_WRONG = 0.15
+#: A vehicle that is none, or at a wrong place, is mostly a piece of one that the camera sees as well (0.7), so that a
+#: sight of one says nothing; of riders a camera sees few, near ones, and the same for long: nothing either.
 _SIGHT_IS_MUTE = (*classes.VEHICLES, *classes.RIDERS)
-_MISS_IS_MUTE = classes.RIDERS
 #: Metres within which a place is right: what lies farther apart is not taken for one object; of vehicles, which are one
 #: by their footprints, half the length of a car.
 _NEAR = np.minimum(classes.MAX_DISTANCE, 2.3)
 
-#: ``identity`` in the scans; ``log_odds`` of existence; ``seen``: not so where the camera missed it. Of the frames so
-#: far: ``class_sum`` of the logarithms of the likelihoods of classes, ``class_weight`` how many they are.
+#: ``identity`` in the scans; ``log_odds`` of existence; ``seen``: whether the camera has seen it. Of the frames so far:
+#: ``class_sum`` of the logarithms of the likelihoods of classes, ``class_weight`` how many they are.
 EVIDENCE = np.dtype(
     [("identity", "i8"), ("stamp_ns", "i8"), ("log_odds", "f8"), ("seen", "?"), ("class_sum", "f8", COUNT),
      ("class_weight", "f8"), ("posture_probability", "f8", 4), ("colour", "u1", 8)]
@@ -66,17 +63,8 @@ def sighted(camera_existence: np.ndarray, chance: np.ndarray, label: np.ndarray)
         label: (N,) classes.
 
     """
-    most = np.where(np.isin(label, _SIGHT_IS_MUTE), 0.0, np.log(np.maximum(chance / _SEES_WRONG[label], 1.0)))
+    most = np.where(np.isin(label, _SIGHT_IS_MUTE), 0.0, np.log(np.maximum(chance / _SEES_WRONG, 1.0)))
     return np.asarray(np.minimum(np.maximum(log_odds(camera_existence), _LEAST_ODDS), most))
-
-
-def unsighted(chance: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return the log odds (N,), below 0, of objects that a camera misses, which it sees with ``chance`` (N,).
-
-    0 where a miss says nothing: then what an earlier frame said still counts.
-    """
-    left = (1 - np.minimum(chance, _HIGHEST_CHANCE)) / (1 - _SEES_WRONG[label])
-    return np.where(np.isin(label, _MISS_IS_MUTE), 0.0, np.minimum(np.log(left), -_CERTAIN))
 
 
 def here(existence: np.ndarray, covariance: np.ndarray, label: np.ndarray) -> np.ndarray:

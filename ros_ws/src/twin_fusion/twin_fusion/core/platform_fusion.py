@@ -175,9 +175,9 @@ class PlatformFusion:
         fresh = np.zeros(len(objects), evidence.EVIDENCE)
         fresh["identity"], fresh["stamp_ns"] = scan.identity, view.stamp_ns
         self._note_hits(fresh, pairs, objects, boxes, view)
-        self._note_misses(fresh, pairs, moved, whole, boxes, view)
+        self._count_hits(pairs, moved, whole, boxes, view)
         evidence.carry_on(fresh, self._evidence)
-        told = fresh[fresh["seen"] | (fresh["log_odds"] != 0)]
+        told = fresh[fresh["seen"]]
         keep_ns = round(self._settings.camera_memory * 1e9)
         old = self._evidence
         old = old[(np.abs(view.stamp_ns - old["stamp_ns"]) <= keep_ns) & ~np.isin(old["identity"], told["identity"])]
@@ -208,23 +208,21 @@ class PlatformFusion:
         for name in ("posture_probability", "colour"):
             fresh[name][mine] = theirs[name]
 
-    def _note_misses(
-        self, fresh: np.ndarray, pairs: np.ndarray, objects: np.ndarray, whole: np.ndarray, boxes: np.ndarray,
-        view: View,
-    ) -> None:  # fmt: skip
-        """Write what it means that the camera does not see an object that it should, and measure how often that is."""
+    def _count_hits(
+        self, pairs: np.ndarray, objects: np.ndarray, whole: np.ndarray, boxes: np.ndarray, view: View
+    ) -> None:
+        """Measure how often the camera sees what it should.
+
+        That it misses somebody changes nothing about him: what it misses is as often there as what it sees.
+        """
         distance = _distance(objects, view)
         inside = np.nan_to_num(np.abs(whole - boxes).max(axis=1), nan=np.inf) < 2
         tall = np.nan_to_num(boxes[:, 3] - boxes[:, 1]) >= self._settings.min_pixels
         hidden = _hidden_share(boxes, distance) > _TALLEST_HIDDEN
-        asked = inside & tall & ~hidden & (objects["classification"] > 0)
+        sure = inside & tall & ~hidden & (objects["classification"] > 0) & (objects["existence"] >= _SURE)
         hit = np.zeros(len(objects), bool)
         hit[pairs[:, 0]] = True
-        sure = asked & (objects["existence"] >= _SURE)
-        chance = self.camera_hits.at(distance, objects["classification"])
         self.camera_hits.note(distance[sure], objects["classification"][sure], hit[sure])
-        unseen = asked & ~hit
-        fresh["log_odds"][unseen] = evidence.unsighted(chance[unseen], objects["classification"][unseen])
 
     def _chance_of_lidar(self, view: View, paired: np.ndarray) -> np.ndarray:
         """Return how probably the LiDAR would have seen each camera object (M,), and measure how often it does.
