@@ -14,6 +14,8 @@ from twin_detection.core.classes import COUNT
 GROUPS = {"car": (1,), "large": (2, 3), "two-wheelers": (4, 5, 6), "pedestrian": (7,)}
 #: Values at which curves are given, 0 to 1.
 STEPS = np.linspace(0.0, 1.0, 11)
+#: By how much the most probable class stays ahead: equal ones change places by the rounding in a message.
+_AHEAD = 0.01
 _GROUP_OF = np.full(COUNT, len(GROUPS))
 for _number, _labels in enumerate(GROUPS.values()):
     _GROUP_OF[list(_labels)] = _number
@@ -77,7 +79,8 @@ class Reliability:
         others[rows, label] = 0.0
         others /= np.maximum(others.sum(axis=1, keepdims=True), 1e-9)
         second = others.max(axis=1)
-        wanted = np.maximum(self._read(self.certainty, top, label), second / (1.0 + second))
+        least = (second + _AHEAD) / (1.0 + second)
+        wanted = np.maximum(self._read(self.certainty, top, label), np.minimum(least, top))
         wanted = np.where(top > 1.0 - 1e-6, top, wanted)
         found: np.ndarray = others * (1.0 - wanted)[:, None]
         found[rows, label] = wanted
