@@ -55,9 +55,9 @@ JOINT = "fused"
 EVERY = 2  # n-th picture that is scored
 _PARKED = 2.0  # metres within which a detection is taken for a parked vehicle
 #: The held-out scenarios with seeds of their own, as much as can be drawn in some ten minutes.
-CAMERA_SCENES = tuple(replace(spec, duration=12.0) for spec in repeated(170_000, 2))
+CAMERA_SCENES = tuple(replace(spec, duration=12.0) for spec in repeated(190_000, 2))
 #: The same for a sensor vehicle.
-VEHICLE_SCENES = repeated(180_000, 2, (
+VEHICLE_SCENES = repeated(200_000, 2, (
     SceneSpec("vehicle_pass", 10_004, "day", ("vehicle_01",)),
     SceneSpec("rush_hour", 10_001, "day", ("vehicle_01",), skip=10.0),
     SceneSpec("rain", 10_006, "rain", ("vehicle_01",), skip=10.0, duration=12.0),
