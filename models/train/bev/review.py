@@ -37,12 +37,26 @@ def short_numbers() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``wide``: features of a point; ``deep``: of a box; ``passes``: times that every lesson is learned from."""
+
+    wide: int
+    deep: int
+    passes: int
+
+
+#: Of the networks of LOOKS. A rider and somebody who walks differ in a few points only.
+SIZES = (Size(64, 192, 3), Size(96, 256, 4))
+
+
 class ReviewNetwork(nn.Module):
     """Reads points (D, P, 3), earlier ones (D, E, 3) and scalars (D, SCALARS); gives (D, COLUMNS)."""
 
-    def __init__(self, mean: Tensor, spread: Tensor, wide: int = 64, deep: int = 192) -> None:
+    def __init__(self, mean: Tensor, spread: Tensor, size: Size) -> None:
         """``mean``, ``spread``: (SCALARS,), by which the scalars are brought to unit variance."""
         super().__init__()
+        wide, deep = size.wide, size.deep
         self.register_buffer("mean", mean)
         self.register_buffer("spread", spread)
         self.each = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU())
@@ -161,14 +175,14 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
     return Lessons(seen, kind, np.where(meant[:, None], box, 0.0).astype(np.float32)).select(~unsure)
 
 
-def train(known: Lessons, seed: int, passes: int = 3) -> ReviewNetwork:
+def train(known: Lessons, seed: int, size: Size) -> ReviewNetwork:
     """Return a network that has learned from lessons; mirrored at will, rare classes drawn more often."""
     if not len(known):  # a first network that has hardly learned proposes nothing
-        return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS)).eval()
+        return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS), size).eval()
     rng = np.random.default_rng([seed, 0x2F])
     scalars = torch.from_numpy(known.crops.scalars)
-    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05))
-    steps = passes * len(known) // BATCH
+    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05), size)
+    steps = size.passes * len(known) // BATCH
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     sums: dict[str, float] = {}
