@@ -24,7 +24,7 @@ class LidarDetectorConfig(Config):
     pitch_deg: float = setting(0.0, "deg", "pitch of the sensor in a level frame", low=-90.0, high=90.0)
     yaw_deg: float = setting(0.0, "deg", "yaw of the sensor on its platform", low=-360.0, high=360.0)
 
-    min_range: float = setting(2.5, "m", "nearer returns are of the platform itself", low=0.0, high=20.0)
+    min_range: float = setting(2.0, "m", "nearer returns are of the platform itself", low=0.0, high=20.0)
     max_range: float = setting(60.0, "m", "farther returns are not looked at", low=5.0, high=300.0)
     min_height: float = setting(0.25, "m", "lower returns are ground", low=0.05, high=1.0)
     max_height: float = setting(4.0, "m", "higher returns are no object on the ground", low=1.0, high=10.0)
