@@ -61,7 +61,7 @@ class ReviewNetwork(nn.Module):
         self.register_buffer("spread", spread)
         self.each = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU())
         # What the whole looks like tells what a point means (Qi et al. 2017, the network for segmentation).
-        self.again = nn.Sequential(nn.Linear(2 * wide, 2 * wide), nn.ReLU())
+        self.again = nn.Linear(2 * wide, 2 * wide)
         self.before = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU())
         self.all = nn.Sequential(
             nn.Linear(3 * wide + SCALARS, deep), nn.ReLU(), nn.Linear(deep, deep), nn.ReLU(),
@@ -71,8 +71,10 @@ class ReviewNetwork(nn.Module):
     def forward(self, points: Tensor, earlier: Tensor, scalars: Tensor) -> Tensor:
         """Return the answer, (D, COLUMNS)."""
         seen = self.each(points)
-        whole = seen.amax(dim=1, keepdim=True).expand_as(seen)
-        seen = self.again(torch.cat([seen, whole], dim=2)).amax(dim=1)
+        # Every point is read beside the same whole, whose part of the product is added once, after the maximum.
+        own, common = self.again.weight.chunk(2, dim=1)
+        whole = nn.functional.linear(seen.amax(dim=1), common, self.again.bias)
+        seen = torch.relu(nn.functional.linear(seen, own).amax(dim=1) + whole)
         about = torch.clamp((scalars - self.mean) / self.spread, -4.0, 4.0)
         return self.all(torch.cat([seen, self.before(earlier).amax(dim=1), about], dim=1))
 
