@@ -348,7 +348,7 @@ def test_a_stored_background_outlives_a_start_in_lasting_fog(stored: tuple[Path,
     before = path.read_bytes()
     made, rng, keeper = detector(), np.random.default_rng(13), BackgroundKeeper(config)
     keeper.restore(made.still)
-    wall = [Box(2.8 * np.cos(turn), 2.8 * np.sin(turn), 1.2, 1.2, 5.5) for turn in np.linspace(0, 2 * np.pi, 24)]
+    wall = [Box(2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.2, 1.2, 5.5) for turn in np.linspace(0, 2 * np.pi, 24)]
     for index in range(70):
         step(made, wall, index, rng)
     assert made.still is not None and not made.learning
