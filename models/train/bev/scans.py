@@ -14,6 +14,7 @@ from street import random_street
 from twin_common.core.geometry import transform_from_rpy
 from twin_common.core.object_class import ObjectClass
 from twin_common.core.own_motion import OwnMotion, compensated
+from twin_detection.config import LidarDetectorConfig
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
 from twin_sim.core.frame import STEP_NS, Frame, Weather
@@ -33,6 +34,7 @@ CLASSES = (
     ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN,
 )  # fmt: skip
 REACH = 54.0  # metres; farther points and labels are not kept
+NEAREST = LidarDetectorConfig().min_range  # metres, seen from above; the detector leaves nearer points out as well
 HIGHEST = 6.0  # metres above the sensor's ground
 #: Coordinates are stored as integers of this size, metres.
 UNIT = 0.005
@@ -128,7 +130,7 @@ def _row(frame: Frame, actor_id: int) -> np.ndarray:
 
 def _near(points: np.ndarray, height: float) -> np.ndarray:
     distance = np.hypot(points[:, 0], points[:, 1])
-    return np.asarray((distance < REACH) & (distance > 2.0) & (points[:, 2] < HIGHEST - height))
+    return np.asarray((distance < REACH) & (distance > NEAREST) & (points[:, 2] < HIGHEST - height))
 
 
 def _stored(points: np.ndarray) -> np.ndarray:

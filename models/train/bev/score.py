@@ -13,12 +13,12 @@ from scans import LabelledScan
 from scipy.optimize import linear_sum_assignment, minimize
 from scipy.special import logsumexp
 
+from twin_common.core.precision_recall import average_precision, levels
 from twin_detection.bev_model import LOOKS, NAME
 from twin_detection.core.bev_decode import CLASSES, GROUPS, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_review import LOOKS as LOOK_KINDS
 from twin_detection.core.bev_review import NOTHING, Cloud, reviewed
-from twin_detection.evaluation.measures import average_precision
 from twin_detection.models import open_session
 
 #: How near a centre has to be, by index of CLASSES, metres; and how far labels are asked for.
@@ -216,8 +216,7 @@ def _errors(verdict: Verdict, sure: np.ndarray) -> str:
 
 def best_f1(score: np.ndarray, hit: np.ndarray, wanted: int) -> tuple[float, float]:
     """Return the best F1 and its score."""
-    order = np.argsort(-score, kind="stable")
-    hits = np.cumsum(hit[order])
-    f1 = 2 * hits / np.maximum(np.arange(1, len(hits) + 1) + wanted, 1)
+    level, count, right = levels(score, hit)
+    f1 = 2 * right / np.maximum(count + wanted, 1)
     best = int(f1.argmax()) if len(f1) else 0
-    return (float(f1[best]), float(score[order][best])) if len(f1) else (0.0, 0.0)
+    return (float(f1[best]), float(level[best])) if len(f1) else (0.0, 0.0)

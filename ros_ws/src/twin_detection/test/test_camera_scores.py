@@ -34,13 +34,6 @@ A, B, C = (10.0, 10, 50, 40), (100.0, 10, 140, 40), (200.0, 10, 230, 90)
 MOVED = (14.0, 10, 54, 40)
 
 
-def test_average_precision_by_hand() -> None:
-    hit = np.array([True, False, True, False])
-    assert scores.average_precision(np.array([0.9, 0.8, 0.7, 0.6]), hit, 3) == pytest.approx(1 / 3 + (2 / 3) / 3)
-    assert scores.average_precision(np.zeros(0), np.zeros(0, bool), 4) == 0.0
-    assert np.isnan(scores.average_precision(np.zeros(0), np.zeros(0, bool), 0))
-
-
 def test_a_perfect_detector_and_a_blind_one() -> None:
     truth = labels((CAR, A, 1.0), (CAR, B, 1.0), (PERSON, C, 1.0))
     told = scores.outcome_of(objects((CAR, A, 0.9), (CAR, B, 0.9), (PERSON, C, 0.8)), truth)

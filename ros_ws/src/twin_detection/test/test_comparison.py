@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from twin_common.core.precision_recall import average_precision
 from twin_detection.evaluation.comparison import compare
-from twin_detection.evaluation.measures import average_precision
 from twin_detection.evaluation.scenes import SceneSpec
 from twin_detection.evaluation.scoring import Rows
 
@@ -25,21 +25,6 @@ def rows(score: np.ndarray, found: np.ndarray, blocks: int = 12) -> Rows:
         "truth_block": np.arange(objects) % blocks,
     }  # fmt: skip
     return Rows(columns)
-
-
-def test_detections_of_one_score_count_together_whatever_their_order() -> None:
-    """A message's rounding may put them in any order: the figure is that of the only level there is."""
-    rng = np.random.default_rng(4)
-    hit = rng.random(40) < 0.7
-    score = np.repeat([0.9, 0.6], 20)
-    wanted = average_precision(score, hit, 50)
-    for _ in range(5):
-        order = rng.permutation(40)
-        noisy = score[order].astype(np.float32) * (1 + rng.uniform(-1e-7, 1e-7, 40))
-        assert average_precision(noisy, hit[order], 50) == pytest.approx(wanted)
-    first, both = hit[:20].sum(), hit.sum()
-    envelope = max(first / 20, both / 40)
-    assert wanted == pytest.approx(first / 50 * envelope + (both - first) / 50 * both / 40)
 
 
 def test_a_loss_beyond_chance_is_told_and_one_by_chance_is_not() -> None:

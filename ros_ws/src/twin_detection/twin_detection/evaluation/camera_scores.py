@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin_common.core.image_boxes import area, intersections, overlaps
+from twin_common.core.precision_recall import average_precision
 from twin_detection.camera_scenes import LABEL
 from twin_detection.core.camera_objects import ImageObjects
 from twin_detection.evaluation import measures
-from twin_detection.evaluation.measures import average_precision
 
 OVERLAP = 0.5  # intersection over union from which on an object is found
 HIDDEN = 0.6  # share of a detection within what is not asked for, from which on it does not count

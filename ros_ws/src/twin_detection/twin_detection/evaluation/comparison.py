@@ -14,7 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from twin_detection.evaluation.measures import Slice, average_precision, partly_hidden, selected
+from twin_common.core.precision_recall import average_precision
+from twin_detection.evaluation.measures import Slice, partly_hidden, selected
 from twin_detection.evaluation.scenes import SceneSpec
 from twin_detection.evaluation.scoring import Rows
 from twin_detection.evaluation.tables import slices_of

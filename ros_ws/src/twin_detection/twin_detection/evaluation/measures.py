@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
+from twin_common.core.precision_recall import average_precision
 from twin_detection.evaluation.scoring import BINS, Rows
 
 #: Share of the squared errors, in units of their covariance, that a consistent estimate has below this: 95 %.
 NEES_BOUND = float(chi2.ppf(0.95, 2))
-_SAME_SCORE = 1e-6  # scores that differ by less are the same: numbers in a message have seven digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +98,6 @@ def _errors(rows: Rows, hit: np.ndarray) -> dict[str, float]:
         "length m": float(np.mean(np.abs(size[:, 0]))), "width m": float(np.mean(np.abs(size[:, 1]))),
         "NEES": float(np.mean(rows["nees"][hit])), "within 95 %": float(np.mean(rows["nees"][hit] < NEES_BOUND)),
     }  # fmt: skip
-
-
-def average_precision(score: np.ndarray, hit: np.ndarray, total: float, weight: np.ndarray | None = None) -> float:
-    """Return the area below precision over recall, precision made monotonous (as Pascal VOC since 2010).
-
-    Detections of the same score come in together: no level parts them, and calibration gives many the same. Which of
-    them would be first is an accident of their order, or of the last digit in a message.
-
-    Args:
-        score: (D,) of the detections.
-        hit: (D,) bool, whether each is an object.
-        total: objects there are; none gives NaN.
-        weight: (D,) how often each counts; None: once.
-
-    """
-    if not total:
-        return float("nan")
-    if not len(score):
-        return 0.0
-    order = np.argsort(-score, kind="stable")
-    once = np.ones(len(score)) if weight is None else weight
-    last = np.append(-np.diff(score[order]) > _SAME_SCORE, True)
-    right = np.cumsum((hit * once)[order])[last]
-    precision = right / np.maximum(np.cumsum(once[order])[last], 1e-9)
-    recall = right / total
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(np.concatenate([[0.0], recall])) * envelope))
 
 
 def reliability(score: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

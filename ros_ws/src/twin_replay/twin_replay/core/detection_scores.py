@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from twin_common.core import precision_recall
+
 
 @dataclass(frozen=True, slots=True)
 class FrameMatches:
@@ -111,30 +113,25 @@ def rank_frame(
 
 
 def average_precision(frames: Sequence[RankedFrame]) -> float:
-    """Return the area under precision over recall, precision made monotone (Everingham et al. 2010, sec. 4.2)."""
-    hits, _, wanted = _ranking(frames)
-    if not wanted:
-        return float("nan")
-    recall, precision = hits / wanted, hits / np.arange(1, len(hits) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    """Return the area under precision over recall of all frames, ``precision_recall.average_precision``."""
+    return precision_recall.average_precision(*_ranking(frames))
 
 
 def best_level(frames: Sequence[RankedFrame]) -> Level:
     """Return the best F1 over all least scores."""
-    hits, score, wanted = _ranking(frames)
-    if not len(hits) or not wanted:
+    score, hit, wanted = _ranking(frames)
+    if not len(hit) or not wanted:
         return Level(float("nan"), float("nan"))
-    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + wanted)
-    return Level(float(f1.max()), float(score[f1.argmax()]))
+    level, count, right = precision_recall.levels(score, hit)
+    f1 = 2 * right / (count + wanted)
+    return Level(float(f1.max()), float(level[f1.argmax()]))
 
 
 def _ranking(frames: Sequence[RankedFrame]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return how many of the best n are hits, for every n, their scores, and how many labels were asked for."""
+    """Return scores and hits of all findings, and how many labels were asked for."""
     score = np.concatenate([frame.score for frame in frames] or [np.zeros(0)])
-    order = np.argsort(-score, kind="stable")
     hit = np.concatenate([frame.hit for frame in frames] or [np.zeros(0, bool)])
-    return np.cumsum(hit[order]), score[order], sum(frame.wanted for frame in frames)
+    return score, hit, sum(frame.wanted for frame in frames)
 
 
 def summarize(frames: Sequence[FrameMatches]) -> DetectionScores:
