@@ -15,6 +15,8 @@ from twin_common.core.geometry import transform_from_rpy
 from twin_common.core.object_class import ObjectClass
 from twin_common.core.own_motion import OwnMotion, compensated
 from twin_detection.config import LidarDetectorConfig
+from twin_detection.core.detector import body_of
+from twin_detection.core.reach import within
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
 from twin_sim.core.frame import STEP_NS, Frame, Weather
@@ -34,7 +36,7 @@ CLASSES = (
     ObjectClass.BICYCLE, ObjectClass.PEDESTRIAN,
 )  # fmt: skip
 REACH = 54.0  # metres; farther points and labels are not kept
-NEAREST = LidarDetectorConfig().min_range  # metres, seen from above; the detector leaves nearer points out as well
+OWN_BODY = body_of(LidarDetectorConfig())  # the detector leaves points above it out as well
 HIGHEST = 6.0  # metres above the sensor's ground
 #: Coordinates are stored as integers of this size, metres.
 UNIT = 0.005
@@ -104,7 +106,7 @@ def labelled(
         before = before @ shift[:3, :3].T + shift[:3, 3]
     actors = np.concatenate([frame.actors[frame.actors["actor_id"] != own_id], parked])
     labels = _labels(actors, own, tilt, points, steady=steady)
-    kept, kept_before = (_near(cloud, height) for cloud in (points, before))
+    kept, kept_before = (_near(*cloud, height) for cloud in ((points, ring), (before, before_ring)))
     elapsed = (frame.stamp_ns - earlier.stamp_ns) * 1e-9 if steady else 0.0
     return LabelledScan(
         _stored(points[kept]), ring[kept], _stored(before[kept_before]), before_ring[kept_before], elapsed, labels,
@@ -128,9 +130,11 @@ def _row(frame: Frame, actor_id: int) -> np.ndarray:
     return np.asarray(frame.actors[np.searchsorted(frame.actors["actor_id"], actor_id)])
 
 
-def _near(points: np.ndarray, height: float) -> np.ndarray:
-    distance = np.hypot(points[:, 0], points[:, 1])
-    return np.asarray((distance < REACH) & (distance > NEAREST) & (points[:, 2] < HIGHEST - height))
+def _near(points: np.ndarray, ring: np.ndarray, height: float) -> np.ndarray:
+    """Return the indices of the points that a detector would look at."""
+    outside, *_ = within(points, ring, np.zeros(len(points)), 0.0, np.inf, OWN_BODY)
+    distance = np.hypot(*points[outside, :2].T)
+    return np.asarray(outside[(distance < REACH) & (points[outside, 2] < HIGHEST - height)])
 
 
 def _stored(points: np.ndarray) -> np.ndarray:

@@ -16,13 +16,19 @@ from twin_detection.core.clusters import Clusters, cluster_moving
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.ground import Ground
 from twin_detection.core.point_network import Calibration, Network
-from twin_detection.core.reach import within
+from twin_detection.core.reach import NO_BODY, Body, within
 from twin_detection.core.still_detector import StillDetector
 from twin_detection.core.sweep_motion import as_measured
 
 #: On the move only returns below this height make clusters, as branches hang above; what is above belongs to what is
 #: below it. Only lorries and buses are higher, metres.
 _BODY_HEIGHT = 2.2
+
+
+def body_of(config: LidarDetectorConfig) -> Body:
+    """Return what a moving platform covers."""
+    ahead, yaw = config.mount_x - config.body_ahead, float(np.radians(config.yaw_deg))
+    return Body(config.body_length, config.body_width, ahead, config.mount_y, yaw)
 
 
 class LidarDetector:
@@ -50,6 +56,7 @@ class LidarDetector:
                 raise ValueError("network: none; expected what judges the clusters of a LiDAR that stands still")
             self.still = StillDetector(config, self._level_from_sensor, network, calibration or Calibration())
         self._bev = bev
+        self._nearest, self._body = (config.min_range, NO_BODY) if config.mode == STILL else (0.0, body_of(config))
         self._ground: Ground | None = None
         self._beams = shape.Beams(1.0, 0.01, -1.0)
 
@@ -70,7 +77,7 @@ class LidarDetector:
         """Return the objects of one scan, and which of its points belong to objects, (N,) bool.
 
         Args:
-            xyz: (N, 3) float32, metres, sensor frame; points that are not finite or too near are no returns.
+            xyz: (N, 3) float32, metres, sensor frame; points that are not finite or of the platform are no returns.
             ring: (N,) unsigned, laser of each point.
             time_offset: (N,) seconds after the stamp.
             stamp_ns: time of the scan; must not run backwards while a background is kept.
@@ -82,7 +89,9 @@ class LidarDetector:
         if ring.shape != (len(xyz),) or time_offset.shape != (len(xyz),):
             raise ValueError(f"ring, time_offset: expected ({len(xyz)},), got {ring.shape}, {time_offset.shape}")
         config = self._config
-        usable, points, ring, distance, late = within(xyz, ring, time_offset, config.min_range, config.max_range)
+        usable, points, ring, distance, late = within(
+            xyz, ring, time_offset, self._nearest, config.max_range, self._body
+        )
         mask = np.zeros(len(xyz), bool)
         if self.still is not None:
             found, members = self.still.step(points, ring, distance, late, stamp_ns)

@@ -1,6 +1,8 @@
-"""Leaves out what is no return, too near or too far. Compiled: one pass over a scan in place of eight."""
+"""Leaves out what is no return, of the platform itself or too far. Compiled: one pass over a scan in place of eight."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +11,27 @@ from twin_common.core.compiled import kernel
 Returns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def within(xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, nearest: float, farthest: float) -> Returns:
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The rectangle that a platform covers, seen from above, and where its sensor is.
+
+    ``length``, ``width``: metres, of nothing 0; ``x``, ``y``: of the sensor ahead and left of the middle, metres;
+    ``yaw``: of the sensor on the platform, radians.
+    """
+
+    length: float = 0.0
+    width: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+    yaw: float = 0.0
+
+
+NO_BODY = Body()
+
+
+def within(
+    xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, nearest: float, farthest: float, body: Body = NO_BODY
+) -> Returns:
     """Return the returns between two ranges: which they are, points (M, 3), lasers, distances and times, (M,) each.
 
     Args:
@@ -18,21 +40,36 @@ def within(xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, nearest: 
         time_offset: (N,) seconds.
         nearest: exclusive, metres.
         farthest: exclusive, metres.
+        body: returns above or below it are left out too.
 
     """
     # One layout, whatever a driver sends: a kernel is compiled for each, and no scan should wait for that.
     points, lasers = np.require(xyz, np.float32, ("C", "W")), np.require(ring, np.uint16, ("C", "W"))
-    return _within(points, lasers, np.require(time_offset, np.float64, ("C", "W")), nearest, farthest)
+    late = np.require(time_offset, np.float64, ("C", "W"))
+    return _within(points, lasers, late, float(nearest), float(farthest), _rectangle(body))
+
+
+def _rectangle(body: Body) -> np.ndarray:
+    """Return half of the length and of the width, the sensor's place, and cosine and sine of its yaw, (6,)."""
+    return np.array([body.length / 2, body.width / 2, body.x, body.y, np.cos(body.yaw), np.sin(body.yaw)], np.float32)
 
 
 @kernel
-def _within(xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, nearest: float, farthest: float) -> Returns:
+def _covers(rectangle: np.ndarray, x: np.float32, y: np.float32) -> bool:
+    half_length, half_width, ahead, left, cos, sin = rectangle
+    return abs(cos * x - sin * y + ahead) < half_length and abs(sin * x + cos * y + left) < half_width
+
+
+@kernel
+def _within(
+    xyz: np.ndarray, ring: np.ndarray, time_offset: np.ndarray, nearest: float, farthest: float, rectangle: np.ndarray
+) -> Returns:
     index, distance = np.empty(len(xyz), np.int64), np.empty(len(xyz), np.float32)
     count = 0
     for place in range(len(xyz)):
         x, y, z = xyz[place, 0], xyz[place, 1], xyz[place, 2]
         away = np.sqrt(x * x + y * y + z * z)
-        if nearest < away < farthest:  # never true of what is not finite
+        if nearest < away < farthest and not _covers(rectangle, x, y):  # the former never true of what is not finite
             index[count], distance[count] = place, away
             count += 1
     points, lasers, late = np.empty((count, 3), np.float32), np.empty(count, ring.dtype), np.empty(count, np.float32)

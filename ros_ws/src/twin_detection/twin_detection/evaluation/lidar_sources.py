@@ -46,7 +46,8 @@ def config_of(platform: PlatformConfig, method: str = RULES) -> LidarDetectorCon
     mount = platform.lidar.mount
     return LidarDetectorConfig(
         platform=platform.name, mode=STILL if platform.kind == "pole" else MOVING, method=method,
-        sensor_height=mount.z, roll_deg=mount.roll_deg, pitch_deg=mount.pitch_deg,
+        sensor_height=mount.z, roll_deg=mount.roll_deg, pitch_deg=mount.pitch_deg, yaw_deg=mount.yaw_deg,
+        mount_x=mount.x, mount_y=mount.y,
     )  # fmt: skip
 
 
