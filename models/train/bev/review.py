@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import hardware
 import numpy as np
 import torch
 from samples import FEWEST, plain, varied
@@ -30,11 +31,6 @@ _FORGOTTEN = 0.3  # share of the crops whose scores of the first network are hid
 #: How often each class is drawn, nothing last, relative to how often it is there.
 _SHARES = np.array([1.0, 2.0, 3.0, 3.0, 4.0, 3.0, 1.0, 1.0])
 _FIRST_SCORE = 5  # of the scalars
-
-
-def short_numbers() -> bool:
-    """Return whether the processor multiplies bfloat16: half the time, and the same scores."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +178,16 @@ def train(known: Lessons, seed: int, size: Size) -> ReviewNetwork:
     if not len(known):  # a first network that has hardly learned proposes nothing
         return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS), size).eval()
     rng = np.random.default_rng([seed, 0x2F])
+    device = hardware.device()
     scalars = torch.from_numpy(known.crops.scalars)
-    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05), size)
+    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05), size).to(device)
+    short = hardware.short_numbers(device)
     steps = size.passes * len(known) // BATCH
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     sums: dict[str, float] = {}
     for step, rows in enumerate(_drawn(known.kind, steps, rng), 1):
-        with torch.autocast("cpu", torch.bfloat16, enabled=short_numbers()):
+        with short:
             answer, wanted = _answered(network, known, rows, rng)
         parts = loss(answer.float(), *wanted)
         optimizer.zero_grad()
@@ -202,7 +200,7 @@ def train(known: Lessons, seed: int, size: Size) -> ReviewNetwork:
             told = ", ".join(f"{name} {value / 500:.3f}" for name, value in sums.items())
             print(f"second look, step {step} of {steps}: {told}", flush=True)
             sums = {}
-    return network.eval()
+    return network.cpu().eval()
 
 
 def _drawn(kind: np.ndarray, steps: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -216,18 +214,20 @@ def _answered(
     network: ReviewNetwork, known: Lessons, rows: np.ndarray, rng: np.random.Generator
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Return what the network answers to some lessons, some of them mirrored, and the kinds and boxes wanted."""
-    flip = torch.from_numpy(rng.choice([-1.0, 1.0], (len(rows), 1)).astype(np.float32))
+    seen, device = known.crops, network.mean.device
+    points, earlier, scalars, box, kind, flip, hidden = (
+        torch.from_numpy(array).to(device)
+        for array in (
+            seen.points[rows], seen.earlier[rows], seen.scalars[rows], known.box[rows], known.kind[rows],
+            rng.choice([-1.0, 1.0], (len(rows), 1)).astype(np.float32), rng.random(len(rows)) < _FORGOTTEN,
+        )
+    )  # fmt: skip
     mirror = torch.stack([torch.ones_like(flip), flip, torch.ones_like(flip)], dim=2)
-    points = torch.from_numpy(known.crops.points[rows].astype(np.float32)) * mirror
-    earlier = torch.from_numpy(known.crops.earlier[rows].astype(np.float32)) * mirror
-    scalars = torch.from_numpy(known.crops.scalars[rows])
     scalars[:, -2:-1] *= flip
-    hidden = torch.from_numpy(rng.random(len(rows)) < _FORGOTTEN)
     scores = slice(_FIRST_SCORE, _FIRST_SCORE + NOTHING)
     scalars[:, scores] = torch.where(hidden[:, None], network.mean[scores], scalars[:, scores])
-    box = torch.from_numpy(known.box[rows])
     box[:, [1, 5]] *= flip
-    return network(points, earlier, scalars), (torch.from_numpy(known.kind[rows]), box)
+    return network(points.float() * mirror, earlier.float() * mirror, scalars), (kind, box)
 
 
 def loss(answer: Tensor, kind: Tensor, box: Tensor) -> dict[str, Tensor]:

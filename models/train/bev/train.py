@@ -13,6 +13,7 @@ from pathlib import Path
 
 import data
 import export
+import hardware
 import numpy as np
 import review
 import score
@@ -80,13 +81,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, threads: int = 1) -> BevNetwork:
     """Return a network trained on varied scans; on a GPU if there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = hardware.device()
     network = BevNetwork().to(device, memory_format=torch.channels_last)
     steps = samples // BATCH
     # On a processor the network has all cores; one process makes samples beside it, a third of the work.
     workers = threads if device.type == "cuda" else min(threads - 1, 1)
     loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
-    short = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or review.short_numbers())
+    short = hardware.short_numbers(device)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
     sums: dict[str, float] = dict.fromkeys(PARTS, 0.0)
