@@ -15,7 +15,7 @@ from twin_detection.core.bev_grid import CHANNELS, SLICES, BevGrid
 from twin_detection.core.bev_memory import ScanMemory
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, Cloud, corrected, crops
 from twin_detection.core.detector import LidarDetector
-from twin_detection.core.points_around import points_around
+from twin_detection.core.points_around import points_around, points_in_boxes
 
 CALIBRATION = BevCalibration(np.tile([0.0, 1.0], (3, 1)), np.tile([0.0, 1.0], (3, 1)))
 STAMP = 10**18
@@ -114,7 +114,8 @@ def test_points_around_places_are_those_that_a_search_of_all_finds(radius: float
     rng = np.random.default_rng(2)
     points, height = rng.normal(0.0, 6.0, (3000, 2)).astype(np.float32), rng.uniform(0, 2, 3000).astype(np.float32)
     places, bearing = rng.normal(0.0, 8.0, (40, 2)), rng.uniform(-3, 3, 40)
-    found, count = points_around(points, height, places, bearing, radius, 24)
+    found, count = points_around(points, height, (0.1, 1.9), places, bearing, radius, 24)
+    points, height = points[(height > 0.1) & (height < 1.9)], height[(height > 0.1) & (height < 1.9)]
     counts, step = [], np.arange(24)
     cell = np.floor(points - (places.min(axis=0) - np.ceil(radius) - 1.0))
     ordered = np.lexsort((cell[:, 1], cell[:, 0]))
@@ -129,6 +130,22 @@ def test_points_around_places_are_those_that_a_search_of_all_finds(radius: float
         along = gap[taken] @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         np.testing.assert_allclose(own, np.column_stack([along, height[ordered[taken]]]), atol=1e-5)
     assert count.tolist() == counts and max(counts) > 24 * (radius > 1) and min(counts) == 0
+
+
+def test_points_in_boxes_are_those_that_a_search_of_all_finds() -> None:
+    rng = np.random.default_rng(5)
+    points, height = rng.normal(0.0, 6.0, (5000, 3)).astype(np.float32), rng.uniform(0, 2, 5000).astype(np.float32)
+    centre, yaw = rng.normal(0.0, 8.0, (30, 2)), rng.uniform(-3, 3, 30)
+    half, top = rng.uniform(0.1, 6.0, (30, 2)), rng.uniform(0.3, 2.0, 30)
+    found = points_in_boxes(points, height, 0.2, centre, half, top, yaw)
+    for inside, middle, extent, highest, angle in zip(found, centre, half, top, yaw, strict=True):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        within = (np.abs((points[:, :2] - middle) @ turn) < extent).all(axis=1)
+        assert np.sort(inside).tolist() == np.flatnonzero(within & (height > 0.2) & (height < highest)).tolist()
+    assert len(found) == 30 and min(map(len, found)) == 0 and max(map(len, found)) > 100
+    assert points_in_boxes(points, height, 0.2, centre[:0], half[:0], top[:0], yaw[:0]) == []
+    with pytest.raises(ValueError, match="expected"):
+        points_in_boxes(points, height[1:], 0.2, centre, half, top, yaw)
 
 
 def test_a_second_look_moves_and_renames() -> None:

@@ -14,6 +14,7 @@ from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_memory import ScanMemory
 from twin_detection.core.bev_review import Cloud, Reader, reviewed
 from twin_detection.core.detections import Detections, none_detected
+from twin_detection.core.points_around import points_in_boxes
 
 #: Points of an object lie in its box made larger by this, and above its foot by as much, metres.
 _MARGIN, _FOOT = 0.15, 0.15
@@ -72,7 +73,8 @@ class BevDetector:
             return none_detected(), np.zeros(0, bool)
         # Density tells the network much: a point that a sensor or a driver sends twice counts once.
         fresh = np.ones(len(points), bool)
-        fresh[1:] = (points[1:] != points[:-1]).any(axis=1)
+        # Column by column: three times as fast as any() of the rows.
+        fresh[1:] = np.logical_or.reduce([points[1:, axis] != points[:-1, axis] for axis in range(3)])
         if fresh.all():
             return self._found(points, time_offset, motion, stamp_ns)
         found, members = self._found(points[fresh], time_offset[fresh], motion, stamp_ns)
@@ -97,14 +99,10 @@ class BevDetector:
         members: np.ndarray,
     ) -> tuple[Detections, np.ndarray]:  # fmt: skip
         """Let the boxes stand on the ground, and count their points."""
-        standing = np.flatnonzero(height > _FOOT)
-        standing = standing[np.argsort(points[standing, 0], kind="stable")]
-        along = points[standing, 0]
+        half, top = boxes.size[:, :2] / 2 + _MARGIN, boxes.size[:, 2] + _MARGIN
         count, late = np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
         foot = np.full(len(boxes), -self._sensor_height)
-        for i, own in enumerate(_own_points(boxes, along, points[standing])):
-            inside = standing[own]
-            inside = inside[height[inside] < boxes.size[i, 2] + _MARGIN]
+        for i, inside in enumerate(points_in_boxes(points, height, _FOOT, boxes.centre, half, top, boxes.yaw)):
             members[inside] = True
             count[i] = len(inside)
             if len(inside):
@@ -123,21 +121,6 @@ class BevDetector:
             point_count=count[kept],
             time_offset=late[kept],
         ), members
-
-
-def _own_points(boxes: BevBoxes, along: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
-    """Return the indices of the points within each box seen from above; ``points`` (N, 3) are sorted by x, (N,)."""
-    half = boxes.size[:, :2] / 2 + _MARGIN
-    radius = np.hypot(*half.T)
-    first = np.searchsorted(along, boxes.centre[:, 0] - radius)
-    last = np.searchsorted(along, boxes.centre[:, 0] + radius)
-    cos, sin = np.cos(boxes.yaw), np.sin(boxes.yaw)
-    found = []
-    for i in range(len(boxes)):
-        near = points[first[i] : last[i], :2] - boxes.centre[i]
-        u, v = near[:, 0] * cos[i] + near[:, 1] * sin[i], near[:, 1] * cos[i] - near[:, 0] * sin[i]
-        found.append(first[i] + np.flatnonzero((np.abs(u) < half[i, 0]) & (np.abs(v) < half[i, 1])))
-    return found
 
 
 def _covariance(boxes: BevBoxes) -> np.ndarray:

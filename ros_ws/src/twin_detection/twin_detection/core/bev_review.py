@@ -95,8 +95,7 @@ def _around(
     cloud: Cloud, centre: np.ndarray, bearing: np.ndarray, radius: float, most: int, lowest: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return points around centres (D, 2) that stand out of the ground, (D, most, 3), and their numbers (D,)."""
-    high = np.flatnonzero((cloud.height > lowest) & (cloud.height < _HIGHEST))
-    return points_around(cloud.points[high], cloud.height[high], centre, bearing, radius, most)
+    return points_around(cloud.points, cloud.height, (lowest, _HIGHEST), centre, bearing, radius, most)
 
 
 def reviewed(
