@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from twin_detection.core.lowest_returns import LowestReturns
 from twin_detection.core.street_ground import StreetGround
 
 HEIGHT, REACH = 5.0, 60.0
@@ -66,3 +67,16 @@ def test_ground_that_nothing_shows_lies_where_the_plane_does() -> None:
 def test_points_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"points: expected \(N, 3\), got \(4, 2\)"):
         StreetGround(np.zeros((4, 2)), HEIGHT, REACH)
+
+
+def test_heights_are_above_the_lowest_return_of_each_cell() -> None:
+    rng = np.random.default_rng(4)
+    points = rng.uniform(-12.0, 12.0, (4000, 3)).astype(np.float32)
+    grid = LowestReturns(points, 10.0)
+    cell = np.clip(np.floor(points[:, :2] + 10.0).astype(int), 0, 19)  # what lies beyond belongs to the edge
+    lowest = np.full((20, 20), np.inf, np.float32)
+    np.minimum.at(lowest, tuple(cell.T), points[:, 2])
+    assert np.array_equal(grid.lowest, lowest) and grid.centres[[0, -1]].tolist() == [-9.5, 9.5]
+    above = grid.above(points, lowest)
+    assert above.dtype == np.float32 and np.array_equal(above, points[:, 2] - lowest[tuple(cell.T)])
+    assert not len(grid.above(points[:0], lowest))

@@ -48,10 +48,8 @@ class BevGrid:
             raise ValueError(f"points, height: expected (N, 2) and (N,), got {points.shape} and {height.shape}")
         size = self.cells
         image = np.zeros((CHANNELS, size * size), np.float32)
-        plane = np.ascontiguousarray(points[:, :2], np.float32)
-        _draw(
-            image, plane, height.astype(np.float32, copy=False), size, np.float32(self.reach), np.float32(1 / self.cell)
-        )
+        cloud, up = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(height, np.float32)
+        _draw(image, cloud, up, size, np.float32(self.reach), np.float32(1 / self.cell))
         image[-1] = _distances(size)
         return image.reshape(CHANNELS, size, size)
 

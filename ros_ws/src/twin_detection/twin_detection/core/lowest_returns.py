@@ -26,25 +26,38 @@ class LowestReturns:
         """Sort the points into cells."""
         if points.ndim != 2 or points.shape[1] != 3:
             raise ValueError(f"points: expected (N, 3), got {points.shape}")
-        self._origin, self._cells = -max_range, int(np.ceil(2 * max_range / _CELL))
-        self.centres: np.ndarray = self._origin + (np.arange(self._cells) + 0.5) * _CELL
-        self.lowest: np.ndarray = np.full((self._cells, self._cells), np.inf, np.float32)
-        _lower(self.lowest.reshape(-1), self._index(points), np.ascontiguousarray(points[:, 2], np.float32))
-
-    def _index(self, points: np.ndarray) -> np.ndarray:
-        row, column = (
-            np.clip(((points[:, axis] - self._origin) * (1 / _CELL)).astype(np.int32), 0, self._cells - 1)
-            for axis in (0, 1)
-        )
-        return np.asarray(row * np.int32(self._cells) + column)
+        cells, self._origin = int(np.ceil(2 * max_range / _CELL)), np.float32(-max_range)
+        self.centres: np.ndarray = -max_range + (np.arange(cells) + 0.5) * _CELL
+        self.lowest: np.ndarray = np.full((cells, cells), np.inf, np.float32)
+        _lower(self.lowest, np.ascontiguousarray(points, np.float32), self._origin)
 
     def above(self, points: np.ndarray, height: np.ndarray) -> np.ndarray:
-        """Return how far (N, 3) points lie above a surface of heights (C, C), (N,), metres."""
-        return np.asarray(points[:, 2] - height.reshape(-1)[self._index(points)])
+        """Return how far (N, 3) points lie above a surface of heights (C, C), (N,) float32, metres."""
+        surface = np.ascontiguousarray(height, np.float32)
+        return _above(np.ascontiguousarray(points, np.float32), surface, self._origin)
 
 
 @kernel
-def _lower(lowest: np.ndarray, cell: np.ndarray, height: np.ndarray) -> None:
-    """Enter heights (N,) into the lowest (C,) of their cells (N,)."""
-    for index in range(len(cell)):
-        lowest[cell[index]] = min(lowest[cell[index]], height[index])
+def _cell(points: np.ndarray, index: int, origin: np.float32, cells: int) -> tuple[int, int]:
+    """Return row and column of a point; what lies beyond the grid belongs to the cells at its edge."""
+    scale = np.float32(1 / _CELL)
+    row, column = int((points[index, 0] - origin) * scale), int((points[index, 1] - origin) * scale)
+    return min(max(row, 0), cells - 1), min(max(column, 0), cells - 1)
+
+
+@kernel
+def _lower(lowest: np.ndarray, points: np.ndarray, origin: np.float32) -> None:
+    """Enter points (N, 3) into the lowest (C, C) of their cells."""
+    for index in range(len(points)):
+        row, column = _cell(points, index, origin, len(lowest))
+        lowest[row, column] = min(lowest[row, column], points[index, 2])
+
+
+@kernel
+def _above(points: np.ndarray, height: np.ndarray, origin: np.float32) -> np.ndarray:
+    """Return how far points (N, 3) lie above heights (C, C), (N,)."""
+    above = np.empty(len(points), np.float32)
+    for index in range(len(points)):
+        row, column = _cell(points, index, origin, len(height))
+        above[index] = points[index, 2] - height[row, column]
+    return above
