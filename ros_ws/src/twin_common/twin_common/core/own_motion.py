@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
+
 #: Motion that is older than this says nothing of a scan, seconds.
 STALE = 0.5
 
@@ -50,8 +52,18 @@ def moved(points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion) -> np.
     """Return points (N, 3) turned and shifted as the sensor has by their time (N,) after the stamp, seconds."""
     angle = motion.yaw_rate * time_offset
     cos, sin = np.cos(angle), np.sin(angle)
+    cloud, velocity = np.ascontiguousarray(points), np.ascontiguousarray(motion.velocity, float)
+    return _placed(cloud, np.ascontiguousarray(time_offset), cos, sin, velocity)
+
+
+@kernel
+def _placed(
+    points: np.ndarray, time_offset: np.ndarray, cos: np.ndarray, sin: np.ndarray, velocity: np.ndarray
+) -> np.ndarray:
     placed = np.empty_like(points)
-    placed[:, 0] = cos * points[:, 0] - sin * points[:, 1] + motion.velocity[0] * time_offset
-    placed[:, 1] = sin * points[:, 0] + cos * points[:, 1] + motion.velocity[1] * time_offset
-    placed[:, 2] = points[:, 2] + motion.velocity[2] * time_offset
+    for index in range(len(points)):
+        x, y, late = points[index, 0], points[index, 1], time_offset[index]
+        placed[index, 0] = cos[index] * x - sin[index] * y + velocity[0] * late
+        placed[index, 1] = sin[index] * x + cos[index] * y + velocity[1] * late
+        placed[index, 2] = points[index, 2] + velocity[2] * late
     return placed
