@@ -1,5 +1,6 @@
 """The learned detector of moving platforms: image, decoding, the shipped network on scenes with known truth."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ from twin_common.config import ConfigError
 from twin_common.core.own_motion import OwnMotion
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, MOVING, LidarDetectorConfig
-from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, decode, once
-from twin_detection.core.bev_detector import BevDetector
+from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, apart, decode, once
+from twin_detection.core.bev_detector import BevDetector, medians
 from twin_detection.core.bev_grid import CHANNELS, SLICES, BevGrid
 from twin_detection.core.bev_memory import ScanMemory
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, Cloud, corrected, crops
@@ -98,6 +99,24 @@ def test_one_thing_is_found_once_but_a_person_beside_a_car_stays() -> None:
     assert once(found).tolist() == [True, False, True, True, False, True]
 
 
+def test_of_many_boxes_those_are_left_that_no_better_one_covers() -> None:
+    rng = np.random.default_rng(7)
+    number = 200
+    many = boxes(list(rng.uniform(-8, 8, (number, 2))), list(rng.integers(0, 7, number)), [0.5] * number)
+    many = dataclasses.replace(many, yaw=rng.uniform(-3, 3, number))
+    gap = many.centre[None] - many.centre[:, None]
+    away, same = np.hypot(*gap.transpose(2, 0, 1)), many.group[:, None] == many.group[None]
+    turn = np.array([[np.cos(many.yaw), -np.sin(many.yaw)], [np.sin(many.yaw), np.cos(many.yaw)]]).transpose(2, 0, 1)
+    within = (np.abs(gap @ turn) < many.size[:, None, :2] / 2).all(axis=2) & same
+    riders = (away < 0.35) & (many.group > 0)[:, None] & (many.group > 0)[None]
+    close = same & (away < np.array([0.5, 0.25, 0.25])[many.group][:, None])
+    for found, covers in ((once(many), within | riders), (apart(many), close)):
+        left = np.ones(number, bool)
+        for better in range(number):
+            left[better + 1 :] &= ~(covers[better, better + 1 :] & left[better])
+        assert np.array_equal(found, left) and 20 < np.count_nonzero(left) < number
+
+
 def test_points_around_a_box_are_given_along_the_view() -> None:
     around = np.array([[0.0, 10.4], [0.3, 10.0], [0.0, 13.0], [-1.0, 10.0]])
     heights = np.array([0.15, 1.0, 1.0, 0.01])
@@ -137,15 +156,22 @@ def test_points_in_boxes_are_those_that_a_search_of_all_finds() -> None:
     points, height = rng.normal(0.0, 6.0, (5000, 3)).astype(np.float32), rng.uniform(0, 2, 5000).astype(np.float32)
     centre, yaw = rng.normal(0.0, 8.0, (30, 2)), rng.uniform(-3, 3, 30)
     half, top = rng.uniform(0.1, 6.0, (30, 2)), rng.uniform(0.3, 2.0, 30)
-    found = points_in_boxes(points, height, 0.2, centre, half, top, yaw)
+    flat, end = points_in_boxes(points, height, 0.2, centre, half, top, yaw)
+    found = np.split(flat, end)[:-1]
     for inside, middle, extent, highest, angle in zip(found, centre, half, top, yaw, strict=True):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         within = (np.abs((points[:, :2] - middle) @ turn) < extent).all(axis=1)
         assert np.sort(inside).tolist() == np.flatnonzero(within & (height > 0.2) & (height < highest)).tolist()
-    assert len(found) == 30 and min(map(len, found)) == 0 and max(map(len, found)) > 100
-    assert points_in_boxes(points, height, 0.2, centre[:0], half[:0], top[:0], yaw[:0]) == []
+    assert len(end) == 30 and min(map(len, found)) == 0 and max(map(len, found)) > 100
+    assert not any(map(len, points_in_boxes(points, height, 0.2, centre[:0], half[:0], top[:0], yaw[:0])))
     with pytest.raises(ValueError, match="expected"):
         points_in_boxes(points, height[1:], 0.2, centre, half, top, yaw)
+
+
+def test_medians_of_parts_are_those_of_each() -> None:
+    values, end = np.random.default_rng(6).normal(0, 1, 500).astype(np.float32), np.array([0, 7, 8, 8, 108, 500])
+    parts = np.split(values, end)[:-1]
+    assert medians(values, end).tolist() == [float(np.median(part)) if len(part) else 0.0 for part in parts]
 
 
 def test_a_second_look_moves_and_renames() -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from numpy.lib.stride_tricks import sliding_window_view
 
+from twin_common.core.compiled import kernel
 from twin_common.core.object_class import ObjectClass
 
 #: Classes of the network's channels, in their order.
@@ -132,7 +133,8 @@ def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, ce
     best = heat.max(axis=0)
     row, column = np.nonzero((peak > _WEAKEST) | (best > _DOUBTFUL))
     beside = (peak[row, column] == 0) & (GROUPS[heat[:, row, column].argmax(axis=0)] > 0)
-    kept = ~beside | (best[row, column] > _BESIDE * maximum_filter(best, 3)[row, column])
+    around = sliding_window_view(np.pad(best, 1, mode="edge"), (3, 3))[row, column]
+    kept = ~beside | (best[row, column] > _BESIDE * around.max(axis=(1, 2)))
     row, column, beside = row[kept], column[kept], beside[kept]
     order = np.argsort(-best[row, column], kind="stable")[:_MOST]
     row, column, beside = row[order], column[order], beside[order]
@@ -144,7 +146,7 @@ def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, ce
         class_score=heat[:, row, column].T.astype(float),
         **box_of(values),
     )
-    return boxes.select(_apart(boxes))
+    return boxes.select(apart(boxes))
 
 
 def box_of(values: np.ndarray, position_scale: float = 1.0, yaw_scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -160,13 +162,22 @@ def box_of(values: np.ndarray, position_scale: float = 1.0, yaw_scale: float = 1
     }
 
 
-def _apart(boxes: BevBoxes) -> np.ndarray:
+def apart(boxes: BevBoxes) -> np.ndarray:
     """Return which boxes, the best first, are not nearly where a better one of the same group is, (D,) bool."""
     group = boxes.group
-    x, y = boxes.centre.T
-    gap = (x[None] - x[:, None]) ** 2 + (y[None] - y[:, None]) ** 2
-    same = (gap < _SAME[group][:, None] ** 2) & (group[:, None] == group[None])
-    return _best(np.triu(same, 1))
+    return _left(np.ascontiguousarray(boxes.centre), group, _SAME[group] ** 2)
+
+
+@kernel
+def _left(centre: np.ndarray, group: np.ndarray, close2: np.ndarray) -> np.ndarray:
+    """Return which of (D,) are left when each, in turn, drops those of its group nearer than ``close2``, (D,) m²."""
+    left = np.ones(len(group), np.bool_)
+    for better in range(len(group)):
+        for other in range(better + 1, len(group) if left[better] else 0):
+            x, y = centre[other, 0] - centre[better, 0], centre[other, 1] - centre[better, 1]
+            if group[other] == group[better] and x * x + y * y < close2[better]:
+                left[other] = False
+    return left
 
 
 def once(boxes: BevBoxes) -> np.ndarray:
@@ -174,24 +185,22 @@ def once(boxes: BevBoxes) -> np.ndarray:
 
     They are one where a centre lies in a better box of the same group; a person where a rider is, is the rider.
     """
-    group = boxes.group
-    cos, sin = np.cos(boxes.yaw)[:, None], np.sin(boxes.yaw)[:, None]
-    half = 0.5 * np.maximum(boxes.size[:, :2], _NARROWEST)
-    dx, dy = (boxes.centre[None] - boxes.centre[:, None]).transpose(2, 0, 1)
-    inside = (np.abs(dx * cos + dy * sin) < half[:, :1]) & (np.abs(dy * cos - dx * sin) < half[:, 1:])
-    inside &= group[:, None] == group[None]
-    small = group > 0
-    inside |= (dx**2 + dy**2 < _CLOSEST**2) & small[:, None] & small[None]
-    return _best(np.triu(inside, 1))
+    half = np.ascontiguousarray(0.5 * np.maximum(boxes.size[:, :2], _NARROWEST))
+    return _once(np.ascontiguousarray(boxes.centre), half, np.cos(boxes.yaw), np.sin(boxes.yaw), boxes.group)
 
 
-def _best(covers: np.ndarray) -> np.ndarray:
-    """Return which of (D,) are left when each, in turn, drops those that it covers, (D, D)."""
-    kept = np.ones(len(covers), bool)
-    for better in np.flatnonzero(covers.any(axis=1)):
-        if kept[better]:
-            kept &= ~covers[better]
-    return kept
+@kernel
+def _once(centre: np.ndarray, half: np.ndarray, cos: np.ndarray, sin: np.ndarray, group: np.ndarray) -> np.ndarray:
+    left = np.ones(len(group), np.bool_)
+    for better in range(len(group)):
+        for other in range(better + 1, len(group) if left[better] else 0):
+            x, y = centre[other, 0] - centre[better, 0], centre[other, 1] - centre[better, 1]
+            along, across = x * cos[better] + y * sin[better], y * cos[better] - x * sin[better]
+            inside = abs(along) < half[better, 0] and abs(across) < half[better, 1] and group[other] == group[better]
+            small = group[other] > 0 and group[better] > 0
+            if inside or (small and x * x + y * y < _CLOSEST**2):
+                left[other] = False
+    return left
 
 
 def joined(parts: Sequence[BevBoxes]) -> BevBoxes:

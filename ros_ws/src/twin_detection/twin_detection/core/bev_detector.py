@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
 from twin_common.core.object_class import ObjectClass
 from twin_common.core.own_motion import OwnMotion
 from twin_detection.core.bev_decode import CLASSES, STRIDE, BevBoxes, BevCalibration, decode
@@ -100,14 +101,11 @@ class BevDetector:
     ) -> tuple[Detections, np.ndarray]:  # fmt: skip
         """Let the boxes stand on the ground, and count their points."""
         half, top = boxes.size[:, :2] / 2 + _MARGIN, boxes.size[:, 2] + _MARGIN
-        count, late = np.zeros(len(boxes), np.int64), np.zeros(len(boxes))
-        foot = np.full(len(boxes), -self._sensor_height)
-        for i, inside in enumerate(points_in_boxes(points, height, _FOOT, boxes.centre, half, top, boxes.yaw)):
-            members[inside] = True
-            count[i] = len(inside)
-            if len(inside):
-                late[i] = time_offset[inside].mean()
-                foot[i] = np.median(points[inside, 2] - height[inside])
+        inside, end = points_in_boxes(points, height, _FOOT, boxes.centre, half, top, boxes.yaw)
+        members[inside] = True
+        count = np.diff(end, prepend=0)
+        late = np.bincount(np.repeat(np.arange(len(boxes)), count), time_offset[inside], len(boxes))
+        foot = medians(points[inside, 2] - height[inside], end)
         kept = count > 0
         boxes = boxes.select(kept)
         return Detections(
@@ -119,8 +117,19 @@ class BevDetector:
             class_probability=_ten_classes(boxes.class_score),
             existence=existence[kept],
             point_count=count[kept],
-            time_offset=late[kept],
+            time_offset=late[kept] / count[kept],
         ), members
+
+
+@kernel
+def medians(values: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the median of each part of values (M,), (D,); ``end``: of the parts, (D,); of an empty one it is 0."""
+    medians, begin = np.zeros(len(end)), 0
+    for part in range(len(end)):
+        if end[part] > begin:
+            medians[part] = np.median(values[begin : end[part]])
+        begin = end[part]
+    return medians
 
 
 def _covariance(boxes: BevBoxes) -> np.ndarray:

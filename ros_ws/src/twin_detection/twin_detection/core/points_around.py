@@ -45,8 +45,8 @@ def points_around(
 def points_in_boxes(
     points: np.ndarray, height: np.ndarray, lowest: float, centre: np.ndarray, half: np.ndarray, top: np.ndarray,
     yaw: np.ndarray,
-) -> list[np.ndarray]:  # fmt: skip
-    """Return the indices of the points within each of D boxes, in the order of the grid's rows.
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the indices of the points within one of D boxes after another, (M,), and where those of each end, (D,).
 
     Args:
         points: (N, 2 or more) x and y, metres.
@@ -64,14 +64,13 @@ def points_in_boxes(
             f"{height.shape}, {centre.shape}, {half.shape}, {yaw.shape}"
         )
     if not len(centre):
-        return []
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     extent = np.ascontiguousarray(half, float)
     cells = _Cells(points, height, (lowest, np.inf), centre, np.hypot(*extent.T))
-    inside, end = _points_in_boxes(
+    return _points_in_boxes(
         cells.points, cells.height, cells.ordered, cells.first, cells.columns, cells.middle, cells.around, cells.place,
         extent, top, np.cos(yaw), np.sin(yaw),
     )  # fmt: skip
-    return np.split(inside, end[:-1])
 
 
 class _Cells:
@@ -168,7 +167,6 @@ def _points_in_boxes(
     points: np.ndarray, height: np.ndarray, ordered: np.ndarray, first: np.ndarray, columns: int, middle: np.ndarray,
     around: np.ndarray, centre: np.ndarray, half: np.ndarray, top: np.ndarray, cos: np.ndarray, sin: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return the indices of the points within one box after another, and where those of each box end, (D,)."""
     inside: np.ndarray = np.empty(len(ordered), np.int64)
     end, total = np.zeros(len(centre), np.int64), 0
     for one in range(len(centre)):
