@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES
 from twin_detection.core.bev_grid import CHANNELS
 
-WIDTHS = (24, 48, 64)
+WIDTHS = (16, 32, 64)
 PRIOR = 0.02  # of a centre in a cell, to start with
 
 

@@ -21,6 +21,9 @@ from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, SCALARS, Clo
 from twin_detection.models import open_session
 
 BATCH, RATE = 256, 2e-3
+#: Features of a point and of a box, and how often every lesson is learned from. A rider and somebody who walks, or a
+#: lorry and a van, differ in a few points only.
+WIDE, DEEP, PASSES = 96, 256, 4
 _PARCEL = 40  # scans that a process is given at once
 #: Standard deviation of centres that are drawn around labels beside what the first network proposes, metres.
 _STRAY = 0.2
@@ -33,35 +36,21 @@ _SHARES = np.array([1.0, 2.0, 3.0, 3.0, 4.0, 3.0, 1.0, 1.0])
 _FIRST_SCORE = 5  # of the scalars
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """``wide``: features of a point; ``deep``: of a box; ``passes``: times that every lesson is learned from."""
-
-    wide: int
-    deep: int
-    passes: int
-
-
-#: Of the networks of LOOKS. A rider and somebody who walks differ in a few points only.
-SIZES = (Size(64, 192, 3), Size(96, 256, 4))
-
-
 class ReviewNetwork(nn.Module):
     """Reads points (D, P, 3), earlier ones (D, E, 3) and scalars (D, SCALARS); gives (D, COLUMNS)."""
 
-    def __init__(self, mean: Tensor, spread: Tensor, size: Size) -> None:
+    def __init__(self, mean: Tensor, spread: Tensor) -> None:
         """``mean``, ``spread``: (SCALARS,), by which the scalars are brought to unit variance."""
         super().__init__()
-        wide, deep = size.wide, size.deep
         self.register_buffer("mean", mean)
         self.register_buffer("spread", spread)
-        self.each = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU())
+        self.each = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, WIDE), nn.ReLU())
         # What the whole looks like tells what a point means (Qi et al. 2017, the network for segmentation).
-        self.again = nn.Linear(2 * wide, 2 * wide)
-        self.before = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, wide), nn.ReLU())
+        self.again = nn.Linear(2 * WIDE, 2 * WIDE)
+        self.before = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, WIDE), nn.ReLU())
         self.all = nn.Sequential(
-            nn.Linear(3 * wide + SCALARS, deep), nn.ReLU(), nn.Linear(deep, deep), nn.ReLU(),
-            nn.Linear(deep, deep // 2), nn.ReLU(), nn.Linear(deep // 2, COLUMNS),
+            nn.Linear(3 * WIDE + SCALARS, DEEP), nn.ReLU(), nn.Linear(DEEP, DEEP), nn.ReLU(),
+            nn.Linear(DEEP, DEEP // 2), nn.ReLU(), nn.Linear(DEEP // 2, COLUMNS),
         )  # fmt: skip
 
     def forward(self, points: Tensor, earlier: Tensor, scalars: Tensor) -> Tensor:
@@ -173,16 +162,16 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
     return Lessons(seen, kind, np.where(meant[:, None], box, 0.0).astype(np.float32)).select(~unsure)
 
 
-def train(known: Lessons, seed: int, size: Size) -> ReviewNetwork:
+def train(known: Lessons, seed: int) -> ReviewNetwork:
     """Return a network that has learned from lessons; mirrored at will, rare classes drawn more often."""
     if not len(known):  # a first network that has hardly learned proposes nothing
-        return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS), size).eval()
+        return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS)).eval()
     rng = np.random.default_rng([seed, 0x2F])
     device = hardware.device()
     scalars = torch.from_numpy(known.crops.scalars)
-    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05), size).to(device)
+    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05)).to(device)
     short = hardware.short_numbers(device)
-    steps = size.passes * len(known) // BATCH
+    steps = PASSES * len(known) // BATCH
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     sums: dict[str, float] = {}

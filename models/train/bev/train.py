@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     export.write_onnx(network, grid, first)
     print(f"second look: {time.monotonic() - started:.0f} s", flush=True)
     lessons = review.lessons(first, grid, scans, options.seed, options.looks, options.threads)
-    for name, known, size in zip(export.LOOKS, lessons, review.SIZES, strict=True):
-        export.write_review(review.train(known, options.seed, size), options.out / f"{name}.onnx")
+    for name, known in zip(export.LOOKS, lessons, strict=True):
+        export.write_review(review.train(known, options.seed), options.out / f"{name}.onnx")
         print(f"{name} trained on {len(known)}: {time.monotonic() - started:.0f} s", flush=True)
     paths = score.Paths.within(options.out)
     calibration = score.calibrate(paths, grid, held_scans[::2], options.threads)

@@ -124,12 +124,12 @@ class BevDetector:
 @kernel
 def medians(values: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Return the median of each part of values (M,), (D,); ``end``: of the parts, (D,); of an empty one it is 0."""
-    medians, begin = np.zeros(len(end)), 0
+    found, begin = np.zeros(len(end)), 0
     for part in range(len(end)):
         if end[part] > begin:
-            medians[part] = np.median(values[begin : end[part]])
+            found[part] = np.median(values[begin : end[part]])
         begin = end[part]
-    return medians
+    return found
 
 
 def _covariance(boxes: BevBoxes) -> np.ndarray:
