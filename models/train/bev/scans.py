@@ -106,7 +106,7 @@ def labelled(
         before = before @ shift[:3, :3].T + shift[:3, 3]
     actors = np.concatenate([frame.actors[frame.actors["actor_id"] != own_id], parked])
     labels = _labels(actors, own, tilt, points, steady=steady)
-    kept, kept_before = (_near(*cloud, height) for cloud in ((points, ring), (before, before_ring)))
+    kept, kept_before = (_near(cloud, height) for cloud in (points, before))
     elapsed = (frame.stamp_ns - earlier.stamp_ns) * 1e-9 if steady else 0.0
     return LabelledScan(
         _stored(points[kept]), ring[kept], _stored(before[kept_before]), before_ring[kept_before], elapsed, labels,
@@ -118,6 +118,8 @@ def _seen(lidar: VehicleLidar, frame: Frame, own_id: int, *, steady: bool) -> tu
     """Return points (N, 3) and rings of a turn; ``steady``: as seen from where the sensor is at its end."""
     cloud = lidar.cloud(lidar.sweep(frame, own_id))
     points = np.stack([cloud[name] for name in "xyz"], axis=1)
+    others, points, *_ = within(points, cloud["ring"], np.zeros(len(cloud)), 0.0, np.inf, OWN_BODY)
+    cloud = cloud[others]
     if steady:
         own = _row(frame, own_id)
         velocity = np.array([own["velocity_x"], own["velocity_y"], own["velocity_z"]], float)
@@ -130,11 +132,8 @@ def _row(frame: Frame, actor_id: int) -> np.ndarray:
     return np.asarray(frame.actors[np.searchsorted(frame.actors["actor_id"], actor_id)])
 
 
-def _near(points: np.ndarray, ring: np.ndarray, height: float) -> np.ndarray:
-    """Return the indices of the points that a detector would look at."""
-    outside, *_ = within(points, ring, np.zeros(len(points)), 0.0, np.inf, OWN_BODY)
-    distance = np.hypot(*points[outside, :2].T)
-    return np.asarray(outside[(distance < REACH) & (points[outside, 2] < HIGHEST - height)])
+def _near(points: np.ndarray, height: float) -> np.ndarray:
+    return np.asarray((np.hypot(points[:, 0], points[:, 1]) < REACH) & (points[:, 2] < HIGHEST - height))
 
 
 def _stored(points: np.ndarray) -> np.ndarray:

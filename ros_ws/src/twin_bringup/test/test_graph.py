@@ -81,6 +81,18 @@ def test_a_vehicle_gets_a_localizer_and_a_moving_detector(tmp_path: Path) -> Non
     assert graph["/pole_02/lidar_detector"].parameters["mode"] == "still"
 
 
+def test_the_detector_of_a_vehicle_knows_its_mount_and_its_body(tmp_path: Path) -> None:
+    text = "name: pole_01\n  kind: vehicle\n  body: {length: 12.0, width: 3.4, x: 2.5, y: 0.1}\n"
+    path = changed(tmp_path, "name: pole_01\n", text)
+    mount = load_district(path).platforms[0].lidar
+    assert mount is not None
+    wanted = {"body_length": 12.0, "body_width": 3.4, "body_x": 2.5, "body_y": 0.1, "yaw_deg": mount.mount.yaw_deg,
+              "mount_x": mount.mount.x, "mount_y": mount.mount.y}  # fmt: skip
+    graph = nodes(GraphOptions(), path)
+    assert graph["/pole_01/lidar_detector"].parameters.items() >= wanted.items()
+    assert "body_length" not in graph["/pole_02/lidar_detector"].parameters
+
+
 def test_parameters_in_the_district_reach_every_node_of_that_name(tmp_path: Path) -> None:
     path = tmp_path / "district.yaml"
     path.write_text(DISTRICT.read_text() + "\nnodes: {lidar_detector: {max_range: 45.0}}\n")

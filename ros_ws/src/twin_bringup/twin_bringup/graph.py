@@ -111,7 +111,7 @@ def build_graph(district_path: Path, options: GraphOptions) -> tuple[ProcessSpec
         nodes = [_node(stage, DISTRICT_NAMESPACE, shared, {}, district, "") for stage in DISTRICT_STAGES]
         processes.append(ProcessSpec(DISTRICT, tuple(nodes), options.use_sim_time))
     for platform in platforms:
-        shared = _shared_values(district, district_path, chosen) | _platform_values(platform)
+        shared = _shared_values(district, district_path, chosen) | platform.parameters()
         nodes = [
             _node(stage, f"/{platform.name}", shared, own, district, platform.name)
             for stage, own in _platform_stages(platform, district, options)
@@ -148,15 +148,6 @@ def sensor_topics(district: DistrictConfig, available: Iterable[str]) -> frozens
 
 def _shared_values(district: DistrictConfig, path: Path, platforms: list[str]) -> dict[str, Any]:
     return {"district": str(path.resolve()), "platforms": tuple(platforms)}
-
-
-def _platform_values(platform: PlatformConfig) -> dict[str, Any]:
-    values: dict[str, Any] = {"platform": platform.name, "mode": "still" if platform.kind == "pole" else "moving"}
-    if platform.lidar is not None:
-        mount = platform.lidar.mount
-        values |= {"sensor_height": platform.pose.z + mount.z, "mount_x": mount.x, "mount_y": mount.y,
-                   "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg, "yaw_deg": mount.yaw_deg}  # fmt: skip
-    return values
 
 
 def _platform_stages(

@@ -57,15 +57,41 @@ class SensorConfig(Config):
 
 
 @dataclass(frozen=True, slots=True)
+class BodyConfig(Config):
+    """The rectangle that a vehicle covers, seen from above: its LiDAR sees nobody else there.
+
+    Mirrors, antennas and what its own paint reflects count too.
+    """
+
+    length: float = setting(5.0, "m", low=0.0, high=30.0)
+    width: float = setting(3.2, "m", low=0.0, high=10.0)
+    x: float = setting(0.0, "m", "of its middle in base_link", low=-15.0, high=15.0)
+    y: float = setting(0.0, "m", "of its middle in base_link", low=-5.0, high=5.0)
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformConfig(Config):
     """A smart pole or a sensor vehicle."""
 
     name: str = setting(doc="namespace without slash, e.g. pole_01")
     kind: str = setting("pole", doc="still or moving", choices=("pole", "vehicle"))
     pose: PoseConfig = setting(doc="base_link in map; a vehicle has none", factory=PoseConfig)
+    body: BodyConfig = setting(doc="of a vehicle", factory=BodyConfig)
     lidar: SensorConfig | None = setting(None, doc="LiDAR, frame <platform>/lidar")
     camera: SensorConfig | None = setting(None, doc="camera, optical frame <platform>/camera")
     gnss_imu: SensorConfig | None = setting(None, doc="GNSS/IMU, frame <platform>/imu")
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what every node of the platform is told of it, if it has such a parameter."""
+        values: dict[str, Any] = {"platform": self.name, "mode": "still" if self.kind == "pole" else "moving"}
+        if self.lidar is not None:
+            mount = self.lidar.mount
+            values |= {"sensor_height": self.pose.z + mount.z, "mount_x": mount.x, "mount_y": mount.y,
+                       "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg, "yaw_deg": mount.yaw_deg}  # fmt: skip
+        if self.kind == "vehicle":
+            body = self.body
+            values |= {"body_length": body.length, "body_width": body.width, "body_x": body.x, "body_y": body.y}
+        return values
 
 
 @dataclass(frozen=True, slots=True)

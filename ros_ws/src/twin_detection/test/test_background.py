@@ -52,6 +52,15 @@ def test_a_pedestrian_is_found() -> None:
         assert found.label[0] not in (CAR, TRUCK)
 
 
+def test_what_is_nearer_to_a_pole_than_its_least_range_is_its_own() -> None:
+    rng = np.random.default_rng(3)
+    made = learned([HOUSE], rng)
+    for index in range(12, 18):
+        found, mask = step(made, [HOUSE, Box(1.4, 0.0, 0.4, 0.4, POLE.height + 0.5)], index, rng)  # a flag at its mast
+        assert len(found) == 0
+        assert np.count_nonzero(mask) == 0
+
+
 def test_a_car_that_stops_is_still_found_minutes_later() -> None:
     rng = np.random.default_rng(4)
     made = learned([HOUSE], rng)

@@ -27,6 +27,22 @@ def vehicles(found: Detections) -> Detections:
     return found.select(found.label == CAR)
 
 
+def test_who_is_close_beside_the_platform_is_seen_and_the_platform_is_not() -> None:
+    config = LidarDetectorConfig(mode="moving", sensor_height=1.73)
+    own, other = Box(2.0, -1.2, 0.5, 0.5, 1.8), Box(-0.4, 1.95, 0.5, 0.5, 1.8)  # a case on the bonnet, a person
+    points = scan(ROOF, [own, other], np.random.default_rng(0)).points
+    xyz = np.stack([points["x"], points["y"], points["z"]], axis=1)
+    found, mask = LidarDetector(config).step(xyz, points["ring"], points["time_offset_ns"] * 1e-9, 0)
+    assert len(found) == 1
+    assert np.hypot(*(found.centre[0, :2] - (other.x, other.y))) < 0.3
+    standing = (xyz[:, 2] > -1.4) & (np.hypot(xyz[:, 0] - other.x, xyz[:, 1] - other.y) < 0.5)
+    assert np.hypot(*xyz[standing, :2].T).min() < 1.8
+    assert mask[standing].all() and np.count_nonzero(mask) == np.count_nonzero(standing)
+    small = LidarDetectorConfig(mode="moving", sensor_height=1.73, body_length=1.0, body_width=0.8)
+    found, _ = LidarDetector(small).step(xyz, points["ring"], points["time_offset_ns"] * 1e-9, 0)
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize("bearing_deg", [0, 35, 100, 200, 310])
 @pytest.mark.parametrize("heading_deg", [10, 60, 140])
 def test_a_car_is_found_wherever_it_stands(bearing_deg: float, heading_deg: float) -> None:

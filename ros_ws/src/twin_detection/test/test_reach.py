@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from twin_detection.config import MOVING, STILL, LidarDetectorConfig
+from twin_detection.config import MOVING, LidarDetectorConfig
 from twin_detection.core.detector import body_of
 from twin_detection.core.reach import Body, within
 
@@ -25,10 +26,10 @@ def test_returns_of_the_platform_beyond_the_reach_and_of_nothing_are_left_out() 
     points = rng.uniform(-8, 8, (5000, 3)).astype(np.float32)
     points[rng.random(len(points)) < 0.02] = np.nan
     points[::500] = np.inf
-    body = Body(4.6, 1.9, x=0.5, y=-0.2, yaw=0.6)
-    turn = np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]])
+    turn = Rotation.from_euler("xyz", [0.2, -0.1, 0.6]).as_matrix()
+    body = Body(4.6, 1.9, (0.5, -0.2), turn[:2])
     with np.errstate(invalid="ignore"):
-        place = points[:, :2] @ turn.T + (0.5, -0.2)
+        place = (points @ turn.T)[:, :2] + (0.5, -0.2)
     distance = np.linalg.norm(points, axis=1)
     wanted = (distance > 0.5) & (distance < 9.0) & ~((abs(place[:, 0]) < 2.3) & (abs(place[:, 1]) < 0.95))
     assert 0 < np.count_nonzero(wanted) < len(points)
@@ -38,22 +39,18 @@ def test_returns_of_the_platform_beyond_the_reach_and_of_nothing_are_left_out() 
 @pytest.mark.parametrize(
     ("values", "own", "other"),
     [
-        ({}, (2.4, 1.0), (2.4, 1.2)),  # over the bonnet; a rider beside it
-        ({}, (-2.4, 0.0), (-2.6, 0.0)),
-        ({"mount_x": 1.5}, (-3.9, 0.0), (1.1, 0.0)),  # a sensor at the front edge of the roof
-        ({"body_ahead": 1.4}, (3.8, 0.0), (-1.2, 0.0)),  # the platform's origin is its rear axle
-        ({"yaw_deg": 90.0}, (1.0, 2.4), (2.4, 1.0)),
-        ({"body_length": 0.9, "body_width": 0.6}, (0.4, 0.2), (0.5, 0.0)),  # a small robot
+        ({}, (2.4, 1.0, -0.9), (2.4, 1.7, -0.9)),  # over the bonnet; a rider beside it
+        ({}, (-2.4, 0.0, -0.9), (-2.6, 0.0, -0.9)),
+        ({"mount_x": 1.5}, (-3.9, 0.0, -0.9), (1.1, 0.0, -0.9)),  # a sensor at the front edge of the roof
+        ({"body_x": 1.4}, (3.8, 0.0, -0.9), (-1.2, 0.0, -0.9)),  # base_link is at the rear axle
+        ({"mount_y": -0.3, "body_y": -0.3}, (0.0, 1.5, -0.9), (0.0, 1.7, -0.9)),
+        ({"yaw_deg": 90.0}, (1.5, 2.4, -0.9), (2.4, 1.5, -0.9)),
+        ({"roll_deg": 90.0}, (0.0, 0.9, 1.5), (0.0, 0.9, 1.7)),  # lying on its side: its z is the platform's right
+        ({"body_length": 0.9, "body_width": 0.6}, (0.4, 0.2, -0.5), (0.5, 0.0, -0.5)),  # a small robot
     ],
 )
 def test_the_body_of_a_platform_is_where_its_settings_say(
-    values: dict[str, float], own: tuple[float, float], other: tuple[float, float]
+    values: dict[str, float], own: tuple[float, ...], other: tuple[float, ...]
 ) -> None:
     body = body_of(LidarDetectorConfig(mode=MOVING, **values))  # type: ignore[arg-type]
-    points = np.array([[*own, -0.5], [*other, -0.5]], np.float32)
-    assert kept(points, 0.0, 60.0, body).tolist() == [1]
-
-
-def test_a_still_platform_has_no_body_but_a_least_range() -> None:
-    points = np.array([[0.0, 0.0, 1.9], [0.0, 0.0, -2.1], [1.0, 0.0, -4.0]], np.float32)
-    assert kept(points, LidarDetectorConfig(mode=STILL).min_range, 60.0, Body()).tolist() == [1, 2]
+    assert kept(np.array([own, other], np.float32), 0.0, 60.0, body).tolist() == [1]

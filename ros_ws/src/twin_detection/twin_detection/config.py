@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twin_common.config import Config, ConfigError, setting
+from twin_common.district import BodyConfig
 
 STILL, MOVING = "still", "moving"
 LEARNED, RULES = "learned", "rules"
+BODY = BodyConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,15 @@ class LidarDetectorConfig(Config):
     roll_deg: float = setting(0.0, "deg", "roll of the sensor in a level frame", low=-90.0, high=90.0)
     pitch_deg: float = setting(0.0, "deg", "pitch of the sensor in a level frame", low=-90.0, high=90.0)
     yaw_deg: float = setting(0.0, "deg", "yaw of the sensor on its platform", low=-360.0, high=360.0)
-    mount_x: float = setting(0.0, "m", "place of the sensor ahead of its platform's origin", low=-50.0, high=50.0)
-    mount_y: float = setting(0.0, "m", "place of the sensor left of its platform's origin", low=-50.0, high=50.0)
+    mount_x: float = setting(0.0, "m", "moving: place of the sensor in base_link", low=-50.0, high=50.0)
+    mount_y: float = setting(0.0, "m", "moving: place of the sensor in base_link", low=-50.0, high=50.0)
 
     min_range: float = setting(2.0, "m", "still: nearer returns are of the platform itself", low=0.0, high=20.0)
-    body_length: float = setting(5.0, "m", "moving: returns in this length and body_width are of the platform itself",
-                                 low=0.0, high=30.0)  # fmt: skip
-    body_width: float = setting(2.2, "m", "moving: see body_length", low=0.0, high=10.0)
-    body_ahead: float = setting(0.0, "m", "moving: how far ahead of the platform's origin its middle is", low=-15.0,
-                                high=15.0)  # fmt: skip
+    body_length: float = setting(BODY.length, "m", "moving: returns above and below a rectangle of this length are of "
+                                 "the platform itself", low=0.0, high=30.0)  # fmt: skip
+    body_width: float = setting(BODY.width, "m", "moving: width of that rectangle", low=0.0, high=10.0)
+    body_x: float = setting(BODY.x, "m", "moving: its middle in base_link", low=-15.0, high=15.0)
+    body_y: float = setting(BODY.y, "m", "moving: its middle in base_link", low=-5.0, high=5.0)
     max_range: float = setting(60.0, "m", "farther returns are not looked at", low=5.0, high=300.0)
     min_height: float = setting(0.25, "m", "lower returns are ground", low=0.05, high=1.0)
     max_height: float = setting(4.0, "m", "higher returns are no object on the ground", low=1.0, high=10.0)

@@ -1,14 +1,16 @@
 """The evaluation on a made sequence, and on the real one."""
 
 import json
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from twin_common.core.geometry import transform_from_rpy
 from twin_common.core.object_class import ObjectClass
-from twin_replay import detection_evaluation, evaluation
+from twin_replay import detection_evaluation, evaluation, kitti_play
 from twin_replay.core import kitti
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
@@ -93,6 +95,22 @@ def test_a_folder_without_scans_is_named(tmp_path: Path) -> None:
     with pytest.raises(kitti.KittiError, match="velodyne: no such folder"):
         detection_evaluation.evaluate_detection(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.realdata
+def test_a_real_car_does_not_see_itself() -> None:
+    objects: list[np.ndarray] = []
+    sequence = kitti.TrackingSequence(REAL, "0000")
+
+    def observe(topic: str, _type: str, _time_ns: int, message: Any) -> None:
+        if topic.endswith("/objects"):
+            objects.append(np.asarray(message["objects"]))
+
+    changes = {"method": "learned", "learned_min_existence": 0.1}
+    assert len(list(islice(kitti_play.played(sequence, detection_evaluation.NODES, observe, changes), 12))) == 12
+    found = np.concatenate(objects)
+    assert len(found) > 100
+    assert not np.any((np.abs(found["x"]) < 2.5) & (np.abs(found["y"]) < 2.0))
 
 
 @pytest.mark.realdata

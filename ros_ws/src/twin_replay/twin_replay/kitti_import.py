@@ -30,6 +30,9 @@ from twin_replay.folders import whole_folder
 
 PLATFORM = "vehicle_01"
 LIDAR_HEIGHT = 1.73  # above the ground, metres (Geiger et al. 2013, figure 3)
+#: What the car covers: the IMU is above its rear axle and 0.31 m left of its middle, the axles are 2.71 m apart (figure
+#: 3); 0.4 m beside the doors, 1 m behind the LiDAR, there are returns of the car itself.
+BODY = {"length": 5.0, "width": 3.2, "x": 1.4, "y": -0.31}
 ORIENTATION_SIGMA = np.radians(0.1)  # OXTS RT3003, as given by its maker
 JPEG_QUALITY = 90
 _TRUTH = ("label_02", "calib", "oxts")
@@ -86,7 +89,9 @@ def district_of(
 ) -> dict[str, Any]:
     """Return the district's YAML: datum on the ground below the first position, one vehicle."""
     oxts, first = sequence.oxts, sequence.frames[0]
-    platform: dict[str, Any] = {"name": PLATFORM, "kind": "vehicle", "lidar": {"mount": _pose(mounts["lidar"])}}
+    platform: dict[str, Any] = {
+        "name": PLATFORM, "kind": "vehicle", "lidar": {"mount": _pose(mounts["lidar"])}, "body": BODY,
+    }  # fmt: skip
     if with_camera:
         platform["camera"] = {"mount": _pose(mounts["camera"])}
     platform["gnss_imu"] = {"mount": _pose(mounts["imu"])}

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from twin_common import registry
 from twin_common.codecs import codec_for
+from twin_common.district import load_district
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
 from twin_replay import kitti_import
@@ -98,7 +99,7 @@ def played(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "district.yaml"
         path.write_text(yaml.safe_dump(district, sort_keys=False))
-        host = LockstepHost([_node(component, path, district, changes or {}) for component in components], observe)
+        host = LockstepHost([_node(component, path, changes or {}) for component in components], observe)
         shown = track(sequence.frames, f"ours on {sequence.name}", console=Console(stderr=True), transient=True)
         frames, spent = iter(sequence.frames), 0.0
         for time_ns, key, message in kitti_import.messages_in_order(sequence, sequence.oxts, shown):
@@ -115,14 +116,10 @@ def played(
         host.close()
 
 
-def _node(component: str, district_path: Path, district: dict[str, Any], changes: Mapping[str, Any]) -> NodeSpec:
+def _node(component: str, district: Path, changes: Mapping[str, Any]) -> NodeSpec:
     """Return a node with the parameters and topics that the graph of this district gives it."""
-    mount = district["platforms"][0]["lidar"]["mount"]
-    values: dict[str, Any] = {
-        "platform": PLATFORM, "platforms": (PLATFORM,), "district": str(district_path), "mode": "moving",
-        "sensor_height": mount["z"], "roll_deg": mount["roll_deg"], "pitch_deg": mount["pitch_deg"],
-        "yaw_deg": mount["yaw_deg"], **changes,
-    }  # fmt: skip
+    (platform,) = load_district(district).platforms
+    values = {"platforms": (PLATFORM,), "district": str(district), **platform.parameters(), **changes}
     name = component.rpartition(":")[2].lower()
     made = NodeSpec(component, name, f"/{PLATFORM}").component_class()
     known = {item.name for item in dataclasses.fields(made.Config)}

@@ -19,6 +19,8 @@ from twin_detection.core.points_around import points_in_boxes
 
 #: Points of an object lie in its box made larger by this, and above its foot by as much, metres.
 _MARGIN, _FOOT = 0.15, 0.15
+#: How far beyond the image the second look may move a centre, metres; what a broken network says is out of it.
+_BEYOND = 5.0
 #: Standard deviation of the height of a centre, metres.
 _HEIGHT_SPREAD = 0.15
 
@@ -92,7 +94,8 @@ class BevDetector:
         before = Cloud(earlier, ground.above(earlier))
         boxes = reviewed(boxes, Cloud(points, height), before, elapsed, self._readers, self._calibration)
         existence = self._calibration.to_existence(boxes.score, boxes.group)
-        sure = existence >= self._min_existence
+        within = np.isfinite(boxes.size).all(axis=1) & (np.abs(boxes.centre) < self._grid.reach + _BEYOND).all(axis=1)
+        sure = within & (existence >= self._min_existence)
         return self._detections(boxes.select(sure), existence[sure], points, height, time_offset, members)
 
     def _detections(

@@ -27,8 +27,9 @@ _BODY_HEIGHT = 2.2
 
 def body_of(config: LidarDetectorConfig) -> Body:
     """Return what a moving platform covers."""
-    ahead, yaw = config.mount_x - config.body_ahead, float(np.radians(config.yaw_deg))
-    return Body(config.body_length, config.body_width, ahead, config.mount_y, yaw)
+    turn = Rotation.from_euler("xyz", np.radians([config.roll_deg, config.pitch_deg, config.yaw_deg])).as_matrix()
+    place = (config.mount_x - config.body_x, config.mount_y - config.body_y)
+    return Body(config.body_length, config.body_width, place, turn[:2])
 
 
 class LidarDetector:

@@ -33,6 +33,10 @@ class LowestReturns:
 
     def above(self, points: np.ndarray, height: np.ndarray) -> np.ndarray:
         """Return how far (N, 3) points lie above a surface of heights (C, C), (N,) float32, metres."""
+        if points.ndim != 2 or points.shape[1] != 3 or height.shape != self.lowest.shape:
+            raise ValueError(
+                f"points, height: expected (N, 3), {self.lowest.shape}, got {points.shape}, {height.shape}"
+            )
         surface = np.ascontiguousarray(height, np.float32)
         return _above(np.ascontiguousarray(points, np.float32), surface, self._origin)
 

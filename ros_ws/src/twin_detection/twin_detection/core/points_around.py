@@ -58,10 +58,11 @@ def points_in_boxes(
         yaw: (D,) radians.
 
     """
-    if height.shape != (len(points),) or centre.shape != half.shape or centre.shape != (len(yaw), 2):
+    boxes = (len(yaw), 2)
+    if height.shape != (len(points),) or centre.shape != boxes or half.shape != boxes or top.shape != yaw.shape:
         raise ValueError(
-            f"points, height, centre, half, yaw: expected (N, 2), (N,), (D, 2), (D, 2), (D,), got {points.shape}, "
-            f"{height.shape}, {centre.shape}, {half.shape}, {yaw.shape}"
+            f"points, height, centre, half, top, yaw: expected (N, 2), (N,), (D, 2), (D, 2), (D,), (D,), got "
+            f"{points.shape}, {height.shape}, {centre.shape}, {half.shape}, {top.shape}, {yaw.shape}"
         )
     if not len(centre):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -92,6 +93,8 @@ class _Cells:
         radius: np.ndarray,
     ) -> None:  # fmt: skip
         """Sort points; ``between``: heights, both exclusive; ``radius``: (D,) of the places, metres."""
+        if points.ndim != 2 or points.shape[1] < 2:
+            raise ValueError(f"points: expected (N, 2 or more), got {points.shape}")
         self.points, self.height = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(height, np.float32)
         self.place = np.ascontiguousarray(place, float)
         self.around = np.ceil(radius / _CELL).astype(np.int64)

@@ -15,18 +15,17 @@ Returns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 class Body:
     """The rectangle that a platform covers, seen from above, and where its sensor is.
 
-    ``length``, ``width``: metres, of nothing 0; ``x``, ``y``: of the sensor ahead and left of the middle, metres;
-    ``yaw``: of the sensor on the platform, radians.
+    ``length``, ``width``: metres, of nothing 0; ``place``: of the sensor ahead and left of the middle, metres;
+    ``turn``: (2, 3) by which its points are turned into the platform's frame, seen from above.
     """
 
-    length: float = 0.0
-    width: float = 0.0
-    x: float = 0.0
-    y: float = 0.0
-    yaw: float = 0.0
+    length: float
+    width: float
+    place: tuple[float, float]
+    turn: np.ndarray
 
 
-NO_BODY = Body()
+NO_BODY = Body(0.0, 0.0, (0.0, 0.0), np.eye(2, 3))
 
 
 def within(
@@ -50,14 +49,17 @@ def within(
 
 
 def _rectangle(body: Body) -> np.ndarray:
-    """Return half of the length and of the width, the sensor's place, and cosine and sine of its yaw, (6,)."""
-    return np.array([body.length / 2, body.width / 2, body.x, body.y, np.cos(body.yaw), np.sin(body.yaw)], np.float32)
+    """Return a row along and one across, (2, 5): half of the size, the sensor's place, and the turn of its points."""
+    return np.column_stack([(body.length / 2, body.width / 2), body.place, body.turn]).astype(np.float32)
 
 
 @kernel
-def _covers(rectangle: np.ndarray, x: np.float32, y: np.float32) -> bool:
-    half_length, half_width, ahead, left, cos, sin = rectangle
-    return abs(cos * x - sin * y + ahead) < half_length and abs(sin * x + cos * y + left) < half_width
+def _covers(rectangle: np.ndarray, x: np.float32, y: np.float32, z: np.float32) -> bool:
+    for axis in range(2):
+        half, place, of_x, of_y, of_z = rectangle[axis]
+        if not abs(of_x * x + of_y * y + of_z * z + place) < half:
+            return False
+    return True
 
 
 @kernel
@@ -69,7 +71,7 @@ def _within(
     for place in range(len(xyz)):
         x, y, z = xyz[place, 0], xyz[place, 1], xyz[place, 2]
         away = np.sqrt(x * x + y * y + z * z)
-        if nearest < away < farthest and not _covers(rectangle, x, y):  # the former never true of what is not finite
+        if nearest < away < farthest and not _covers(rectangle, x, y, z):  # the former never true of what is not finite
             index[count], distance[count] = place, away
             count += 1
     points, lasers, late = np.empty((count, 3), np.float32), np.empty(count, ring.dtype), np.empty(count, np.float32)

@@ -11,7 +11,7 @@ from twin_common.core.geometry import apply, yaw_of
 from twin_common.core.own_motion import OwnMotion, compensated
 from twin_common.district import PlatformConfig
 from twin_detection.bev_model import open_bev_detector
-from twin_detection.config import LEARNED, MOVING, RULES, STILL, LidarDetectorConfig
+from twin_detection.config import LEARNED, RULES, STILL, LidarDetectorConfig
 from twin_detection.convert import arrays_from_cloud
 from twin_detection.core.detections import Detections, none_detected
 from twin_detection.core.detector import LidarDetector
@@ -43,12 +43,8 @@ def late(view: View) -> float:
 def config_of(platform: PlatformConfig, method: str = RULES) -> LidarDetectorConfig:
     """Return the detector's configuration for a platform, as the graph fills it."""
     assert platform.lidar is not None
-    mount = platform.lidar.mount
-    return LidarDetectorConfig(
-        platform=platform.name, mode=STILL if platform.kind == "pole" else MOVING, method=method,
-        sensor_height=mount.z, roll_deg=mount.roll_deg, pitch_deg=mount.pitch_deg, yaw_deg=mount.yaw_deg,
-        mount_x=mount.x, mount_y=mount.y,
-    )  # fmt: skip
+    values = platform.parameters() | {"method": method, "sensor_height": platform.lidar.mount.z}
+    return LidarDetectorConfig(**values)
 
 
 @dataclass(slots=True)
