@@ -42,6 +42,29 @@ def test_motion_along_the_axes_of_a_turned_sensor() -> None:
     assert motion.velocity == pytest.approx([0.0, -5.0, 0.0], abs=1e-12) and motion.yaw_rate == 0.1
 
 
+def test_a_sensor_before_the_turning_axle_is_carried_sideways() -> None:
+    rng = np.random.default_rng(1)
+    truth, offset, mount = rng.uniform(-30, 30, (200, 2)), rng.uniform(-0.1, 0.0, 200), np.array([3.0, -0.5])
+    speed, yaw_rate, steps = 8.0, 0.6, 200
+    pose = np.tile([0.0, 0.0, 0.0], (len(offset), 1))  # x, y and yaw of base_link, driven backwards in small steps
+    for _ in range(steps):
+        pose += (offset / steps)[:, None] * np.column_stack([
+            speed * np.cos(pose[:, 2]), speed * np.sin(pose[:, 2]), np.full(len(offset), yaw_rate)
+        ])  # fmt: skip
+    turn = np.moveaxis(
+        np.array([[np.cos(pose[:, 2]), -np.sin(pose[:, 2])], [np.sin(pose[:, 2]), np.cos(pose[:, 2])]]), 2, 0
+    )
+    seen = np.einsum("nji,nj->ni", turn, truth - pose[:, :2]) - mount
+    motion = OwnMotion(np.array([speed, 0.0, 0.0]), yaw_rate, 0)
+    flat = np.column_stack([seen, np.zeros(len(seen))])
+
+    def error(known: OwnMotion) -> float:
+        return float(np.abs(compensated(flat, offset, known)[:, :2] - (truth - mount)).max())
+
+    assert error(motion) > 0.1
+    assert error(motion.at(*mount)) < 0.04  # the way is taken as straight over the scan
+
+
 def test_old_motion_does_not_fit() -> None:
     motion = OwnMotion(np.zeros(3), 0.0, 10**9)
     assert motion.fits(1_400_000_000) and not motion.fits(1_600_000_000)

@@ -42,7 +42,8 @@ class LidarDetector(Component):
 
     def on_odometry(self, message: Any, _source: str) -> None:
         """Remember how the sensor moves; only platforms that move say so."""
-        self._motion = convert.motion_from_odometry(message).turned(np.radians(self.config.yaw_deg))
+        config, motion = self.config, convert.motion_from_odometry(message)
+        self._motion = motion.at(config.mount_x, config.mount_y).turned(np.radians(config.yaw_deg))
 
     def on_points(self, cloud: Cloud, _source: str) -> None:
         """Detect, and publish with the scan's stamp and frame; nothing while the background is not known yet."""

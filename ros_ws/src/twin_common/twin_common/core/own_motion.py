@@ -20,6 +20,11 @@ class OwnMotion:
     yaw_rate: float
     stamp_ns: int
 
+    def at(self, x: float, y: float) -> OwnMotion:
+        """Return the motion of a place on what moves, metres along its axes: ahead of a turning axle it goes aside."""
+        lever = self.yaw_rate * np.array([-y, x, 0.0])
+        return OwnMotion(self.velocity + lever, self.yaw_rate, self.stamp_ns)
+
     def turned(self, yaw: float) -> OwnMotion:
         """Return the motion along axes that are turned by ``yaw`` radians: of a sensor on a platform."""
         cos, sin = np.cos(yaw), np.sin(yaw)
