@@ -8,6 +8,7 @@ import pytest
 
 from twin_common.config import ConfigError
 from twin_common.core.own_motion import OwnMotion
+from twin_detection.bev_model import LOOKS as MODELS
 from twin_detection.bev_model import open_bev_detector
 from twin_detection.config import LEARNED, MOVING, LidarDetectorConfig
 from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, apart, decode, once
@@ -15,8 +16,10 @@ from twin_detection.core.bev_detector import BevDetector, medians
 from twin_detection.core.bev_grid import CHANNELS, SLICES, BevGrid
 from twin_detection.core.bev_memory import ScanMemory
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, Cloud, corrected, crops
+from twin_detection.core.detections import Detections
 from twin_detection.core.detector import LidarDetector
 from twin_detection.core.points_around import points_around, points_in_boxes
+from twin_detection.models import entry, open_model
 
 CALIBRATION = BevCalibration(np.tile([0.0, 1.0], (3, 1)), np.tile([0.0, 1.0], (3, 1)))
 STAMP = 10**18
@@ -136,7 +139,7 @@ def test_points_around_places_are_those_that_a_search_of_all_finds(radius: float
     found, count = points_around(points, height, (0.1, 1.9), places, bearing, radius, 24)
     points, height = points[(height > 0.1) & (height < 1.9)], height[(height > 0.1) & (height < 1.9)]
     counts, step = [], np.arange(24)
-    cell = np.floor(points - (places.min(axis=0) - np.ceil(radius) - 1.0))
+    cell = np.floor(points)
     ordered = np.lexsort((cell[:, 1], cell[:, 0]))
     for place, angle, own in zip(places, bearing, found, strict=True):
         gap = points[ordered].astype(float) - place
@@ -201,6 +204,16 @@ def test_what_stands_still_is_in_the_earlier_scan_where_it_is_now() -> None:
             assert elapsed == 0.0 and len(earlier) == 0
     assert memory.earlier(seen, None, STAMP + 600_000_000)[1] == 0.0
     assert memory.earlier(seen, motion, STAMP + 900_000_000)[1] == 0.0
+
+
+@pytest.mark.parametrize("existence", [0.0, 0.01, 0.15, 0.45, 0.9])
+def test_below_the_least_score_nobody_is_so_probable(existence: float) -> None:
+    calibration = BevCalibration.read(entry("bev").extra)
+    least = calibration.least_score(existence)
+    score = np.linspace(0.0, 1.0, 20_001)
+    probable = np.max([calibration.to_existence(score, np.full(len(score), group)) for group in range(3)], axis=0)
+    assert probable[score < least - 1e-9].max(initial=0.0) <= existence
+    assert probable[score > least + 1e-4].min() > existence
 
 
 def test_calibration_maps_scores_by_group_and_is_checked() -> None:
@@ -314,6 +327,32 @@ def test_the_cars_of_a_known_street_are_found(
     assert np.abs(nearest.centre[:, 2] + nearest.size[:, 2] / 2 - (1.6 - HEIGHT)).max() < 0.3
     assert (nearest.point_count > 20).all() and (nearest.time_offset < 0).all() and members.any()
     assert (np.linalg.eigvalsh(nearest.covariance) > 0).all()
+
+
+def test_who_cannot_be_reported_is_not_looked_at_twice(street: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    class Counting:
+        def __init__(self, name: str) -> None:
+            self.session, self.shown = open_model(name), 0
+
+        def run(self, names: list[str] | None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            self.shown += len(feed["points"])
+            return list(self.session.run(names, feed))
+
+    points, late, _ = street
+    calibration = BevCalibration.read(entry("bev").extra)
+
+    def found(min_existence: float) -> tuple[Detections, int]:
+        readers = [Counting(name) for name in MODELS]
+        made = BevDetector(open_model("bev"), readers, calibration, 1.9, min_existence)
+        return made.step(points, late)[0], readers[0].shown
+
+    every, all_shown = found(0.0)
+    some, shown = found(0.3)
+    assert shown < 0.8 * all_shown
+    every = every.select(every.existence >= 0.3)
+    assert len(some) == len(every) >= 4
+    np.testing.assert_allclose(some.centre, every.centre, atol=1e-4)
+    np.testing.assert_allclose(some.existence, every.existence, atol=1e-4)
 
 
 def test_a_tilted_sensor_finds_them_in_its_own_frame(street: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

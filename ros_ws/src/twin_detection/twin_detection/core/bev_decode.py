@@ -81,6 +81,15 @@ class BevCalibration:
             found[own] = np.interp(score[own], self.score[number], self.existence[number])
         return found
 
+    def least_score(self, existence: float) -> float:
+        """Return the score below which no object of any group is so probable."""
+        found = []
+        for score, curve in zip(self.score, self.existence, strict=True):
+            above = int(np.count_nonzero(curve < existence))
+            knots = slice(max(above - 1, 0), above + 1)
+            found.append(float(np.interp(existence, curve[knots], score[knots])))
+        return min(found)
+
 
 @dataclass(frozen=True, slots=True)
 class BevBoxes:

@@ -53,6 +53,7 @@ class BevDetector:
         self._network, self._readers, self._calibration = network, readers, calibration
         self._memory = ScanMemory()
         self._sensor_height, self._min_existence = sensor_height, min_existence
+        self._least_score = calibration.least_score(min_existence)
         self._grid = grid or BevGrid()
 
     def step(
@@ -92,7 +93,9 @@ class BevDetector:
         boxes = decode(peak, heat, box, self._grid.reach, STRIDE * self._grid.cell)
         earlier, elapsed = self._memory.earlier(points, motion, stamp_ns)
         before = Cloud(earlier, ground.above(earlier))
-        boxes = reviewed(boxes, Cloud(points, height), before, elapsed, self._readers, self._calibration)
+        boxes = reviewed(
+            boxes, Cloud(points, height), before, elapsed, self._readers, self._calibration, self._least_score
+        )
         existence = self._calibration.to_existence(boxes.score, boxes.group)
         within = np.isfinite(boxes.size).all(axis=1) & (np.abs(boxes.centre) < self._grid.reach + _BEYOND).all(axis=1)
         sure = within & (existence >= self._min_existence)

@@ -99,15 +99,17 @@ def _around(
 
 
 def reviewed(
-    boxes: BevBoxes, now: Cloud, before: Cloud, elapsed: float, readers: Sequence[Reader], calibration: BevCalibration
-) -> BevBoxes:
+    boxes: BevBoxes, now: Cloud, before: Cloud, elapsed: float, readers: Sequence[Reader], calibration: BevCalibration,
+    least: float = 0.0,
+) -> BevBoxes:  # fmt: skip
     """Return the objects among proposals, each once, the surest first.
 
-    ``readers``: of each of LOOKS. The higher the ``score`` of what is returned, the surer somebody is there.
+    ``readers``: of each of LOOKS; ``least``: proposals that cannot have that score, whatever a reader says, are not
+    shown to it. The higher the ``score`` of what is returned, the surer somebody is there.
     """
     parts = []
     for number, look in enumerate(LOOKS):
-        own = boxes.select(np.isin(boxes.group, look.groups))
+        own = boxes.select(np.isin(boxes.group, look.groups) & (boxes.score**look.first >= least))
         seen = crops(now, before, elapsed, own, look)
         feed = {"points": seen.points, "earlier": seen.earlier, "scalars": seen.scalars}
         answer = readers[number].run(["answer"], feed)[0] if len(own) else np.zeros((0, COLUMNS))

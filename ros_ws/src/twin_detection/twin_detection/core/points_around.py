@@ -99,8 +99,10 @@ class _Cells:
         self.place = np.ascontiguousarray(place, float)
         self.around = np.ceil(radius / _CELL).astype(np.int64)
         margin = int(self.around.max()) + 1
-        low = self.place.min(axis=0) - margin * _CELL
-        cell = np.floor((self.place - low) / _CELL).astype(np.int64)
+        # The grid is the same wherever it begins, so that a place is given the same points whoever is beside it.
+        cell = np.floor(self.place / _CELL).astype(np.int64)
+        first = cell.min(axis=0) - margin
+        low, cell = first * _CELL, cell - first
         rows, self.columns = (int(far) for far in cell.max(axis=0) + margin + 1)
         self.middle = cell[:, 0] * self.columns + cell[:, 1]
         lowest, highest = np.float32(between[0]), np.float32(between[1])
