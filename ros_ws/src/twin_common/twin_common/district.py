@@ -76,10 +76,10 @@ class PlatformConfig(Config):
     name: str = setting(doc="namespace without slash, e.g. pole_01")
     kind: str = setting("pole", doc="still or moving", choices=("pole", "vehicle"))
     pose: PoseConfig = setting(doc="base_link in map; a vehicle has none", factory=PoseConfig)
-    body: BodyConfig = setting(doc="of a vehicle", factory=BodyConfig)
     lidar: SensorConfig | None = setting(None, doc="LiDAR, frame <platform>/lidar")
     camera: SensorConfig | None = setting(None, doc="camera, optical frame <platform>/camera")
     gnss_imu: SensorConfig | None = setting(None, doc="GNSS/IMU, frame <platform>/imu")
+    body: BodyConfig = setting(doc="of a vehicle", factory=BodyConfig)
 
     def parameters(self) -> dict[str, Any]:
         """Return what every node of the platform is told of it, if it has such a parameter."""
