@@ -99,7 +99,9 @@ def played(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "district.yaml"
         path.write_text(yaml.safe_dump(district, sort_keys=False))
-        host = LockstepHost([_node(component, path, changes or {}) for component in components], observe)
+        (platform,) = load_district(path).platforms
+        values = {"platforms": (PLATFORM,), "district": str(path), **platform.parameters(), **(changes or {})}
+        host = LockstepHost([_node(component, values) for component in components], observe)
         shown = track(sequence.frames, f"ours on {sequence.name}", console=Console(stderr=True), transient=True)
         frames, spent = iter(sequence.frames), 0.0
         for time_ns, key, message in kitti_import.messages_in_order(sequence, sequence.oxts, shown):
@@ -116,10 +118,8 @@ def played(
         host.close()
 
 
-def _node(component: str, district: Path, changes: Mapping[str, Any]) -> NodeSpec:
-    """Return a node with the parameters and topics that the graph of this district gives it."""
-    (platform,) = load_district(district).platforms
-    values = {"platforms": (PLATFORM,), "district": str(district), **platform.parameters(), **changes}
+def _node(component: str, values: Mapping[str, Any]) -> NodeSpec:
+    """Return a node with those of the values that it has parameters for, and the topics that the graph gives it."""
     name = component.rpartition(":")[2].lower()
     made = NodeSpec(component, name, f"/{PLATFORM}").component_class()
     known = {item.name for item in dataclasses.fields(made.Config)}

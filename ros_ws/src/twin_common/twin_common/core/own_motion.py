@@ -48,11 +48,6 @@ def compensated(points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion) 
         motion: of the sensor.
 
     """
-    return moved(points, time_offset, motion)
-
-
-def moved(points: np.ndarray, time_offset: np.ndarray, motion: OwnMotion) -> np.ndarray:
-    """Return points (N, 3) turned and shifted as the sensor has by their time (N,) after the stamp, seconds."""
     if points.ndim != 2 or points.shape[1] != 3 or time_offset.shape != (len(points),):
         raise ValueError(f"points, time_offset: expected (N, 3) and (N,), got {points.shape} and {time_offset.shape}")
     angle = motion.yaw_rate * time_offset

@@ -173,20 +173,7 @@ def box_of(values: np.ndarray, position_scale: float = 1.0, yaw_scale: float = 1
 
 def apart(boxes: BevBoxes) -> np.ndarray:
     """Return which boxes, the best first, are not nearly where a better one of the same group is, (D,) bool."""
-    group = boxes.group
-    return _left(np.ascontiguousarray(boxes.centre), group, _SAME[group] ** 2)
-
-
-@kernel
-def _left(centre: np.ndarray, group: np.ndarray, close2: np.ndarray) -> np.ndarray:
-    """Return which of (D,) are left when each, in turn, drops those of its group nearer than ``close2``, (D,) m²."""
-    left = np.ones(len(group), np.bool_)
-    for better in range(len(group)):
-        for other in range(better + 1, len(group) if left[better] else 0):
-            x, y = centre[other, 0] - centre[better, 0], centre[other, 1] - centre[better, 1]
-            if group[other] == group[better] and x * x + y * y < close2[better]:
-                left[other] = False
-    return left
+    return _left(boxes, np.zeros((len(boxes), 2)), _SAME[boxes.group], 0.0)
 
 
 def once(boxes: BevBoxes) -> np.ndarray:
@@ -194,20 +181,40 @@ def once(boxes: BevBoxes) -> np.ndarray:
 
     They are one where a centre lies in a better box of the same group; a person where a rider is, is the rider.
     """
-    half = np.ascontiguousarray(0.5 * np.maximum(boxes.size[:, :2], _NARROWEST))
-    return _once(np.ascontiguousarray(boxes.centre), half, np.cos(boxes.yaw), np.sin(boxes.yaw), boxes.group)
+    return _left(boxes, 0.5 * np.maximum(boxes.size[:, :2], _NARROWEST), np.zeros(len(boxes)), _CLOSEST)
+
+
+def _left(boxes: BevBoxes, half: np.ndarray, near: np.ndarray, closest: float) -> np.ndarray:
+    """Return which boxes are left when each, the best first, drops those that it covers, (D,) bool.
+
+    It covers those of its group whose centre is in its rectangle or near its own, and what is small and closest to it
+    if it is small.
+
+    Args:
+        boxes: the best first.
+        half: (D, 2) of the rectangle's length and width, metres.
+        near: (D,) metres.
+        closest: metres between two who are no vehicles.
+
+    """
+    place, extent = np.ascontiguousarray(boxes.centre), np.ascontiguousarray(half)
+    return _dropped(place, extent, np.cos(boxes.yaw), np.sin(boxes.yaw), boxes.group, near**2, closest**2)
 
 
 @kernel
-def _once(centre: np.ndarray, half: np.ndarray, cos: np.ndarray, sin: np.ndarray, group: np.ndarray) -> np.ndarray:
+def _dropped(
+    centre: np.ndarray, half: np.ndarray, cos: np.ndarray, sin: np.ndarray, group: np.ndarray, near2: np.ndarray,
+    closest2: float,
+) -> np.ndarray:  # fmt: skip
     left = np.ones(len(group), np.bool_)
     for better in range(len(group)):
         for other in range(better + 1, len(group) if left[better] else 0):
             x, y = centre[other, 0] - centre[better, 0], centre[other, 1] - centre[better, 1]
             along, across = x * cos[better] + y * sin[better], y * cos[better] - x * sin[better]
-            inside = abs(along) < half[better, 0] and abs(across) < half[better, 1] and group[other] == group[better]
+            gap2 = x * x + y * y
+            inside = abs(along) < half[better, 0] and abs(across) < half[better, 1]
             small = group[other] > 0 and group[better] > 0
-            if inside or (small and x * x + y * y < _CLOSEST**2):
+            if (group[other] == group[better] and (inside or gap2 < near2[better])) or (small and gap2 < closest2):
                 left[other] = False
     return left
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from twin_common.core.own_motion import OwnMotion, moved
+from twin_common.core.own_motion import OwnMotion, compensated
 from twin_detection.core.detections import Detections
 
 
@@ -24,6 +24,6 @@ def as_measured(found: Detections, motion: OwnMotion) -> Detections:
     turn[:, 1, 0], turn[:, 2, 2] = np.sin(angle), 1.0
     turn[:, 0, 1] = -turn[:, 1, 0]
     return replace(
-        found, centre=moved(found.centre - shift, found.time_offset, still), yaw=found.yaw + angle,
+        found, centre=compensated(found.centre - shift, found.time_offset, still), yaw=found.yaw + angle,
         covariance=turn @ found.covariance @ turn.transpose(0, 2, 1),
     )  # fmt: skip
