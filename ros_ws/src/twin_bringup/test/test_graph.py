@@ -93,6 +93,13 @@ def test_the_detector_of_a_vehicle_knows_its_mount_and_its_body(tmp_path: Path) 
     assert "body_length" not in graph["/pole_02/lidar_detector"].parameters
 
 
+def test_a_detector_stands_as_high_as_its_mount_however_high_the_ground_is(tmp_path: Path) -> None:
+    pole = next(item for item in load_district(DISTRICT).platforms if item.name == "pole_02")
+    assert pole.lidar is not None
+    path = changed(tmp_path, f"z: {pole.pose.z}", "z: 31.5")
+    assert nodes(GraphOptions(), path)["/pole_02/lidar_detector"].parameters["sensor_height"] == pole.lidar.mount.z
+
+
 def test_parameters_in_the_district_reach_every_node_of_that_name(tmp_path: Path) -> None:
     path = tmp_path / "district.yaml"
     path.write_text(DISTRICT.read_text() + "\nnodes: {lidar_detector: {max_range: 45.0}}\n")

@@ -75,7 +75,7 @@ class PlatformConfig(Config):
 
     name: str = setting(doc="namespace without slash, e.g. pole_01")
     kind: str = setting("pole", doc="still or moving", choices=("pole", "vehicle"))
-    pose: PoseConfig = setting(doc="base_link in map; a vehicle has none", factory=PoseConfig)
+    pose: PoseConfig = setting(doc="base_link in map, on the ground; a vehicle has none", factory=PoseConfig)
     lidar: SensorConfig | None = setting(None, doc="LiDAR, frame <platform>/lidar")
     camera: SensorConfig | None = setting(None, doc="camera, optical frame <platform>/camera")
     gnss_imu: SensorConfig | None = setting(None, doc="GNSS/IMU, frame <platform>/imu")
@@ -86,7 +86,7 @@ class PlatformConfig(Config):
         values: dict[str, Any] = {"platform": self.name, "mode": "still" if self.kind == "pole" else "moving"}
         if self.lidar is not None:
             mount = self.lidar.mount
-            values |= {"sensor_height": self.pose.z + mount.z, "mount_x": mount.x, "mount_y": mount.y,
+            values |= {"sensor_height": mount.z, "mount_x": mount.x, "mount_y": mount.y,
                        "roll_deg": mount.roll_deg, "pitch_deg": mount.pitch_deg, "yaw_deg": mount.yaw_deg}  # fmt: skip
         if self.kind == "vehicle":
             body = self.body

@@ -43,8 +43,7 @@ def late(view: View) -> float:
 def config_of(platform: PlatformConfig, method: str = RULES) -> LidarDetectorConfig:
     """Return the detector's configuration for a platform, as the graph fills it."""
     assert platform.lidar is not None
-    values = platform.parameters() | {"method": method, "sensor_height": platform.lidar.mount.z}
-    return LidarDetectorConfig(**values)
+    return LidarDetectorConfig(**platform.parameters(), method=method)
 
 
 @dataclass(slots=True)
