@@ -14,7 +14,7 @@ from twin_common.core import geometry
 from twin_common.lockstep import LockstepHost
 from twin_common.node_spec import NodeSpec
 from twin_fusion.config import FusionConfig
-from twin_fusion.core import camera_bodies
+from twin_fusion.core import camera_bodies, classes
 from twin_fusion.core.camera_pairing import View, image_boxes
 from twin_fusion.core.ground_height import Ground
 from twin_fusion.core.ground_position import locate
@@ -103,6 +103,22 @@ def doubtful(objects: np.ndarray) -> np.ndarray:
     objects["class_probability"] = 0.1
     objects["classification"], objects["posture"], objects["existence"] = 0, 0, 0.7
     return objects
+
+
+def test_of_riders_whom_only_the_camera_sees_far_ones_go_out_only_without_a_lidar(pole: Pole) -> None:
+    rider = classes.RIDERS[-1]
+    riders = np.concatenate([standing(np.array([[9.0, 2.0]]), rider), standing(np.array([[38.0, 8.0]]), rider)])
+    for k in range(6):
+        pole.scan(0.1 * k, standing(PEOPLE[:1], PEDESTRIAN))
+        pole.frame(0.1 * k, photographed(riders, POSE))
+    pole.play()
+    objects = pole.given[-1][1]["objects"]
+    assert objects["sensors"].tolist() == [1, 2] and abs(objects["x"][1] - 9.0) < 0.5
+    for k in range(20, 30):
+        pole.frame(0.1 * k, photographed(riders, POSE))
+    pole.play(until=3.0)
+    assert pole.level() == "camera only"
+    assert np.round(pole.given[-1][1]["objects"]["x"], -1).tolist() == [10.0, 40.0]
 
 
 def test_class_posture_and_colour_come_from_the_camera_and_geometry_from_the_lidar(pole: Pole) -> None:

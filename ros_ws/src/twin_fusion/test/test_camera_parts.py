@@ -13,7 +13,6 @@ from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.merging import merge
 from twin_fusion.core.placement import PoseError, place, poses_between
-from twin_fusion.core.riding_speed import by_speed
 from twin_fusion.core.scan_history import ScanHistory
 from twin_fusion.core.sensor_level import SECOND, Rhythm, Sight, level_of
 from twin_fusion.core.slots import Part, Slot
@@ -83,17 +82,6 @@ def test_what_both_are_sure_of_is_not_put_behind_what_one_is_sure_of() -> None:
     assert after["existence"][0] > objects["existence"][0]
 
 
-def test_a_speed_of_nobody_changes_no_class() -> None:
-    """Up to 60 m/s probabilities keep their sum, and a motorcycle on a fast road stays one."""
-    speed = np.linspace(0.0, 60.0, 601)
-    before = np.zeros((len(speed), 10))
-    before[:, [4, 7, 1]] = 0.6, 0.3, 0.1
-    for weight in (0.3, 1.0):
-        told = by_speed(before, speed, weight)
-        np.testing.assert_allclose(told.sum(axis=1), 1.0)
-        assert (told[speed > 3.0, 4] > 0.59).all() and (told >= 0).all()
-
-
 def test_what_a_camera_says_of_a_class_in_ten_frames_is_their_mean() -> None:
     """Nine frames in ten call a rider a rider: the tenth does not turn it round, and ten are not ten witnesses."""
     words = np.log(np.array([0.1, 0.9])), np.log(np.array([0.9, 0.1]))
@@ -107,21 +95,6 @@ def test_what_a_camera_says_of_a_class_in_ten_frames_is_their_mean() -> None:
     mean = kept["class_sum"][1] / kept["class_weight"][1]
     assert np.log(0.2) > mean[6] > np.log(0.1) and np.log(0.9) > mean[7] > np.log(0.7) - 0.2
     assert kept["class_weight"][0] == 0 and kept["class_weight"][1] == pytest.approx(10, abs=0.3)
-
-
-def test_people_and_riders_are_told_apart_by_speed_where_the_outline_leaves_it_open() -> None:
-    open_, person, car = (np.zeros(10) for _ in range(3))
-    open_[[5, 7, 1]], person[[5, 7]], car[[1, 7]] = (0.45, 0.45, 0.1), (0.02, 0.98), (0.8, 0.2)
-    told = by_speed(np.array([open_] * 4 + [person, car]), np.array([5.0, 1.4, 0.0, np.nan, 5.0, 8.0]))
-    assert told[0, 5] > 0.55 and told[1, 7] > 0.65
-    np.testing.assert_allclose(told[2], open_, atol=1e-12)  # who stands may be either
-    np.testing.assert_allclose(told[3:4], [open_], atol=1e-12)
-    assert told[4, 7] > 0.85  # who runs
-    np.testing.assert_allclose(told[:, 1], [0.1, 0.1, 0.1, 0.1, 0.0, 0.8], atol=1e-12)
-    np.testing.assert_allclose(told.sum(axis=1), 1.0)
-    piece = np.zeros(10)  # of a car, beside which people walk: as likely a car as before, and no person
-    piece[[1, 5, 7]] = 0.4, 0.25, 0.35
-    np.testing.assert_allclose(by_speed(piece[None], np.array([1.4])), piece[None], atol=1e-12)
 
 
 def test_a_camera_that_calls_cars_lorries_is_not_believed_when_it_alone_sees_one() -> None:

@@ -36,10 +36,6 @@ class FusionConfig(Config):
         0.3, "", "exponent of the camera's likelihood of classes: both sensors err on the same objects",
         low=0.0, high=1.0,
     )  # fmt: skip
-    speed_weight: float = setting(
-        0.5, "", "exponent of the likelihood of a speed for riders and people; 0: speed says nothing of the class",
-        low=0.0, high=1.0,
-    )  # fmt: skip
     silence: float = setting(
         0.5, "s", "a sensor silent for longer is lost; the other goes on alone", low=0.2, high=10.0
     )

@@ -25,7 +25,6 @@ from twin_fusion.core.camera_pairing import (
 from twin_fusion.core.class_likelihood import ClassLikelihood
 from twin_fusion.core.hit_rate import HitRate
 from twin_fusion.core.placement import PoseError, add_pose_error
-from twin_fusion.core.riding_speed import by_speed
 from twin_fusion.core.scan_history import Scan, ScanHistory
 from twin_fusion.core.sensor_level import Sight
 
@@ -36,6 +35,8 @@ _MOVERS = (*classes.RIDERS, classes.PERSON)
 _EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
 _UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
 _HALF = 0.5  # share of an object behind another from which on a camera's box says nothing of it
+#: Metres: riders of whose place less is known, and whom a LiDAR that works does not see, are often others.
+_RIDER_SIGMA = 0.7
 _LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
@@ -57,10 +58,6 @@ class FusionSettings(CameraPairingSettings, Protocol):
 
     @property
     def camera_weight(self) -> float:
-        """0..1."""
-
-    @property
-    def speed_weight(self) -> float:
         """0..1."""
 
     @property
@@ -103,9 +100,6 @@ class PlatformFusion:
 
     def _with_camera(self, scan: Scan) -> np.ndarray:
         fused = scan.objects.copy()
-        speed = np.hypot(*scan.velocity().T)
-        fused["class_probability"] = by_speed(fused["class_probability"], speed, self._settings.speed_weight)
-        fused["classification"] = np.argmax(fused["class_probability"], axis=1)
         if Sight(*self.camera_hits.near()).poor:
             self._alone = []
             return fused
@@ -151,7 +145,11 @@ class PlatformFusion:
             objects["classification"] = np.argmax(objects["class_probability"], axis=1)
             objects["existence"] = evidence.here(objects["existence"], place, objects["classification"])
         sigma = np.sqrt(np.trace(place, axis1=1, axis2=2))
-        usable = alone & view.placed.good & (sigma <= self._settings.max_camera_sigma)
+        most = np.full(len(sigma), self._settings.max_camera_sigma)
+        if scan is not None:
+            riders = np.isin(objects["classification"], classes.RIDERS)
+            most[riders] = np.minimum(most[riders], _RIDER_SIGMA)
+        usable = alone & view.placed.good & (sigma <= most)
         usable &= objects["existence"] >= self._settings.min_existence
         self._alone = [(view.stamp_ns, objects[usable])]  # of two frames the later: nobody goes out twice in one array
 
