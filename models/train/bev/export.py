@@ -41,7 +41,10 @@ def write_review(network: ReviewNetwork, path: Path) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             network.eval(), inputs, str(path), input_names=names, output_names=["answer"], opset_version=17,
-            dynamo=False, dynamic_axes={name: {0: "boxes"} for name in [*names, "answer"]},
+            dynamo=False, dynamic_axes={
+                "points": {0: "boxes", 1: "points"}, "earlier": {0: "boxes", 1: "earlier"}, "scalars": {0: "boxes"},
+                "answer": {0: "boxes"},
+            },
         )  # fmt: skip
 
 

@@ -13,4 +13,5 @@ def device() -> torch.device:
 def short_numbers(where: torch.device) -> torch.autocast:
     """Let a device multiply bfloat16 where it can: half the time, and the same scores."""
     able = where.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
-    return torch.autocast(where.type, torch.bfloat16, enabled=able)
+    # Weights that were made short are not kept: the second looks learn side by side, and would forget each other's.
+    return torch.autocast(where.type, torch.bfloat16, enabled=able, cache_enabled=False)

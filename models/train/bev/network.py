@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from twin_detection.core.bev_grid import CHANNELS
 
 WIDTHS = (16, 32, 64)
 PRIOR = 0.02  # of a centre in a cell, to start with
+_HEADS = (len(CLASSES), BOX_CHANNELS)
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -45,10 +48,11 @@ class BevNetwork(nn.Module):
         self.raise_ = nn.Conv2d(middle, fine, 1)
         self.last = _convolution(fine, 32)
         self.up = nn.Upsample(scale_factor=2)
-        self.heat = nn.Conv2d(32, len(CLASSES), 1)
-        self.box = nn.Conv2d(32, BOX_CHANNELS, 1)
-        nn.init.constant_(self.heat.bias, float(torch.logit(torch.tensor(PRIOR))))  # type: ignore[arg-type]
-        nn.init.normal_(self.box.weight, std=0.01)
+        self.heads = nn.Conv2d(32, sum(_HEADS), 1)
+        with torch.no_grad():
+            heat, box = self.heads.weight.split(_HEADS)
+            box.normal_(std=0.01)
+            self.heads.bias[: len(heat)] = math.log(PRIOR / (1.0 - PRIOR))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (B, 7, n, n) and boxes (B, BOX_CHANNELS, n, n) of images (B, CHANNELS, 2n, 2n)."""
@@ -56,7 +60,8 @@ class BevNetwork(nn.Module):
         middle = self.down(fine)
         middle = self.join(middle + self.up(self.lift(self.deep(middle))))
         fine = self.last(fine + self.up(self.raise_(middle)))
-        return self.heat(fine), self.box(fine)
+        heat, box = self.heads(fine).split(_HEADS, dim=1)
+        return heat, box
 
 
 class Answer(nn.Module):
@@ -95,11 +100,16 @@ def loss(
 
     """
     score = torch.sigmoid(logits).clamp(1e-4, 1 - 1e-4)
-    centre = (heat > 0.999).float()
-    positive = -torch.log(score) * (1 - score) ** 2 * centre
-    negative = -torch.log(1 - score) * score**2 * (1 - heat) ** 4 * (1 - centre)
-    count = centre.sum().clamp(min=1.0)
-    focal = ((positive + negative) * weight[:, None]).sum() / count
+    centre = heat > 0.999
+    at = torch.nonzero(centre, as_tuple=True)
+    sure = score[at]
+    positive = -torch.log(sure) * (1 - sure) ** 2 * weight[:, None].expand_as(heat)[at]
+    off = torch.where(centre, 0.0, (1 - heat) ** 4 * weight[:, None])
+    negative = -torch.log(1 - score) * score**2 * off
+    focal = (positive.sum() + negative.sum()) / max(len(sure), 1)
+    known = torch.nonzero(share, as_tuple=True)  # few cells have a box
+    box, target = box.permute(0, 2, 3, 1)[known], target.permute(0, 2, 3, 1)[known]
+    share, turning = share[known], turning[known]
     total = share.sum().clamp(min=1.0)
     error = (box[:, :7] - target).abs()
     place = (error[:, :2].sum(1) * share).sum() / total

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from samples import FEWEST, plain, varied
 from scans import LabelledScan
 from torch import Tensor, nn
 
+from twin_detection.bev_model import LOOKS as NAMES
 from twin_detection.core.bev_decode import GROUPS, BevBoxes, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, SCALARS, Cloud, Crops, crops
 from twin_detection.models import open_session
 
 BATCH, RATE = 256, 2e-3
+_PARTS = 8  # in which a batch is shown on a processor, by numbers of points
 #: Features of a point and of a box, and how often every lesson is learned from. A rider and somebody who walks, or a
 #: lorry and a van, differ in a few points only.
 WIDE, DEEP, PASSES = 96, 256, 4
@@ -58,10 +60,15 @@ class ReviewNetwork(nn.Module):
         seen = self.each(points)
         # Every point is read beside the same whole, whose part of the product is added once, after the maximum.
         own, common = self.again.weight.chunk(2, dim=1)
-        whole = nn.functional.linear(seen.amax(dim=1), common, self.again.bias)
-        seen = torch.relu(nn.functional.linear(seen, own).amax(dim=1) + whole)
+        whole = nn.functional.linear(_highest(seen), common, self.again.bias)
+        seen = torch.relu(_highest(nn.functional.linear(seen, own)) + whole)
         about = torch.clamp((scalars - self.mean) / self.spread, -4.0, 4.0)
-        return self.all(torch.cat([seen, self.before(earlier).amax(dim=1), about], dim=1))
+        return self.all(torch.cat([seen, _highest(self.before(earlier)), about], dim=1))
+
+
+def _highest(values: Tensor) -> Tensor:
+    """Return the maxima over points, (D, F) of (D, P, F); learning through amax, which shares among ties, is slower."""
+    return values.max(dim=1).values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,7 @@ class Lessons:
 
     def select(self, rows: np.ndarray) -> Lessons:
         """Return some of them, by mask or by index."""
-        seen = Crops(self.crops.points[rows], self.crops.earlier[rows], self.crops.scalars[rows])
-        return Lessons(seen, self.kind[rows], self.box[rows])
+        return Lessons(self.crops.select(rows), self.kind[rows], self.box[rows])
 
 
 def gathered(parts: list[Lessons]) -> Lessons:
@@ -128,7 +134,7 @@ def _fewer(known: Lessons, rng: np.random.Generator) -> Lessons:
     """Return lessons of which only so much of nothing is left, in numbers of half the length, as they are many."""
     known = known.select((known.kind != NOTHING) | (rng.random(len(known)) < _KEPT_NOTHING))
     seen = known.crops
-    small = Crops(seen.points.astype(np.float16), seen.earlier.astype(np.float16), seen.scalars)
+    small = replace(seen, points=seen.points.astype(np.float16), earlier=seen.earlier.astype(np.float16))
     return Lessons(small, known.kind, known.box)
 
 
@@ -162,17 +168,33 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
     return Lessons(seen, kind, np.where(meant[:, None], box, 0.0).astype(np.float32)).select(~unsure)
 
 
-def train(known: Lessons, seed: int) -> ReviewNetwork:
-    """Return a network that has learned from lessons; mirrored at will, rare classes drawn more often."""
-    if not len(known):  # a first network that has hardly learned proposes nothing
-        return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS)).eval()
+def train_all(known: Sequence[Lessons], seed: int, threads: int) -> list[ReviewNetwork]:
+    """Return a network for each look, trained side by side."""
+    begun = [_begun(own.crops.scalars) for own in known]  # in turn, so that each has its own numbers of the seed
+    learn = partial(_train, seed=seed, threads=max(threads // len(known), 1))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(learn, NAMES, begun, known))
+
+
+def _begun(scalars: np.ndarray) -> ReviewNetwork:
+    """Return a network that has learned nothing yet; it brings scalars (D, SCALARS) to unit variance."""
+    if not len(scalars):  # a first network that has hardly learned proposes nothing
+        return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS))
+    known = torch.from_numpy(scalars)
+    return ReviewNetwork(known.mean(dim=0), known.std(dim=0, correction=0).clamp(min=0.05))
+
+
+def _train(name: str, network: ReviewNetwork, known: Lessons, *, seed: int, threads: int) -> ReviewNetwork:
+    """Let a network learn from lessons; mirrored at will, rare classes drawn more often."""
+    if not len(known):
+        return network.eval()
+    torch.set_num_threads(threads)
     rng = np.random.default_rng([seed, 0x2F])
     device = hardware.device()
-    scalars = torch.from_numpy(known.crops.scalars)
-    network = ReviewNetwork(scalars.mean(dim=0), scalars.std(dim=0).clamp(min=0.05)).to(device)
+    network.to(device)
     short = hardware.short_numbers(device)
-    steps = PASSES * len(known) // BATCH
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
+    steps = max(PASSES * len(known) // BATCH, 1)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     sums: dict[str, float] = {}
     for step, rows in enumerate(_drawn(known.kind, steps, rng), 1):
@@ -187,7 +209,7 @@ def train(known: Lessons, seed: int) -> ReviewNetwork:
         sums = {name: sums.get(name, 0.0) + value.item() for name, value in parts.items()}
         if step % 500 == 0:
             told = ", ".join(f"{name} {value / 500:.3f}" for name, value in sums.items())
-            print(f"second look, step {step} of {steps}: {told}", flush=True)
+            print(f"{name}, step {step} of {steps}: {told}", flush=True)
             sums = {}
     return network.cpu().eval()
 
@@ -203,20 +225,26 @@ def _answered(
     network: ReviewNetwork, known: Lessons, rows: np.ndarray, rng: np.random.Generator
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Return what the network answers to some lessons, some of them mirrored, and the kinds and boxes wanted."""
-    seen, device = known.crops, network.mean.device
-    points, earlier, scalars, box, kind, flip, hidden = (
-        torch.from_numpy(array).to(device)
-        for array in (
-            seen.points[rows], seen.earlier[rows], seen.scalars[rows], known.box[rows], known.kind[rows],
-            rng.choice([-1.0, 1.0], (len(rows), 1)).astype(np.float32), rng.random(len(rows)) < _FORGOTTEN,
-        )
-    )  # fmt: skip
-    mirror = torch.stack([torch.ones_like(flip), flip, torch.ones_like(flip)], dim=2)
-    scalars[:, -2:-1] *= flip
-    scores = slice(_FIRST_SCORE, _FIRST_SCORE + NOTHING)
-    scalars[:, scores] = torch.where(hidden[:, None], network.mean[scores], scalars[:, scores])
-    box[:, [1, 5]] *= flip
-    return network(points.float() * mirror, earlier.float() * mirror, scalars), (kind, box)
+    answers, wanted = [], []
+    drawn = known.select(rows)
+    where = network.mean.device
+    for part, seen in drawn.crops.sorted_parts(_PARTS if where.type == "cpu" else 1):
+        points, earlier, scalars, box, kind, flip, hidden = (
+            torch.from_numpy(array).to(where)
+            for array in (
+                seen.points, seen.earlier, seen.scalars, drawn.box[part], drawn.kind[part],
+                rng.choice([-1.0, 1.0], (len(part), 1)).astype(np.float32), rng.random(len(part)) < _FORGOTTEN,
+            )
+        )  # fmt: skip
+        mirror = torch.stack([torch.ones_like(flip), flip, torch.ones_like(flip)], dim=2)
+        scalars[:, -2:-1] *= flip
+        scores = slice(_FIRST_SCORE, _FIRST_SCORE + NOTHING)
+        scalars[:, scores] = torch.where(hidden[:, None], network.mean[scores], scalars[:, scores])
+        box[:, [1, 5]] *= flip
+        answers.append(network(points.float() * mirror, earlier.float() * mirror, scalars))
+        wanted.append((kind, box))
+    kinds, boxes = zip(*wanted, strict=True)
+    return torch.cat(answers), (torch.cat(kinds), torch.cat(boxes))
 
 
 def loss(answer: Tensor, kind: Tensor, box: Tensor) -> dict[str, Tensor]:

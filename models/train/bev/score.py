@@ -18,7 +18,7 @@ from twin_detection.bev_model import LOOKS, NAME
 from twin_detection.core.bev_decode import CLASSES, GROUPS, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_review import LOOKS as LOOK_KINDS
-from twin_detection.core.bev_review import NOTHING, Cloud, reviewed
+from twin_detection.core.bev_review import NOTHING, Cloud, answers, reviewed
 from twin_detection.models import open_session
 
 #: How near a centre has to be, by index of CLASSES, metres; and how far labels are asked for.
@@ -126,10 +126,8 @@ def calibrate(paths: Paths, grid: BevGrid, scans: list[LabelledScan], workers: i
     """Return the calibration that makes existence, classes and variances true on these scans."""
     sharpness, bias = [], []
     for path, known in zip(paths.looks, lessons(paths.first, grid, scans, None, 1, workers), strict=True):
-        seen = known.crops
-        feed = {"points": seen.points, "earlier": seen.earlier, "scalars": seen.scalars}
-        logits = open_session(path.read_bytes(), str(path)).run(["answer"], feed)[0][:, : NOTHING + 1]
-        factor, addends = _scale(logits.astype(float), known.kind)
+        logits = answers(open_session(path.read_bytes(), str(path)), known.crops)[:, : NOTHING + 1]
+        factor, addends = _scale(logits, known.kind)
         sharpness.append(factor)
         bias.append(addends)
     classes = replace(NEUTRAL, sharpness=np.array(sharpness), bias=np.array(bias))

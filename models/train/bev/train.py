@@ -24,6 +24,7 @@ from scans import LabelledScan
 from torch import nn
 from torch.utils.data import DataLoader
 
+from twin_detection.bev_model import LOOKS
 from twin_detection.core.bev_grid import BevGrid
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,14 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     grid = BevGrid()
     network = train(scans, samples, options.seed, grid, options.threads)
-    print(f"trained: {time.monotonic() - started:.0f} s", flush=True)
+    print(f"first network trained: {time.monotonic() - started:.0f} s", flush=True)
     first = options.out / f"{export.NAME}.onnx"
     export.write_onnx(network, grid, first)
-    print(f"second look: {time.monotonic() - started:.0f} s", flush=True)
     lessons = review.lessons(first, grid, scans, options.seed, options.looks, options.threads)
-    for name, known in zip(export.LOOKS, lessons, strict=True):
-        export.write_review(review.train(known, options.seed), options.out / f"{name}.onnx")
-        print(f"{name} trained on {len(known)}: {time.monotonic() - started:.0f} s", flush=True)
+    told = " and ".join(f"{len(known)} for {name}" for name, known in zip(LOOKS, lessons, strict=True))
+    print(f"lessons: {told}, {time.monotonic() - started:.0f} s", flush=True)
+    for name, look in zip(LOOKS, review.train_all(lessons, options.seed, options.threads), strict=True):
+        export.write_review(look, options.out / f"{name}.onnx")
+    print(f"second looks trained: {time.monotonic() - started:.0f} s", flush=True)
     paths = score.Paths.within(options.out)
     calibration = score.calibrate(paths, grid, held_scans[::2], options.threads)
     export.describe(options.out, calibration)
@@ -88,7 +90,7 @@ def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, thr
     workers = threads if device.type == "cuda" else min(threads - 1, 1)
     loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
     short = hardware.short_numbers(device)
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
     sums: dict[str, float] = dict.fromkeys(PARTS, 0.0)
     network.train()

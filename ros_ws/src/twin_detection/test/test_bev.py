@@ -15,7 +15,18 @@ from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevC
 from twin_detection.core.bev_detector import BevDetector, medians
 from twin_detection.core.bev_grid import CHANNELS, SLICES, BevGrid
 from twin_detection.core.bev_memory import ScanMemory
-from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, Cloud, corrected, crops
+from twin_detection.core.bev_review import (
+    COLUMNS,
+    EARLIER,
+    LOOKS,
+    NOTHING,
+    POINTS,
+    Cloud,
+    Crops,
+    answers,
+    corrected,
+    crops,
+)
 from twin_detection.core.detections import Detections
 from twin_detection.core.detector import LidarDetector
 from twin_detection.core.points_around import points_around, points_in_boxes
@@ -26,7 +37,7 @@ STAMP = 10**18
 HEIGHT = 1.9
 
 
-def answers(size: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def empty_answers(size: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the answers of a network that sees nothing."""
     return np.zeros((size, size)), np.zeros((len(CLASSES), size, size)), np.zeros((BOX_CHANNELS, size, size))
 
@@ -60,7 +71,7 @@ def test_an_empty_scan_is_an_empty_image() -> None:
 
 
 def test_boxes_are_read_as_they_were_written() -> None:
-    peak, heat, box = answers()
+    peak, heat, box = empty_answers()
     put(peak, heat, box, (30, 10), 0, 0.8)
     found = decode(peak, heat, box, 10.0, 0.5)
     assert len(found) == 1
@@ -75,7 +86,7 @@ def test_boxes_are_read_as_they_were_written() -> None:
 @pytest.mark.parametrize(("kind", "beside", "number"), [(6, 0.5, 2), (4, 0.5, 2), (6, 0.4, 1), (0, 0.5, 1)])
 def test_a_cell_beside_a_peak_proposes_somebody_else_where_it_is(kind: int, beside: float, number: int) -> None:
     """Boxes of both cells lie between two people; a cell that is not half as sure belongs to the peak."""
-    peak, heat, box = answers()
+    peak, heat, box = empty_answers()
     put(peak, heat, box, (20, 20), kind, 0.9)
     put(peak, heat, box, (20, 21), kind, beside)
     peak[20, 21] = 0.0
@@ -89,7 +100,7 @@ def test_a_cell_beside_a_peak_proposes_somebody_else_where_it_is(kind: int, besi
 
 def boxes(centre: list[tuple[float, float]], kinds: list[int], score: list[float]) -> BevBoxes:
     """Return boxes of some classes that head along x."""
-    sizes = np.array([[4.5, 1.8, 1.5] if kind < 3 else [1.2, 0.6, 1.7] for kind in kinds])
+    sizes = np.array([[4.5, 1.8, 1.5] if kind < 3 else [1.2, 0.6, 1.7] for kind in kinds]).reshape(-1, 3)
     number = len(kinds)
     return BevBoxes(
         np.array(centre, float).reshape(-1, 2), sizes, np.zeros(number), np.array(score), np.eye(7)[kinds],
@@ -129,6 +140,35 @@ def test_points_around_a_box_are_given_along_the_view() -> None:
     assert np.allclose(np.unique(seen.points[0].round(3), axis=0), [[0.0, -0.3, 1.0], [0.4, 0.0, 0.15]])
     assert not seen.earlier.any()
     assert seen.scalars[0, :3] == pytest.approx([np.log(10), np.log(3), 0.0], abs=1e-5)
+
+
+def looked_at(count: int) -> Crops:
+    """Return what is around places at random in a cloud that is dense here and empty there."""
+    rng = np.random.default_rng(count)
+    points = np.concatenate([rng.normal((10.0, 0.0), 0.5, (400, 2)), rng.uniform(-20, 20, (2500, 2))])
+    cloud = Cloud(np.column_stack([points, np.ones(len(points))]).astype(np.float32), np.ones(len(points)))
+    places = [(10.0, 0.0), (60.0, 60.0), *rng.uniform(-20, 20, (48, 2)).tolist()][:count]
+    return crops(cloud, cloud, 0.3, boxes(places, [6] * count, [0.5] * count), LOOKS[1])
+
+
+def test_crops_say_how_many_points_are_not_repeated() -> None:
+    seen = looked_at(50)
+    assert seen.count[:2].tolist() == [[POINTS, EARLIER], [1, 1]]
+    for points, count in zip(seen.points, seen.count[:, 0], strict=True):
+        assert len(np.unique(points, axis=0)) == count
+        assert np.array_equal(points[count:], points[: len(points) - count])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_boxes_shown_in_parts_without_repeated_points_are_answered_as_before(model: str, count: int) -> None:
+    seen, reader = looked_at(count), open_model(model)
+    told = answers(reader, seen)
+    assert told.shape == (count, COLUMNS)
+    if count:
+        whole = reader.run(["answer"], {name: getattr(seen, name) for name in ("points", "earlier", "scalars")})[0]
+        assert np.allclose(told, whole, atol=1e-4)
+        assert sum(len(rows) for rows, _ in seen.sorted_parts(3)) == count
 
 
 @pytest.mark.parametrize("radius", [0.4, 1.5, 4.0])

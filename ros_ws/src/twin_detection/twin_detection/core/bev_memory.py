@@ -48,10 +48,9 @@ class ScanMemory:
             _, pose, cloud = self._scans[best]
             shift = np.linalg.inv(self._pose) @ pose
             found, elapsed = cloud.copy(), float(ages[best])
-            x, y = cloud[:, 0], cloud[:, 1].astype(float)
+            x, y = cloud[:, 0], cloud[:, 1]
             for axis, (of_x, of_y, far) in enumerate(shift[:2].astype(cloud.dtype)):
-                # The sum is rounded once, as by a fused multiply-add: what BLAS gives, in a third of its time.
-                found[:, axis] = (of_x * x + of_y * y).astype(cloud.dtype) + far
+                found[:, axis] = of_x * x + of_y * y + far
         self._scans.append((stamp_ns, self._pose.copy(), points))
         return found, elapsed
 

@@ -46,6 +46,7 @@ SCALARS = 5 + len(CLASSES) + 3 + 2
 NOTHING = len(CLASSES)
 COLUMNS = NOTHING + 1 + BOX_CHANNELS
 _WEAKEST = 0.03  # less probable objects are none
+_PARTS = 3  # in which boxes are shown to a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,33 @@ class Cloud:
 class Crops:
     """What the network reads of D boxes; centres at the origin, x along the view.
 
-    ``points``: (D, POINTS, 3), ``earlier``: (D, EARLIER, 3), metres, z above the ground, 0 where there are none;
-    ``scalars``: (D, SCALARS), all float32.
+    ``points``: (D, up to POINTS, 3), ``earlier``: (D, up to EARLIER, 3), metres, z above the ground, 0 where there are
+    none; ``scalars``: (D, SCALARS), all float32. ``count``: (D, 2) int, how many of ``points`` and of ``earlier`` stand
+    before they are repeated, at least 1.
     """
 
     points: np.ndarray
     earlier: np.ndarray
     scalars: np.ndarray
+    count: np.ndarray
+
+    def select(self, rows: np.ndarray) -> Crops:
+        """Return some of them, by mask or by index."""
+        return Crops(self.points[rows], self.earlier[rows], self.scalars[rows], self.count[rows])
+
+    def sorted_parts(self, count: int) -> list[tuple[np.ndarray, Crops]]:
+        """Return up to ``count`` parts, and the rows of each: those with about as many points, few of them repeated.
+
+        The networks take maxima over points, so that repeated ones cost time and change nothing.
+        """
+        order = np.argsort(self.count[:, 0], kind="stable")
+        parts = []
+        for rows in np.array_split(order, min(count, len(order))) if len(order) else []:
+            most, most_before = self.count[rows].max(axis=0)
+            parts.append((rows, Crops(
+                self.points[rows, :most], self.earlier[rows, :most_before], self.scalars[rows], self.count[rows]
+            )))  # fmt: skip
+        return parts
 
 
 class Reader(Protocol):
@@ -88,7 +109,8 @@ def crops(now: Cloud, before: Cloud, elapsed: float, boxes: BevBoxes, look: Look
         np.full(len(boxes), elapsed), np.full(len(boxes), float(elapsed > 0)), scores, np.log(boxes.size),
         np.sin(turned), np.cos(turned),
     ])  # fmt: skip
-    return Crops(points, earlier, scalars.astype(np.float32))
+    counts = np.clip(np.column_stack([count, count_before]), 1, (POINTS, EARLIER))
+    return Crops(points, earlier, scalars.astype(np.float32), counts)
 
 
 def _around(
@@ -110,14 +132,21 @@ def reviewed(
     parts = []
     for number, look in enumerate(LOOKS):
         own = boxes.select(np.isin(boxes.group, look.groups) & (boxes.score**look.first >= least))
-        seen = crops(now, before, elapsed, own, look)
-        feed = {"points": seen.points, "earlier": seen.earlier, "scalars": seen.scalars}
-        answer = readers[number].run(["answer"], feed)[0] if len(own) else np.zeros((0, COLUMNS))
-        parts.append(corrected(own, answer.astype(float), calibration, number))
+        answer = answers(readers[number], crops(now, before, elapsed, own, look))
+        parts.append(corrected(own, answer, calibration, number))
     found = joined(parts)
     found = found.select(np.flatnonzero(found.score > _WEAKEST))
     found = found.select(np.argsort(-found.score, kind="stable"))
     return found.select(once(found))
+
+
+def answers(reader: Reader, seen: Crops) -> np.ndarray:
+    """Return what a network says to each of D boxes, (D, COLUMNS)."""
+    answer = np.zeros((len(seen.count), COLUMNS))
+    for rows, part in seen.sorted_parts(_PARTS):
+        feed = {"points": part.points, "earlier": part.earlier, "scalars": part.scalars}
+        answer[rows] = reader.run(["answer"], feed)[0]
+    return answer
 
 
 def corrected(boxes: BevBoxes, answer: np.ndarray, calibration: BevCalibration, number: int) -> BevBoxes:
