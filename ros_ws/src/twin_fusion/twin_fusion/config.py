@@ -54,8 +54,9 @@ class FusionConfig(Config):
         0.4, "", "objects that only the camera sees are left out if they are less probable", low=0.0, high=1.0
     )
     max_camera_sigma: float = setting(
-        2.5, "m", "objects that only the camera sees are left out if less is known of their place", low=0.1, high=50.0
-    )
+        2.5, "m", "objects that only the camera sees are left out if their place is less sure; riders above 0.7 m",
+        low=0.1, high=50.0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

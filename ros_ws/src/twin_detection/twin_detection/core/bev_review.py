@@ -142,11 +142,12 @@ def reviewed(
 
 def answers(reader: Reader, seen: Crops) -> np.ndarray:
     """Return what a network says to each of D boxes, (D, COLUMNS)."""
-    answer = np.zeros((len(seen.count), COLUMNS))
-    for rows, part in seen.sorted_parts(_PARTS):
-        feed = {"points": part.points, "earlier": part.earlier, "scalars": part.scalars}
-        answer[rows] = reader.run(["answer"], feed)[0]
-    return answer
+    if not len(seen.count):
+        return np.zeros((0, COLUMNS))
+    rows, parts = zip(*seen.sorted_parts(_PARTS), strict=True)
+    feeds = [{"points": part.points, "earlier": part.earlier, "scalars": part.scalars} for part in parts]
+    answer = np.concatenate([reader.run(["answer"], feed)[0] for feed in feeds])
+    return np.asarray(answer[np.argsort(np.concatenate(rows))], float)
 
 
 def corrected(boxes: BevBoxes, answer: np.ndarray, calibration: BevCalibration, number: int) -> BevBoxes:

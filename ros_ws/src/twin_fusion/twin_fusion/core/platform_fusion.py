@@ -35,7 +35,7 @@ _MOVERS = (*classes.RIDERS, classes.PERSON)
 _EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
 _UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
 _HALF = 0.5  # share of an object behind another from which on a camera's box says nothing of it
-#: Metres: riders of whose place less is known, and whom a LiDAR that works does not see, are often others.
+#: Metres: riders of whose place less is known, and whom the scans do not show, are often others.
 _RIDER_SIGMA = 0.7
 _LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
