@@ -39,6 +39,44 @@ def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_a
     assert 0.05 < np.mean(np.array(nearest) < 0.6) < 0.6 and min(nearest) > 0.3
 
 
+def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_from_the_same_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The network of a smoke run proposes nothing, so that its second looks have no lessons."""
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        import review
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
+    import torch
+
+    rng = np.random.default_rng(0)
+    number = 3000
+    monkeypatch.setattr(review, "PASSES", 12)
+    kind = rng.choice([3, 6, review.NOTHING], number)
+    level = np.select([kind == 3, kind == 6], [0.5, 1.5], 3.0)  # metres above the ground: what tells them apart
+    count = np.column_stack([rng.integers(1, 97, number), rng.integers(1, 65, number)])
+    clouds = []
+    for own, most in zip(count.T, (96, 64), strict=True):
+        cloud = rng.normal(0.0, 0.2, (number, most, 3)) + level[:, None, None] * [0, 0, 1]
+        clouds.append(cloud[np.arange(number)[:, None], np.arange(most) % own[:, None]].astype(np.float16))
+    seen = review.Crops(*clouds, rng.normal(size=(number, review.SCALARS)).astype(np.float32), count)
+    lessons = review.Lessons(seen, kind, np.zeros((number, 7), np.float32))
+    told = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        networks = review.train_all([lessons, lessons], 0, 2)
+        with torch.no_grad():
+            inputs = [torch.from_numpy(array).float() for array in (seen.points, seen.earlier, seen.scalars)]
+            told.append([network(*inputs).numpy() for network in networks])
+    for answer in told[0]:
+        assert (answer[:, : review.NOTHING + 1].argmax(axis=1) == kind).mean() > 0.9
+    assert not np.array_equal(told[0][0], told[0][1])  # each begins with numbers of its own
+    for first, again in zip(*told, strict=True):
+        assert np.allclose(first, again, atol=1e-3)
+
+
 def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
     command = [sys.executable, str(SCRIPT), "--smoke", "--threads", "1", "--out", str(tmp_path), "--scans",
