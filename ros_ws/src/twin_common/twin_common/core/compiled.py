@@ -19,7 +19,19 @@ def kernel(function: Function) -> Function:
     each process compiles anew. A change of the file is noticed, one of a file it calls is not: kernels call only
     kernels of their own file.
     """
+    return _compiled(function)
+
+
+def any_order_kernel(function: Function) -> Function:
+    """Compile a ``kernel`` whose sums are taken in any order, several numbers at once; for finite numbers only.
+
+    The last digits depend on the processor.
+    """
+    return _compiled(function, fastmath={"reassoc", "nnan", "nsz"})
+
+
+def _compiled(function: Function, **options: Any) -> Function:
     try:
-        return cast(Function, numba.njit(cache=True, error_model="numpy")(function))
+        return cast(Function, numba.njit(cache=True, error_model="numpy", **options)(function))
     except RuntimeError:
-        return cast(Function, numba.njit(error_model="numpy")(function))
+        return cast(Function, numba.njit(error_model="numpy", **options)(function))

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, ROAD_USER, SPREAD, follow, stands_out
+from twin_detection.core.background_step import (
+    FLIPS,
+    LEAST_SPREAD,
+    NOTHING,
+    ROAD_USER,
+    SPREAD,
+    follow,
+    range_image,
+    stands_out,
+)
 
 #: Time over which it is judged whether a direction shows a road user, seconds.
 _JUDGED_OVER = 10.0
@@ -100,10 +109,8 @@ class Background:
         self.shape = self.state.far.shape
 
     def image(self, cell: np.ndarray, distance: np.ndarray) -> np.ndarray:
-        """Return the ranges of one scan as an image, 0 where nothing returned; of two in a cell the farther."""
-        image = np.zeros(self.shape, np.float32)
-        image.reshape(-1)[cell] = distance
-        return image
+        """Return the ranges of one scan as an image, 0 where nothing returned; of two in a cell the later."""
+        return np.asarray(range_image(cell, distance, *self.shape))
 
     def learn(self, image: np.ndarray) -> None:
         """Take one scan of the warm-up into account: (R, A) ranges, metres."""
@@ -144,8 +151,8 @@ class Background:
         known: list[Any] = [item.reshape(-1) for item in (state.far, state.spread, state.low, state.high)]
         return np.asarray(stands_out(cell, distance, self.shape[1], self.settings.margin, *known))
 
-    def update(self, image: np.ndarray, front: np.ndarray, duration: float) -> None:
-        """Follow the scene by one scan.
+    def update(self, image: np.ndarray, front: np.ndarray, duration: float) -> int:
+        """Follow the scene by one scan; return in how many directions there was a return.
 
         Args:
             image: (R, A) ranges, metres, 0 where nothing returned.
@@ -155,10 +162,11 @@ class Background:
         """
         settings, state = self.settings, self.state
         known: list[Any] = [getattr(state, item.name).reshape(-1) for item in fields(_State)]
-        follow(
+        returns = follow(
             image.reshape(-1), front.reshape(-1), self.shape[1], settings.margin, min(duration / settings.memory, 1.0),
             settings.uncover_after, settings.absorb_after, duration, *known,
         )  # fmt: skip
+        return int(returns)
 
     def judge(self, cell: np.ndarray, road_user: np.ndarray, duration: float) -> None:
         """Note how probably the (N,) foreground returns belong to road users, 0..1; call it after ``update``."""

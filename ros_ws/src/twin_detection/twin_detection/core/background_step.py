@@ -33,8 +33,18 @@ _STEADY = 0.3
 #: Beside a road user a surface follows only returns that differ from it by less, metres, and its spread stays: others
 #: may be of who lies there.
 _SAME = 0.05
+_NEARLY_NOTHING = 1e-6
 #: Spread of ranges at the begin, and at least, metres.
 SPREAD, LEAST_SPREAD = 0.05, 0.01
+
+
+@kernel
+def range_image(cell: np.ndarray, distance: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the (N,) ranges of one scan as an image, 0 where nothing returned; of two in a cell the later."""
+    image = np.zeros(rows * columns, np.float32)
+    for place in range(len(cell)):
+        image[cell[place]] = distance[place]
+    return image.reshape(rows, columns)
 
 
 @kernel
@@ -67,6 +77,12 @@ def stands_out(
 
 
 @kernel
+def _faded(value: float, share: float) -> float:
+    """Return what is left of a value; of nearly nothing nothing: processors are slow with the numbers next to 0."""
+    return value * share if value > _NEARLY_NOTHING else 0.0
+
+
+@kernel
 def _beside_road_users(columns: int, road_user: np.ndarray) -> np.ndarray:
     """Return which directions (D,) show a road user, or have one beside them in their row: its edge flickers."""
     found = np.zeros(len(road_user), np.bool_)
@@ -85,8 +101,10 @@ def follow(
     far: np.ndarray, spread: np.ndarray, low: np.ndarray, high: np.ndarray, band_unseen: np.ndarray,
     thing: np.ndarray, flips: np.ndarray, before: np.ndarray, beyond_time: np.ndarray, beyond_range: np.ndarray,
     front_time: np.ndarray, front_range: np.ndarray, road_user: np.ndarray, presence: np.ndarray,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Let each of (D,) directions follow one scan: the surface, what lies behind it, its band, what is before it.
+
+    Returns in how many of them there was a return.
 
     ``image``: ranges, metres, 0 where nothing returned; ``front``: where a surface stands before the background;
     ``columns``: directions of a row; ``margin``: by which ranges may differ at least, metres; ``rate``: by which share
@@ -95,6 +113,7 @@ def follow(
     """
     flip_decay, judgement_decay = 0.5 ** (duration / _FLIP_MEMORY), 0.5 ** (duration / _JUDGEMENT_MEMORY)
     noted, beside = min(duration / _PRESENT_OVER, 1.0), _beside_road_users(columns, road_user)
+    returns = 0
     for i in range(len(far)):
         value = image[i]
         seen, difference, tolerance = value > 0, value - far[i], max(margin, 3 * spread[i])
@@ -120,12 +139,13 @@ def follow(
                 band_unseen[i] = 0.0
             if band_unseen[i] > (_THING_KEPT if thing[i] else _BAND_KEPT):
                 low[i], high[i], thing[i] = np.inf, -np.inf, False
-        flips[i] *= flip_decay
-        road_user[i] *= judgement_decay
+        flips[i] = _faded(flips[i], flip_decay)
+        road_user[i] = _faded(road_user[i], judgement_decay)
         if not seen:
             beyond_time[i] = max(beyond_time[i] - _LAPSE * duration, 0.0)
             continue
-        presence[i] += noted * (front[i] - presence[i])
+        returns += 1
+        presence[i] = _faded(presence[i], 1.0 - noted) + noted * front[i]
         if front[i] and not before[i]:
             flips[i] += 1
         before[i] = front[i]
@@ -142,3 +162,4 @@ def follow(
         if joins and not beside[i]:
             low[i], high[i], thing[i] = min(low[i], value), max(high[i], value), stands
             band_unseen[i] = front_time[i] = 0.0
+    return returns

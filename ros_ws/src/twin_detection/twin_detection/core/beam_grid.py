@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_common.core.compiled import any_order_kernel
+from twin_detection.core.azimuth import azimuth
+
 _FEWEST, _MOST = 90, 8192
 #: More lasers than any LiDAR has; memory is taken for each.
 _MOST_LASERS = 512
+_HALF = np.float32(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class BeamGrid:
         return len(self.phase), self.columns
 
     def cells(self, xyz: np.ndarray, ring: np.ndarray) -> np.ndarray:
-        """Return the direction of (N, 3) points of (N,) lasers as flat indices, (N,) int32.
+        """Return the direction of (N, 3) float32 points of (N,) lasers as flat indices, (N,) int32.
 
         Raises:
             ValueError: a laser that the grid has not.
@@ -33,13 +37,17 @@ class BeamGrid:
         highest = int(ring.max()) if len(ring) else 0
         if highest >= len(self.phase):
             raise ValueError(f"ring: {highest}; the background was learned with {len(self.phase)} rings")
-        turn = np.arctan2(xyz[:, 1], xyz[:, 0])
-        turn *= np.float32(self.columns / (2 * np.pi))
-        turn -= self.phase[ring]
-        column = np.rint(turn, out=turn).astype(np.int32)
-        column %= np.int32(self.columns)
-        column += ring.astype(np.int32) * np.int32(self.columns)
-        return np.asarray(column)
+        return np.asarray(_cells(azimuth(xyz), ring, self.phase, self.columns))
+
+
+@any_order_kernel
+def _cells(turn: np.ndarray, ring: np.ndarray, phase: np.ndarray, columns: int) -> np.ndarray:
+    cell, per_radian = np.empty(len(turn), np.int32), np.float32(columns / (2 * np.pi))
+    for place in range(len(turn)):
+        row = np.int32(ring[place])
+        column = np.int32(np.floor(turn[place] * per_radian - phase[row] + _HALF))
+        cell[place] = (column if column >= 0 else column + columns) + row * columns
+    return cell
 
 
 def lasers_of(ring: np.ndarray) -> int:

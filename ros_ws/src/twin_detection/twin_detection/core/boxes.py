@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_common.core.compiled import kernel
+from twin_common.core.compiled import any_order_kernel, kernel
 from twin_detection.core.clusters import Clusters
 
 #: Points that stand for one cluster, one in a cell of this edge, metres, so that near sides do not outweigh far ones.
@@ -60,7 +60,8 @@ def _fitted(xy: np.ndarray, upright: np.ndarray, starts: np.ndarray, counts: np.
         shifted = points - np.array([[x, y]])
         if low.sum() < _SHARE * count:
             low = np.ones(count, np.bool_)
-        whole, body = _sampled(shifted), _sampled(shifted[low])
+        order, key = _by_cell(shifted)
+        whole, body = _sampled(shifted, order, key, np.ones(count, np.bool_)), _sampled(shifted, order, key, low)
         heading = _best(whole, body, 0.0, _STEP, round(np.pi / 2 / _STEP))
         heading = _best(whole, body, heading - _STEP, _STEP / 4, 9)
         found[number] = _rectangle(shifted, x, y, heading)
@@ -68,18 +69,23 @@ def _fitted(xy: np.ndarray, upright: np.ndarray, starts: np.ndarray, counts: np.
 
 
 @kernel
-def _sampled(points: np.ndarray) -> np.ndarray:
-    """Return evenly drawn points, one per cell, (S, 2)."""
+def _by_cell(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order of (M, 2) points by their cells, and the cell of each."""
     key = np.empty(len(points), np.int64)
     for place in range(len(points)):
         row, column = int(points[place, 0] / _CELL) + 2048, int(points[place, 1] / _CELL) + 2048
         key[place] = row * 4096 + column
-    order = np.argsort(key, kind="mergesort")
+    return np.argsort(key, kind="mergesort"), key
+
+
+@kernel
+def _sampled(points: np.ndarray, order: np.ndarray, key: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Return evenly drawn ones of the points that are used, one per cell, (S, 2)."""
     first = np.empty(len(points), np.int64)
     count = 0
-    for place in range(len(order)):
-        if place == 0 or key[order[place]] != key[order[place - 1]]:
-            first[count] = order[place]
+    for place in order:
+        if used[place] and (count == 0 or key[place] != key[first[count - 1]]):
+            first[count] = place
             count += 1
     samples = min(count, _SAMPLES)
     chosen = np.empty((samples, 2))
@@ -88,42 +94,43 @@ def _sampled(points: np.ndarray) -> np.ndarray:
     return chosen
 
 
-@kernel
+@any_order_kernel
 def _best(whole: np.ndarray, body: np.ndarray, first: float, step: float, headings: int) -> float:
     """Return the best of evenly spaced headings."""
     best, heading = -1.0, first
+    x, y, whole_x, whole_y = body[:, 0].copy(), body[:, 1].copy(), whole[:, 0].copy(), whole[:, 1].copy()
     along, across = np.empty(len(body)), np.empty(len(body))
     for number in range(headings):
         cos, sin = np.cos(first + number * step), np.sin(first + number * step)
-        for place in range(len(body)):
-            along[place] = body[place, 0] * cos + body[place, 1] * sin
-            across[place] = body[place, 1] * cos - body[place, 0] * sin
-        end, side = _nearer_end(along), _nearer_end(across)
+        end, side = _nearer_end(x, y, cos, sin, along), _nearer_end(y, x, cos, -sin, across)
         closeness = 0.0
         for place in range(len(body)):
             closeness += 1.0 / max(min(abs(along[place] - end), abs(across[place] - side)), _ON_EDGE)
-        length, width = _extent(whole, cos, sin)
-        score = closeness / (length * width + _AREA)
+        score = closeness / (_extent(whole_x, whole_y, cos, sin) * _extent(whole_y, whole_x, cos, -sin) + _AREA)
         if score > best:
             best, heading = score, first + number * step
     return heading
 
 
-@kernel
-def _nearer_end(along: np.ndarray) -> float:
-    """Return whichever end of the extent of (S,) coordinates is nearer to them on the whole."""
-    low, high = along.min(), along.max()
-    return float(high if along.mean() > (low + high) / 2 else low)
+@any_order_kernel
+def _nearer_end(x: np.ndarray, y: np.ndarray, cos: float, sin: float, along: np.ndarray) -> float:
+    """Return whichever end of (S,) points along a direction is nearer to them on the whole; write where they are."""
+    low, high, total = np.inf, -np.inf, 0.0
+    for place in range(len(x)):
+        at = x[place] * cos + y[place] * sin
+        along[place] = at
+        low, high, total = min(low, at), max(high, at), total + at
+    return high if total > (low + high) / 2 * len(x) else low
 
 
-@kernel
-def _extent(points: np.ndarray, cos: float, sin: float) -> tuple[float, float]:
-    """Return how far (S, 2) points reach along and across a direction."""
-    low, high, right, left = np.inf, -np.inf, np.inf, -np.inf
-    for place in range(len(points)):
-        along, across = points[place, 0] * cos + points[place, 1] * sin, points[place, 1] * cos - points[place, 0] * sin
-        low, high, right, left = min(low, along), max(high, along), min(right, across), max(left, across)
-    return high - low, left - right
+@any_order_kernel
+def _extent(x: np.ndarray, y: np.ndarray, cos: float, sin: float) -> float:
+    """Return how far (S,) points reach along a direction."""
+    low, high = np.inf, -np.inf
+    for place in range(len(x)):
+        along = x[place] * cos + y[place] * sin
+        low, high = min(low, along), max(high, along)
+    return high - low
 
 
 @kernel

@@ -17,7 +17,7 @@ SCALARS = (
     "rectangle_shorter", "rectangle_cos2", "rectangle_sin2", "rectangle_along", "rectangle_across", "solidity",
     "lasers",
 )  # fmt: skip
-EXTENT, LONGER = SCALARS.index("extent_along"), SCALARS.index("rectangle_longer")
+EXTENT, BOTTOM, LONGER = map(SCALARS.index, ("extent_along", "bottom", "rectangle_longer"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ def _described(
         for place in range(count):
             dx, dy = own[place, 0] - x, own[place, 1] - y
             seen[place] = dx * cos + dy * sin, dy * cos - dx * sin, above[place]
-            flat = np.hypot(own[place, 0], own[place, 1])
-            distance += np.hypot(flat, own[place, 2])
+            flat = np.sqrt(own[place, 0] ** 2 + own[place, 1] ** 2)
+            distance += np.sqrt(flat**2 + own[place, 2] ** 2)
             gap += gaps[lasers[place]]
             elevation += np.arctan2(own[place, 2], flat)
         for place in range(SAMPLES):

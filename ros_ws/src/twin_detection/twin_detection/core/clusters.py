@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from twin_detection.core.regions import touching, united
+from twin_common.core.compiled import kernel
+from twin_detection.core.azimuth import azimuth
+from twin_detection.core.regions import order_of, touching, united
 
 _EIGHT = np.ones((3, 3), bool)
 _MOST_WIDENED = 3
@@ -114,7 +116,7 @@ def cluster_still(
     _check(xy, tall, "tall")
     grid = _Grid(xy, cell_size, max_range)
     label, count = grid.label_few()
-    column, away = _beams(xy, spacing)
+    column, away = _beams(points, spacing)
     label, count = _united(label, count, label, _beam_groups(column, away))
     first, second = _roof_pairs(points, ring, column)
     label, count = _united(label, count, *_pair_groups(label, first, second))
@@ -146,7 +148,7 @@ def join_flat(xy: np.ndarray, height: np.ndarray, steps: np.ndarray, clusters: C
         return clusters
     group, _ = _Grid(xy[clusters.order[flat]], _FLAT_CELL, max_range).label_few()
     label, count = _united(owner + 1, len(clusters), owner[flat] + 1, group)
-    order = np.argsort(label, kind="stable")
+    order = order_of(label)
     counts = np.bincount(label, minlength=count + 1)[1:]
     counts = counts[counts > 0]
     return Clusters(clusters.order[order], starts_of(counts), counts)
@@ -187,11 +189,11 @@ class _Grid:
         return label, int(count)
 
 
-def _beams(xy: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+def _beams(points: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the direction of each point in steps of the beams, and its distance in logarithmic steps, (N,) each."""
     columns = max(int(2 * np.pi / spacing), 8)
-    turn = (np.arctan2(xy[:, 1], xy[:, 0]) + np.pi) * (columns / (2 * np.pi))
-    away = np.log(np.maximum(np.hypot(xy[:, 0], xy[:, 1]), 1.0)) / (_GRAZING * spacing)
+    turn = (azimuth(points) + np.pi) * (columns / (2 * np.pi))
+    away = np.log(np.maximum(np.hypot(points[:, 0], points[:, 1]), 1.0)) / (_GRAZING * spacing)
     return turn.astype(np.int64) % columns, away.astype(np.int64)
 
 
@@ -205,13 +207,23 @@ def _beam_groups(column: np.ndarray, away: np.ndarray) -> np.ndarray:
 
 def _roof_pairs(points: np.ndarray, ring: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs of points that successive lasers saw in one direction at one height, (P,) indices each."""
-    order = np.argsort(column * _LASERS + ring, kind="stable")
-    first, second = order[:-1], order[1:]
-    rise = ring[second].astype(np.int64) - ring[first]
-    step = points[second] - points[first]
-    same = (column[first] == column[second]) & (rise == 1) & (np.abs(step[:, 2]) < _ROOF_STEP)
-    same &= np.hypot(step[:, 0], step[:, 1]) < _ROOF_GAP
-    return first[same], second[same]
+    beam = column * _LASERS + ring
+    return _on_one_roof(points, beam, order_of(beam))
+
+
+@kernel
+def _on_one_roof(points: np.ndarray, beam: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which points of successive beams are at one height, by the order of the beams, (P,) indices each."""
+    first, second = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    count = 0
+    for place in range(1, len(order)):
+        one, other = order[place - 1], order[place]
+        if beam[other] != beam[one] + 1 or abs(points[other, 2] - points[one, 2]) >= _ROOF_STEP:
+            continue
+        if np.hypot(points[other, 0] - points[one, 0], points[other, 1] - points[one, 1]) < _ROOF_GAP:
+            first[count], second[count] = one, other
+            count += 1
+    return first[:count].copy(), second[:count].copy()
 
 
 def _pair_groups(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -244,6 +256,6 @@ def _sorted(label: np.ndarray, count: int, min_points: int) -> Clusters:
     keep = sizes >= min_points
     keep[0] = False
     rows = np.flatnonzero(keep[label])
-    order = rows[np.argsort(label[rows], kind="stable")]
+    order = rows[order_of(label[rows])]
     counts = sizes[keep]
     return Clusters(order, starts_of(counts), counts)

@@ -35,30 +35,34 @@ def supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, shape:
 
 @kernel
 def _supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    image = np.zeros((rows, columns), np.float32)
-    proven = np.zeros((rows, columns), np.bool_)
+    image, kept = np.zeros((rows, columns), np.float32), np.empty(len(cell), np.bool_)
+    row, column = cell // columns, cell % columns
     for place in range(len(cell)):
-        image[cell[place] // columns, cell[place] % columns] = distance[place]
-    kept = np.zeros(len(cell), np.bool_)
-    for second in (False, True):
-        for place in range(len(cell)):
-            if kept[place]:
-                continue
-            row, column, near = cell[place] // columns, cell[place] % columns, _APART + _SHARE * distance[place]
-            agree = 0
-            for beside in range(max(row - _LASERS, 0), min(row + _LASERS + 1, rows)):
-                for left in range(-_FIRINGS, _FIRINGS + 1):
-                    at = column + left
-                    at += columns * ((at < 0) - (at >= columns))
-                    other = image[beside, at]
-                    if (beside == row and left == 0) or other <= 0 or abs(other - distance[place]) >= near:
-                        continue
-                    agree += 1
-                    if second and proven[beside, at]:
-                        kept[place] = True
-            needed = _NEEDED_NEAR if distance[place] < _NEAR and before[place] > _LOW else _NEEDED
-            if not second and agree >= needed:
-                kept[place] = True
-        for place in range(len(cell)):
-            proven[cell[place] // columns, cell[place] % columns] = kept[place]
+        image[row[place], column[place]] = distance[place]
+    for place in range(len(cell)):
+        needed = _NEEDED_NEAR if distance[place] < _NEAR and before[place] > _LOW else _NEEDED
+        kept[place] = _agree(image, row[place], column[place], distance[place], needed)
+    for place in range(len(cell)):
+        if not kept[place]:
+            image[row[place], column[place]] = 0.0
+    for place in range(len(cell)):
+        kept[place] = kept[place] or _agree(image, row[place], column[place], distance[place], 1)
     return kept
+
+
+@kernel
+def _agree(image: np.ndarray, row: int, column: int, distance: float, needed: int) -> bool:
+    """Return whether as many beams as needed beside one see its surface; those that return nothing have the range 0."""
+    rows, columns = image.shape
+    near = _APART + _SHARE * distance
+    agree = 0
+    for beside in range(max(row - _LASERS, 0), min(row + _LASERS + 1, rows)):
+        for left in range(-_FIRINGS, _FIRINGS + 1):
+            at = column + left
+            at += columns * ((at < 0) - (at >= columns))
+            other = image[beside, at]
+            if other > 0 and abs(other - distance) < near and not (beside == row and left == 0):
+                agree += 1
+                if agree >= needed:
+                    return True
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_common.core.compiled import kernel
 from twin_detection.core.classes import BUS, CAR, TRUCK
 from twin_detection.core.cluster_features import LONGER, ClusterFeatures
 from twin_detection.core.clusters import Clusters, starts_of
@@ -26,16 +27,29 @@ def neighbours(xy: np.ndarray, clusters: Clusters, allowed: np.ndarray, fresh: n
         fresh: (C,) bool, one of every pair is one of these.
 
     """
-    rows = np.flatnonzero(allowed)
-    middle = np.column_stack([clusters.mean(xy[:, axis])[rows] for axis in (0, 1)])
-    apart = np.hypot(*(middle[:, None] - middle[None]).transpose(2, 0, 1))
-    first, second = np.nonzero(np.triu(apart < _NEAR, 1))
-    pairs = np.column_stack([rows[first], rows[second]])
-    asked = np.flatnonzero(fresh[pairs].any(axis=1))
-    if len(asked) > _MOST_PAIRS:
-        nearest = np.argsort(apart[first, second][asked], kind="stable")
-        asked = asked[np.sort(nearest[:_MOST_PAIRS])]
-    return pairs[asked]
+    middle = np.column_stack([clusters.mean(xy[:, axis]) for axis in (0, 1)])
+    pairs, apart = _near_pairs(middle, np.flatnonzero(allowed), fresh)
+    if len(pairs) > _MOST_PAIRS:
+        pairs = pairs[np.sort(np.argsort(apart, kind="stable")[:_MOST_PAIRS])]
+    return np.asarray(pairs)
+
+
+@kernel
+def _near_pairs(middle: np.ndarray, rows: np.ndarray, fresh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of some rows of (C, 2) places that are near each other, one of them fresh, and how far apart."""
+    pairs, squares = [], []
+    for place in range(len(rows)):
+        first = rows[place]
+        for second in rows[place + 1 :]:
+            x, y = middle[second, 0] - middle[first, 0], middle[second, 1] - middle[first, 1]
+            square = x * x + y * y
+            if square < _NEAR * _NEAR and (fresh[first] or fresh[second]):
+                pairs.append((first, second))
+                squares.append(square)
+    found = np.empty((len(pairs), 2), np.int64)
+    for place in range(len(pairs)):
+        found[place] = pairs[place]
+    return found, np.array(squares)
 
 
 def unions(clusters: Clusters, pairs: np.ndarray) -> Clusters:

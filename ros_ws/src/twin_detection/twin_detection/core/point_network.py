@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import softmax
 
+from twin_common.core.compiled import kernel
 from twin_detection.core.classes import PEDESTRIAN
-from twin_detection.core.cluster_features import ClusterFeatures
+from twin_detection.core.cluster_features import BOTTOM, ClusterFeatures
 from twin_detection.core.reliability import Reliability
 
 #: Order of the network's classes: those of ObjectClass, then no object at all, several with a vehicle among them, and
@@ -18,8 +18,10 @@ CLASSES, NOTHING, SEVERAL, CROWD = 13, 10, 11, 12
 #: Columns of the network's answer: classes, postures, then place along and across the view, logarithms of the size,
 #: twice the heading from the view as a vector whose length tells how sure, and the Cholesky factor of the place.
 POSTURES = 3
-COLUMNS = CLASSES + POSTURES + 2 + 3 + 2 + 3
+_BOX = CLASSES + POSTURES
+COLUMNS = _BOX + 2 + 3 + 2 + 3
 _LOWEST, _HIGHEST = -4.0, 1.5  # of logarithms of standard deviations
+_ANY_HEADING = np.pi**2 / 12  # variance of a heading of which nothing is known, it and its reverse being one, rad²
 _FLOATING = 1.0  # m above the ground: what begins higher hangs or flies
 
 Network = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -86,7 +88,7 @@ class Estimates:
 
 def estimate(network: Network, features: ClusterFeatures, calibration: Calibration) -> Estimates:
     """Return what the network says of clusters."""
-    answer = network(features.points, features.scalars).astype(np.float64) if len(features) else np.zeros((0, COLUMNS))
+    answer = network(features.points, features.scalars) if len(features) else np.zeros((0, COLUMNS), np.float32)
     return decoded(answer, features, calibration)
 
 
@@ -94,34 +96,54 @@ def decoded(answer: np.ndarray, features: ClusterFeatures, calibration: Calibrat
     """Return the meaning of a network's answer, (C, COLUMNS)."""
     if answer.shape != (len(features), COLUMNS):
         raise ValueError(f"answer: expected {(len(features), COLUMNS)}, got {answer.shape}")
-    logits, posture, place, size, turn, factor = np.split(answer, np.cumsum([CLASSES, POSTURES, 2, 3, 2]), axis=1)
-    cos, sin = np.cos(features.bearing), np.sin(features.bearing)
-    x = features.origin[:, 0] + place[:, 0] * cos - place[:, 1] * sin
-    y = features.origin[:, 1] + place[:, 0] * sin + place[:, 1] * cos
-    size = np.exp(np.clip(size, -2.5, 3.2))
-    bottom = features.scalars[:, 7].astype(float) if len(features) else np.zeros(0)
-    z = features.ground + np.where(bottom > _FLOATING, bottom, 0.0) + size[:, 2] / 2
-    sure = np.hypot(turn[:, 0], turn[:, 1])
-    yaw = features.bearing + 0.5 * np.arctan2(turn[:, 1], turn[:, 0])
-    return Estimates(
-        softmax(logits / calibration.temperature, axis=1), softmax(posture, axis=1), np.column_stack([x, y, z]), size,
-        np.mod(yaw + np.pi / 2, np.pi) - np.pi / 2, _covariance(factor, cos, sin) * calibration.spread**2,
-        np.minimum(heading_variance(sure) * calibration.heading, np.pi**2 / 12),
-    )  # fmt: skip
+    known = np.column_stack([features.origin, features.bearing, features.ground, features.scalars[:, BOTTOM]])
+    factors = calibration.temperature, calibration.spread, calibration.heading
+    return Estimates(*_decoded(answer, known, *map(float, factors)))
 
 
+@kernel
+def _decoded(
+    answer: np.ndarray, known: np.ndarray, temperature: float, spread: float, heading: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the fields of Estimates; ``known``: (C, 5) origin, bearing, ground and bottom of each cluster."""
+    count = len(answer)
+    probability, posture = np.empty((count, CLASSES)), np.empty((count, POSTURES))
+    centre, size, covariance = np.empty((count, 3)), np.empty((count, 3)), np.empty((count, 2, 2))
+    yaw, sure = np.empty(count), np.empty(count)
+    for number in range(count):
+        said = answer[number].astype(np.float64)
+        x, y, view, ground, bottom = known[number]
+        _softmax(said[:CLASSES] / temperature, probability[number])
+        _softmax(said[CLASSES:_BOX], posture[number])
+        ahead, left, length, width, height, cosine, sine, along, across, skew = said[_BOX:]
+        for axis, extent in enumerate((length, width, height)):
+            size[number, axis] = np.exp(min(max(extent, -2.5), 3.2))
+        cos, sin = np.cos(view), np.sin(view)
+        centre[number, 0], centre[number, 1] = x + ahead * cos - left * sin, y + ahead * sin + left * cos
+        centre[number, 2] = ground + (bottom if bottom > _FLOATING else 0.0) + size[number, 2] / 2
+        sure[number] = np.hypot(cosine, sine)
+        yaw[number] = (view + 0.5 * np.arctan2(sine, cosine) + np.pi / 2) % np.pi - np.pi / 2
+        # The factor [[a, 0], [c, b]] of the covariance along the view, turned into the level frame.
+        a, b = np.exp(min(max(along, _LOWEST), _HIGHEST)) * spread, np.exp(min(max(across, _LOWEST), _HIGHEST)) * spread
+        c = min(max(skew, -3.0), 3.0) * spread
+        first, second = (cos * a - sin * c, -sin * b), (sin * a + cos * c, cos * b)
+        covariance[number, 0, 0] = first[0] ** 2 + first[1] ** 2
+        covariance[number, 1, 1] = second[0] ** 2 + second[1] ** 2
+        covariance[number, 0, 1] = covariance[number, 1, 0] = first[0] * second[0] + first[1] * second[1]
+    yaw_variance = np.minimum(heading_variance(sure) * heading, _ANY_HEADING)
+    return probability, posture, centre, size, yaw, covariance, yaw_variance
+
+
+@kernel
+def _softmax(logits: np.ndarray, probability: np.ndarray) -> None:
+    probability[:] = np.exp(logits - logits.max())
+    probability /= probability.sum()
+
+
+@kernel
 def heading_variance(sure: np.ndarray) -> np.ndarray:
     """Return the variance of headings whose doubles have a von Mises distribution of (C,) concentrations, rad²."""
     # Ratio of Bessel functions I1/I0 by the lower bound of Amos (1974).
     length = sure / (0.5 + np.sqrt(sure**2 + 2.25))
-    return np.asarray(np.minimum(-0.5 * np.log(np.clip(length, 1e-6, 1 - 1e-9)), np.pi**2 / 12))
-
-
-def _covariance(factor: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
-    """Return the covariances of places in the level frame, (C, 2, 2), of factors [[a, 0], [c, b]]: log a, log b, c."""
-    along, across = np.exp(np.clip(factor[:, 0], _LOWEST, _HIGHEST)), np.exp(np.clip(factor[:, 1], _LOWEST, _HIGHEST))
-    lower = np.zeros((len(factor), 2, 2))
-    lower[:, 0, 0], lower[:, 1, 0], lower[:, 1, 1] = along, np.clip(factor[:, 2], -3.0, 3.0), across
-    turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
-    root = turn @ lower
-    return np.asarray(root @ root.transpose(0, 2, 1))
+    variance: np.ndarray = np.minimum(-0.5 * np.log(np.minimum(np.maximum(length, 1e-6), 1 - 1e-9)), _ANY_HEADING)
+    return variance

@@ -237,9 +237,8 @@ class StillDetector:
         assert self.background is not None
         shown = np.zeros(self.background.shape, bool)
         shown.reshape(-1)[cell[front]] = True
-        image = self.background.image(cell, distance)
-        self.odd_scan = repeated_directions(len(cell), int(np.count_nonzero(image)))
-        self.background.update(image, shown, duration)
+        directions = self.background.update(self.background.image(cell, distance), shown, duration)
+        self.odd_scan = repeated_directions(len(cell), directions)
         self._scans += 1
         if self._scans % _GROUND_SCANS == 0:
             kept = np.ones(len(points), bool)
