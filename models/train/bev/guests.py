@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
-from scans import UNIT, LabelledScan, points_inside
+from scans import UNIT, LabelledScan, azimuths, points_inside
+
+from twin_common.core.compiled import kernel
+from twin_detection.core.azimuth import azimuth
+from twin_detection.core.points_around import points_in_boxes
 
 #: How often each class of scans.CLASSES is drawn.
 SHARES = np.array([0.0, 0.1, 0.05, 0.17, 0.25, 0.25, 0.18])
@@ -39,18 +44,20 @@ class Guests:
         """Collect everybody of a class that is drawn."""
         self._known: dict[tuple[str, int], list[Guest]] = {}
         for scan in scans:
-            points = scan.points * np.float32(UNIT)
-            for label in scan.labels:
-                kind = int(label[7])
-                if SHARES[kind] == 0 or label[8] < FEWEST:
-                    continue
-                own = _inside(points, label, _MARGIN) & (points[:, 2] > label[2] - label[5] / 2 + _FOOT)
-                if np.count_nonzero(own) >= FEWEST:
+            labels = scan.labels[(SHARES[scan.labels[:, 7].astype(int)] > 0) & (scan.labels[:, 8] >= FEWEST)]
+            if not len(labels):
+                continue
+            points, half = scan.points * np.float32(UNIT), labels[:, 3:5] / 2 + _MARGIN
+            top, foot = labels[:, 2] + labels[:, 5] / 2 + _MARGIN, labels[:, 2] - labels[:, 5] / 2 + _FOOT
+            inside, end = points_in_boxes(points, points[:, 2], -np.inf, labels[:, :2], half, top, labels[:, 6])
+            for label, lowest, own in zip(labels, foot, np.split(inside, end[:-1]), strict=True):
+                own = own[points[own, 2] > lowest]
+                if len(own) >= FEWEST:
                     guest = Guest(points[own], scan.ring[own], label)
-                    self._known.setdefault((scan.sensor, kind), []).append(guest)
+                    self._known.setdefault((scan.sensor, int(label[7])), []).append(guest)
 
     def invite(self, scan: LabelledScan, rng: np.random.Generator) -> LabelledScan:
-        """Return a scan with some guests where there is room for them and nothing hides them.
+        """Return a scan with some guests where there is room for them and nothing hides them; their points come last.
 
         Guests hide what is behind them. The earlier scan, which does not know them, is left out.
         """
@@ -63,13 +70,11 @@ class Guests:
 
 
 class _Room:
-    """A scan in which guests take their places; its points sorted by azimuth."""
+    """A scan in which guests take their places."""
 
     def __init__(self, scan: LabelledScan) -> None:
         points = scan.points * np.float32(UNIT)
-        azimuth = np.arctan2(points[:, 1], points[:, 0])
-        order = np.argsort(azimuth)
-        self._scan, self._azimuth, self._points, self._ring = scan, azimuth[order], points[order], scan.ring[order]
+        self._scan, self._azimuth, self._points = scan, azimuths(scan.points), points
         self._distance = np.hypot(self._points[:, 0], self._points[:, 1])
         self._left, self._labels = np.ones(len(points), bool), scan.labels.copy()
         self._guests: list[Guest] = []
@@ -80,25 +85,20 @@ class _Room:
         label = guest.label
         range_ = float(np.hypot(label[0], label[1]))
         bearing = float(np.arctan2(label[1], label[0]))
-        away = _wrapped(np.arctan2(guest.points[:, 1], guest.points[:, 0]) - bearing)
-        half = float(np.abs(away).max())
-        if any(abs(_wrapped(np.array(bearing - other))) < half + wide for other, wide in self._taken):
+        half = float(np.abs(_wrapped(azimuth(guest.points) - bearing)).max())
+        if any(abs(_wrapped(bearing - other)) < half + wide for other, wide in self._taken):
             return
         reach = np.hypot(label[3], label[4]) / 2 + np.hypot(self._labels[:, 3], self._labels[:, 4]) / 2
         if np.any(np.hypot(self._labels[:, 0] - label[0], self._labels[:, 1] - label[1]) < reach + _ELBOW):
             return
-        around = self._sector(bearing, max(half, float(np.arcsin(min(_AROUND / range_, 1.0)))))
-        near = around[np.abs(self._distance[around] - range_) < _AROUND + float(label[3])]
-        if not _has_room(label, self._points[near]):
-            return
-        beside = self._sector(bearing, half)
-        distance, up = self._distance[beside], self._points[beside, 2]
-        foot = label[2] - label[5] / 2
-        if np.count_nonzero((distance < range_ - _BEFORE) & (up > foot + 0.5)) >= _HIDING:
+        wide = max(half, float(np.arcsin(min(_AROUND / range_, 1.0))))
+        if not _has_room(self._points, self._distance, self._sector(bearing, wide), label, range_):
             return
         slopes = guest.points[:, 2] / np.hypot(guest.points[:, 0], guest.points[:, 1])
-        slope = up / distance
-        hidden = beside[(distance > range_) & (slope >= slopes.min()) & (slope <= slopes.max())]
+        low, high = float(slopes.min()), float(slopes.max())
+        before, hidden = _in_line(self._points, self._distance, self._sector(bearing, half), label, range_, low, high)
+        if before >= _HIDING:
+            return
         self._left[hidden] = False
         self._less(self._points[hidden])
         self._labels = np.concatenate([self._labels, label[None]])
@@ -107,11 +107,9 @@ class _Room:
 
     def _sector(self, bearing: float, half: float) -> np.ndarray:
         """Return the indices of the points that are left within an angle of a bearing."""
-        parts = []
-        for turn in (-2 * np.pi, 0.0, 2 * np.pi):
-            first, last = np.searchsorted(self._azimuth, [bearing + turn - half, bearing + turn + half])
-            parts.append(np.arange(first, last))
-        found = np.concatenate(parts)
+        turns = bearing + 2 * np.pi * np.array([-1, 0, 1])
+        first, last = (np.searchsorted(self._azimuth, (turns + side).astype(np.float32)) for side in (-half, half))
+        found = np.concatenate([np.arange(*ends) for ends in zip(first, last, strict=True)])
         return np.asarray(found[self._left[found]])
 
     def _less(self, hidden: np.ndarray) -> None:
@@ -121,32 +119,25 @@ class _Room:
         middle = hidden[:, :2].mean(axis=0)
         spread = np.hypot(*(hidden[:, :2] - middle).T).max()
         near = np.hypot(*(self._labels[:, :2] - middle).T) < spread + self._labels[:, 3]
-        for i in np.flatnonzero(near):
-            self._labels[i, 8] -= points_inside(hidden, self._labels[i])
+        self._labels[near, 8] -= points_inside(hidden, self._labels[near])
 
     def scan(self) -> LabelledScan:
         """Return the scan with its guests."""
-        points = np.concatenate([self._points[self._left], *(guest.points for guest in self._guests)])
-        ring = np.concatenate([self._ring[self._left], *(guest.ring for guest in self._guests)])
-        whole = np.clip(np.round(points / UNIT), -32767, 32767).astype(np.int16)
+        guests = [np.round(guest.points / np.float32(UNIT)).astype(np.int16) for guest in self._guests]
+        points = np.concatenate([self._scan.points[self._left], *guests])
+        ring = np.concatenate([self._scan.ring[self._left], *(guest.ring for guest in self._guests)])
         nobody = self._scan.earlier[:0], self._scan.earlier_ring[:0]
         return replace(
-            self._scan, points=whole, ring=ring, labels=self._labels, earlier=nobody[0], earlier_ring=nobody[1],
+            self._scan, points=points, ring=ring, labels=self._labels, earlier=nobody[0], earlier_ring=nobody[1],
             elapsed=0.0,
         )  # fmt: skip
 
 
-def _wrapped(angle: np.ndarray) -> np.ndarray:
-    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
+Angle = TypeVar("Angle", float, np.ndarray)
 
 
-def _inside(points: np.ndarray, label: np.ndarray, margin: float) -> np.ndarray:
-    """Return which points (N, 3) are over the ground rectangle of a label and not above it, (N,) bool."""
-    dx, dy = points[:, 0] - label[0], points[:, 1] - label[1]
-    cos, sin = np.cos(label[6]), np.sin(label[6])
-    along, across = dx * cos + dy * sin, dy * cos - dx * sin
-    inside = (np.abs(along) < label[3] / 2 + margin) & (np.abs(across) < label[4] / 2 + margin)
-    return np.asarray(inside & (points[:, 2] < label[2] + label[5] / 2 + margin))
+def _wrapped(angle: Angle) -> Angle:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def _turned(guest: Guest, angle: float) -> Guest:
@@ -159,11 +150,37 @@ def _turned(guest: Guest, angle: float) -> Guest:
     return Guest(points, guest.ring, label)
 
 
-def _has_room(label: np.ndarray, points: np.ndarray) -> bool:
-    """Return whether a place is empty, and its ground as high as the guest's feet; ``points`` around it."""
-    foot = label[2] - label[5] / 2
-    near = points[_inside(points, label, 3 * _MARGIN)]
-    if np.any(near[:, 2] > foot + 0.3):
-        return False
-    around = points[np.hypot(points[:, 0] - label[0], points[:, 1] - label[1]) < _AROUND]
-    return len(around) == 0 or abs(float(np.quantile(around[:, 2], 0.2)) - foot) < 0.3
+@kernel
+def _has_room(points: np.ndarray, distance: np.ndarray, around: np.ndarray, label: np.ndarray, range_: float) -> bool:
+    """Return whether a place is empty, and its ground as high as a guest's feet; ``around``: the points of a sector."""
+    x, y, z, length, width, tall, yaw = label[:7]
+    foot, cos, sin, margin = z - tall / 2, np.cos(yaw), np.sin(yaw), 3 * _MARGIN
+    ground, count = np.empty(len(around), np.float32), 0
+    for place in around:
+        if abs(distance[place] - range_) >= _AROUND + length:
+            continue
+        dx, dy, up = points[place, 0] - x, points[place, 1] - y, points[place, 2]
+        along, across = dx * cos + dy * sin, dy * cos - dx * sin
+        over = abs(along) < length / 2 + margin and abs(across) < width / 2 + margin
+        if over and foot + 0.3 < up < foot + tall + margin:
+            return False
+        if dx * dx + dy * dy < _AROUND**2:
+            ground[count] = up
+            count += 1
+    return count == 0 or abs(np.quantile(ground[:count], 0.2) - foot) < 0.3
+
+
+@kernel
+def _in_line(
+    points: np.ndarray, distance: np.ndarray, beside: np.ndarray, label: np.ndarray, range_: float, low: float,
+    high: float,
+) -> tuple[int, np.ndarray]:  # fmt: skip
+    """Return how many points of a sector are before a guest, and which it hides; ``low``, ``high``: its slopes."""
+    foot, before, hidden, count = label[2] - label[5] / 2, 0, np.empty(len(beside), np.int64), 0
+    for place in beside:
+        if distance[place] < range_ - _BEFORE and points[place, 2] > foot + 0.5:
+            before += 1
+        if distance[place] > range_ and low <= points[place, 2] / distance[place] <= high:
+            hidden[count] = place
+            count += 1
+    return before, hidden[:count].copy()

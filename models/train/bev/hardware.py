@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
 import torch
+import torch.multiprocessing as mp
+from torch import nn
 
 
 def device() -> torch.device:
@@ -15,3 +21,17 @@ def short_numbers(where: torch.device) -> torch.autocast:
     able = where.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
     # Weights that were made short are not kept: the second looks learn side by side, and would forget each other's.
     return torch.autocast(where.type, torch.bfloat16, enabled=able, cache_enabled=False)
+
+
+def side_by_side(learn: Callable[[int], nn.Module], count: int) -> list[dict[str, Any]]:
+    """Return the weights of what ``learn`` returns for 0 to before ``count``, each in a process of its own.
+
+    Threads of one process would wait for each other half of the time.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        mp.start_processes(_keep, (learn, folder), count, start_method="fork")
+        return [torch.load(f"{folder}/{number}.pt", weights_only=True) for number in range(count)]
+
+
+def _keep(number: int, learn: Callable[[int], nn.Module], folder: str) -> None:
+    torch.save(learn(number).state_dict(), f"{folder}/{number}.pt")

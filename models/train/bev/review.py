@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -169,26 +169,34 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
 
 
 def train_all(known: Sequence[Lessons], seed: int, threads: int) -> list[ReviewNetwork]:
-    """Return a network for each look, trained side by side."""
-    begun = [_begun(own.crops.scalars) for own in known]  # in turn, so that each has its own numbers of the seed
-    learn = partial(_train, seed=seed, threads=max(threads // len(known), 1))
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(learn, NAMES, begun, known))
+    """Return a network for each look; on a processor they are trained side by side."""
+    networks = [_begun(own.crops.scalars) for own in known]  # in turn, so that each has its own numbers of the seed
+
+    def learn(number: int) -> ReviewNetwork:
+        torch.set_num_threads(max(threads // len(known), 1))
+        return _train(NAMES[number], networks[number], known[number], seed)
+
+    if hardware.device().type == "cuda":
+        return [learn(number) for number in range(len(known))]
+    for network, weights in zip(networks, hardware.side_by_side(learn, len(known)), strict=True):
+        network.load_state_dict(weights)
+        network.eval()
+    return networks
 
 
 def _begun(scalars: np.ndarray) -> ReviewNetwork:
     """Return a network that has learned nothing yet; it brings scalars (D, SCALARS) to unit variance."""
     if not len(scalars):  # a first network that has hardly learned proposes nothing
         return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS))
-    known = torch.from_numpy(scalars)
-    return ReviewNetwork(known.mean(dim=0), known.std(dim=0, correction=0).clamp(min=0.05))
+    # By NumPy: a process whose threads of torch have begun cannot be divided.
+    mean, spread = scalars.mean(axis=0, dtype=np.float64), scalars.std(axis=0, dtype=np.float64)
+    return ReviewNetwork(torch.from_numpy(mean).float(), torch.from_numpy(spread).float().clamp(min=0.05))
 
 
-def _train(name: str, network: ReviewNetwork, known: Lessons, *, seed: int, threads: int) -> ReviewNetwork:
+def _train(name: str, network: ReviewNetwork, known: Lessons, seed: int) -> ReviewNetwork:
     """Let a network learn from lessons; mirrored at will, rare classes drawn more often."""
     if not len(known):
         return network.eval()
-    torch.set_num_threads(threads)
     rng = np.random.default_rng([seed, 0x2F])
     device = hardware.device()
     network.to(device)

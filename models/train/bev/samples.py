@@ -11,7 +11,8 @@ from scans import UNIT, LabelledScan
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from twin_detection.core.bev_decode import CLASSES, STRIDE
+from twin_common.core.compiled import kernel
+from twin_detection.core.bev_decode import STRIDE
 from twin_detection.core.bev_grid import BevGrid, scan_image
 
 FEWEST = 5  # points on an object that is asked for
@@ -69,13 +70,12 @@ def varied(scan: LabelledScan, rng: np.random.Generator, *, pair: bool = False) 
     known = pair and scan.elapsed > 0 and rng.random() >= _WITHOUT_EARLIER
     earlier = (scan.earlier, scan.earlier_ring) if known else (scan.earlier[:0], scan.earlier_ring[:0])
     for whole, ring in ((scan.points, scan.ring), earlier):
-        keep = (rng.random(len(whole), np.float32) >= thin) & beams[np.minimum(ring, rings - 1)]
-        points = whole[keep] * np.float32(UNIT)
+        keep = np.flatnonzero((rng.random(len(whole), np.float32) >= thin) & beams[np.minimum(ring, rings - 1)])
+        points = _laid(
+            whole, keep, turn.astype(np.float32), *(part.astype(np.float32) for part in (slope, bend)), scale
+        )
         if blur:
-            points += rng.standard_normal(points.shape, np.float32) * np.float32(blur)
-        points[:, :2] = points[:, :2] @ turn.T.astype(np.float32)
-        points[:, 2] *= scale
-        points[:, 2] += points[:, :2] @ slope.astype(np.float32) + points[:, :2] ** 2 @ bend.astype(np.float32)
+            points += rng.standard_normal(points.shape, np.float32) * np.float32(blur * scale)
         clouds.append(points)
     labels[:, 8] *= len(clouds[0]) / max(len(scan.points), 1)
     labels[:, :2] = labels[:, :2] @ turn.T
@@ -88,37 +88,57 @@ def varied(scan: LabelledScan, rng: np.random.Generator, *, pair: bool = False) 
     return Varied(clouds[0], clouds[1], scan.elapsed if known else 0.0, labels, height)
 
 
+@kernel
+def _laid(
+    points: np.ndarray, kept: np.ndarray, turn: np.ndarray, slope: np.ndarray, bend: np.ndarray, scale: float
+) -> np.ndarray:
+    """Return those of the stored points that are kept, turned, and laid on uneven ground, (K, 3) metres."""
+    laid, unit, up = np.empty((len(kept), 3), np.float32), np.float32(UNIT), np.float32(UNIT * scale)
+    for place in range(len(kept)):
+        x, y = points[kept[place], 0] * unit, points[kept[place], 1] * unit
+        along, across = turn[0, 0] * x + turn[0, 1] * y, turn[1, 0] * x + turn[1, 1] * y
+        laid[place, 0], laid[place, 1] = along, across
+        uneven = slope[0] * along + slope[1] * across + bend[0] * along * along + bend[1] * across * across
+        laid[place, 2] = points[kept[place], 2] * up + uneven
+    return laid
+
+
 def wanted(labels: np.ndarray, grid: BevGrid) -> tuple[np.ndarray, ...]:
     """Return heat (7, n, n), weight, box (7, n, n), share and turning, the others (n, n), as for ``network.loss``."""
-    size, cell = grid.cells // STRIDE, grid.cell * STRIDE
-    heat = np.zeros((len(CLASSES), size, size), np.float32)
+    faint_first = np.ascontiguousarray(labels[np.argsort(labels[:, 8])], float)
+    return _wanted(faint_first, grid.cells // STRIDE, grid.cell * STRIDE, grid.reach)
+
+
+@kernel
+def _wanted(
+    labels: np.ndarray, size: int, cell: float, reach: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    heat = np.zeros((len(_PEAK), size, size), np.float32)
     weight, share = np.ones((size, size), np.float32), np.zeros((size, size), np.float32)
     turning, box = np.zeros((size, size), np.float32), np.zeros((7, size, size), np.float32)
-    for x, y, _, length, width, tall, yaw, kind, count in labels[np.argsort(labels[:, 8])]:
-        place = np.array([(x + grid.reach) / cell - 0.5, (y + grid.reach) / cell - 0.5])
-        row, column = np.round(place).astype(int)
+    for number in range(len(labels)):
+        x, y, _, length, width, tall, yaw, _, count = labels[number]
+        at_row, at_column = (x + reach) / cell - 0.5, (y + reach) / cell - 0.5
+        row, column, kind = round(at_row), round(at_column), int(labels[number, 7])
         if not (0 <= row < size and 0 <= column < size):
             continue
-        kind = int(kind)
         if count < FEWEST:
-            reach = 1 + int(width)
-            weight[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1] = 0.0
+            far = 1 + int(width)
+            weight[max(row - far, 0) : row + far + 1, max(column - far, 0) : column + far + 1] = 0.0
             continue
-        rows, columns = (slice(max(at - _FAR, 0), min(at + _FAR + 1, size)) for at in (row, column))
-        near, peak = heat[kind, rows, columns], _PEAKS[kind]
-        peak = peak[rows.start - row + _FAR :, columns.start - column + _FAR :][: len(near), : near.shape[1]]
-        np.maximum(near, peak, out=near)
+        for i in range(max(row - _FAR, 0), min(row + _FAR + 1, size)):
+            for j in range(max(column - _FAR, 0), min(column + _FAR + 1, size)):
+                heat[kind, i, j] = max(heat[kind, i, j], _PEAKS[kind, i - row + _FAR, j - column + _FAR])
         weight[row, column] = 1.0
-        for i in range(max(row - _AROUND, 0), min(row + _AROUND, size - 1) + 1):
-            for j in range(max(column - _AROUND, 0), min(column + _AROUND, size - 1) + 1):
-                own = 1.0 if (i, j) == (row, column) else 0.4
+        for i in range(max(row - _AROUND, 0), min(row + _AROUND + 1, size)):
+            for j in range(max(column - _AROUND, 0), min(column + _AROUND + 1, size)):
+                own = 1.0 if i == row and j == column else 0.4
                 if own < share[i, j]:
                     continue
                 share[i, j], turning[i, j] = own, _TURNING[kind]
-                box[:, i, j] = (
-                    (place[0] - i) * cell, (place[1] - j) * cell, np.log(length), np.log(width), np.log(tall),
-                    np.sin(2 * yaw), np.cos(2 * yaw),
-                )  # fmt: skip
+                box[0, i, j], box[1, i, j] = (at_row - i) * cell, (at_column - j) * cell
+                box[2, i, j], box[3, i, j], box[4, i, j] = np.log(length), np.log(width), np.log(tall)
+                box[5, i, j], box[6, i, j] = np.sin(2 * yaw), np.cos(2 * yaw)
     return heat, weight, box, share, turning
 
 

@@ -15,7 +15,9 @@ from twin_common.core.geometry import transform_from_rpy
 from twin_common.core.object_class import ObjectClass
 from twin_common.core.own_motion import OwnMotion, compensated
 from twin_detection.config import LidarDetectorConfig
+from twin_detection.core.azimuth import azimuth
 from twin_detection.core.detector import body_of
+from twin_detection.core.points_around import points_in_boxes
 from twin_detection.core.reach import within
 from twin_sim.core.bodies import Bodies
 from twin_sim.core.body_atlas import BodyAtlas
@@ -53,10 +55,10 @@ _STAMP_NS = 1_700_000_000_000_000_000
 class LabelledScan:
     """One scan, sensor frame turned level, metres, and an earlier one as seen from there.
 
-    ``points``: (N, 3) int16 in units of UNIT; ``ring``: (N,) uint8; ``earlier``: (M, 3) int16, ``earlier_ring``: (M,)
-    of the earlier scan, none where the sensor's motion is not known; ``elapsed``: seconds between them, 0 where there
-    is none; ``labels``: (L, 9) float32: x, y, z of the centre, length, width, height, yaw, index in CLASSES, points in
-    the box; ``sensor_height``: above the ground below.
+    ``points``: (N, 3) int16 in units of UNIT, by their azimuth; ``ring``: (N,) uint8; ``earlier``: (M, 3) int16,
+    ``earlier_ring``: (M,) of the earlier scan, none where the sensor's motion is not known; ``elapsed``: seconds
+    between them, 0 where there is none; ``labels``: (L, 9) float32: x, y, z of the centre, length, width, height, yaw,
+    index in CLASSES, points in the box; ``sensor_height``: above the ground below.
     """
 
     points: np.ndarray
@@ -108,10 +110,23 @@ def labelled(
     labels = _labels(actors, own, tilt, points, steady=steady)
     kept, kept_before = (_near(cloud, height) for cloud in (points, before))
     elapsed = (frame.stamp_ns - earlier.stamp_ns) * 1e-9 if steady else 0.0
+    stored = _stored(points[kept])
+    turn = np.argsort(azimuths(stored), kind="stable")
     return LabelledScan(
-        _stored(points[kept]), ring[kept], _stored(before[kept_before]), before_ring[kept_before], elapsed, labels,
-        height, model.name,
-    )  # fmt: skip
+        stored[turn],
+        ring[kept][turn],
+        _stored(before[kept_before]),
+        before_ring[kept_before],
+        elapsed,
+        labels,
+        height,
+        model.name,
+    )
+
+
+def azimuths(stored: np.ndarray) -> np.ndarray:
+    """Return the azimuths of points as they are stored, (N,) float32 radians."""
+    return azimuth(stored.astype(np.float32))
 
 
 def _seen(lidar: VehicleLidar, frame: Frame, own_id: int, *, steady: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -165,17 +180,15 @@ def _labels(actors: np.ndarray, own: np.ndarray, mount: np.ndarray, points: np.n
     size = [actors["length"], actors["width"], actors["height"]]
     boxes = np.column_stack([local, *size, (actors["yaw"] - turned + np.pi) % (2 * np.pi) - np.pi, kinds])
     boxes = boxes[np.hypot(boxes[:, 0], boxes[:, 1]) < REACH]
-    return np.column_stack([boxes, [points_inside(points, row) for row in boxes]]).astype(np.float32).reshape(-1, 9)
+    return np.column_stack([boxes, points_inside(points, boxes)]).astype(np.float32)
 
 
-def points_inside(points: np.ndarray, row: np.ndarray) -> int:
-    """Count the points in a box that is 0.1 m larger, but for its foot."""
-    dx, dy, dz = points[:, 0] - row[0], points[:, 1] - row[1], points[:, 2] - row[2]
-    close = np.flatnonzero((np.abs(dx) < row[3] + 1) & (np.abs(dy) < row[3] + 1))
-    dx, dy, dz = dx[close], dy[close], dz[close]
-    along, across = dx * np.cos(row[6]) + dy * np.sin(row[6]), dy * np.cos(row[6]) - dx * np.sin(row[6])
-    inside = (np.abs(along) < row[3] / 2 + 0.1) & (np.abs(across) < row[4] / 2 + 0.1)
-    return int(np.count_nonzero(inside & (dz > -row[5] / 2 + 0.15) & (dz < row[5] / 2 + 0.1)))
+def points_inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Count the points in each box (L, 7 or more) that is 0.1 m larger, but for its foot, (L,)."""
+    half, middle, up = boxes[:, 3:5] / 2 + 0.1, boxes[:, 2], boxes[:, 5] / 2
+    inside, end = points_in_boxes(points, points[:, 2], -np.inf, boxes[:, :2], half, middle + up + 0.1, boxes[:, 6])
+    box = np.repeat(np.arange(len(boxes)), np.diff(end, prepend=0))
+    return np.bincount(box[points[inside, 2] > (middle - up + 0.15)[box]], minlength=len(boxes))
 
 
 def street_scans(seed: int, per_street: int = 2) -> Iterator[LabelledScan]:

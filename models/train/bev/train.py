@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import data
@@ -21,8 +24,9 @@ import torch
 from network import BevNetwork, loss
 from samples import Samples
 from scans import LabelledScan
-from torch import nn
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.utils.data import DataLoader, Subset
 
 from twin_detection.bev_model import LOOKS
 from twin_detection.core.bev_grid import BevGrid
@@ -82,35 +86,71 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, threads: int = 1) -> BevNetwork:
-    """Return a network trained on varied scans; on a GPU if there is one."""
-    device = hardware.device()
-    network = BevNetwork().to(device, memory_format=torch.channels_last)
-    steps = samples // BATCH
-    # On a processor the network has all cores; one process makes samples beside it, a third of the work.
-    workers = threads if device.type == "cuda" else min(threads - 1, 1)
-    loader = DataLoader(Samples(scans, steps * BATCH, seed, grid), BATCH, num_workers=workers)
+    """Return a network trained on varied scans; on a GPU if there is one.
+
+    On a processor each core learns from its share of every batch, in a process of its own that makes its samples too.
+    """
+    network, steps = BevNetwork(), samples // BATCH
+    shown = Samples(scans, steps * BATCH, seed, grid)
+    if (device := hardware.device()).type == "cuda":
+        return _learn(network.to(device), DataLoader(shown, BATCH, num_workers=threads), steps)
+    cores = math.gcd(BATCH, threads)
+    with tempfile.TemporaryDirectory() as folder:
+        share = partial(_share, network, shown, steps, cores, threads // cores, folder)
+        network.load_state_dict(hardware.side_by_side(share, cores)[0])
+    return network.eval()
+
+
+def _share(
+    network: BevNetwork, shown: Samples, steps: int, cores: int, threads: int, folder: str, number: int
+) -> BevNetwork:
+    """Return the network that has learned from every share of the batches, this process's with the number."""
+    torch.set_num_threads(threads)
+    store = dist.FileStore(f"{folder}/store", cores)
+    dist.init_process_group("gloo", store=store, rank=number, world_size=cores)
+    own = np.arange(steps * BATCH).reshape(cores, -1, order="F")[number]  # sample after sample in turn
+    learned = _learn(network, DataLoader(Subset(shown, own.tolist()), BATCH // cores), steps, cores, tell=number == 0)
+    dist.destroy_process_group()
+    return learned
+
+
+def _learn(
+    network: BevNetwork, batches: DataLoader[tuple[Tensor, ...]], steps: int, cores: int = 1, *, tell: bool = True
+) -> BevNetwork:
+    """Return a network, on the processor, that has learned from batches, alone or with other processes."""
+    device = next(network.parameters()).device
+    network.to(memory_format=torch.channels_last).train()
     short = hardware.short_numbers(device)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
     sums: dict[str, float] = dict.fromkeys(PARTS, 0.0)
-    network.train()
-    for step, batch in enumerate(loader, 1):
+    for step, batch in enumerate(batches, 1):
         image, *wanted = (part.to(device) for part in batch)
         with short:
             logits, box = network(image.contiguous(memory_format=torch.channels_last))
         parts = loss(logits.float(), box.float(), *wanted)
         optimizer.zero_grad()
         torch.stack([PARTS[name] * value for name, value in parts.items()]).sum().backward()
+        if cores > 1:
+            _average([weights.grad for weights in network.parameters() if weights.grad is not None], cores)
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
         schedule.step()
         for name, value in parts.items():
             sums[name] += value.item()
-        if step % 100 == 0:
+        if tell and step % 100 == 0:
             told = ", ".join(f"{name} {value / 100:.3f}" for name, value in sums.items())
             print(f"step {step} of {steps}: {told}", flush=True)
             sums = dict.fromkeys(PARTS, 0.0)
     return network.cpu().eval()
+
+
+def _average(gradients: list[Tensor], cores: int) -> None:
+    """Replace gradients by their means over all processes."""
+    together = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(together)
+    for gradient, mean in zip(gradients, together.split([one.numel() for one in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient) / cores)
 
 
 if __name__ == "__main__":

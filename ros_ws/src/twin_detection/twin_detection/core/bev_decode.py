@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from twin_common.core.compiled import kernel
 from twin_common.core.object_class import ObjectClass
@@ -139,23 +138,40 @@ def decode(peak: np.ndarray, heat: np.ndarray, box: np.ndarray, reach: float, ce
         raise ValueError(
             f"peak, heat, box: expected (n, n), (7, n, n), (10, n, n), got {peak.shape}, {heat.shape}, {box.shape}"
         )
+    heat = np.ascontiguousarray(heat, np.float32)
     best = heat.max(axis=0)
-    row, column = np.nonzero((peak > _WEAKEST) | (best > _DOUBTFUL))
-    beside = (peak[row, column] == 0) & (GROUPS[heat[:, row, column].argmax(axis=0)] > 0)
-    around = sliding_window_view(np.pad(best, 1, mode="edge"), (3, 3))[row, column]
-    kept = ~beside | (best[row, column] > _BESIDE * around.max(axis=(1, 2)))
-    row, column, beside = row[kept], column[kept], beside[kept]
-    order = np.argsort(-best[row, column], kind="stable")[:_MOST]
-    row, column, beside = row[order], column[order], beside[order]
+    row, column, beside = _proposing(np.ascontiguousarray(peak, np.float32), heat, best)
+    best = best[row, column]
+    order = np.argsort(-best, kind="stable")[:_MOST]
+    row, column, best, beside = row[order], column[order], best[order], beside[order]
     values = box[:, row, column].T.astype(float)
     middle = (np.column_stack([row, column]) + 0.5) * cell - reach
     boxes = BevBoxes(
         centre=middle + np.where(beside[:, None], 0.0, values[:, :2]),
-        score=best[row, column].astype(float),
+        score=best.astype(float),
         class_score=heat[:, row, column].T.astype(float),
         **box_of(values),
     )
     return boxes.select(apart(boxes))
+
+
+@kernel
+def _proposing(peak: np.ndarray, heat: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return row and column of the cells that propose something, and which are beside a peak, (P,) each."""
+    rows, columns = best.shape
+    found_row, found_column = np.empty(rows * columns, np.int64), np.empty(rows * columns, np.int64)
+    found_beside, count = np.empty(rows * columns, np.bool_), 0
+    for row in range(rows):
+        for column in range(columns):
+            score = best[row, column]
+            if not (peak[row, column] > _WEAKEST or score > _DOUBTFUL):
+                continue
+            beside = peak[row, column] == 0 and GROUPS[np.argmax(heat[:, row, column])] > 0
+            around = best[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+            if not beside or score > _BESIDE * around.max():
+                found_row[count], found_column[count], found_beside[count] = row, column, beside
+                count += 1
+    return found_row[:count].copy(), found_column[:count].copy(), found_beside[:count].copy()
 
 
 def box_of(values: np.ndarray, position_scale: float = 1.0, yaw_scale: float = 1.0) -> dict[str, np.ndarray]:
