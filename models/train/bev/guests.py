@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from scans import UNIT, LabelledScan, azimuths, points_inside
+from scans import UNIT, LabelledScan, points_inside, stored_azimuth
 
 from twin_common.core.compiled import kernel
 from twin_detection.core.azimuth import azimuth
@@ -74,7 +74,7 @@ class _Room:
 
     def __init__(self, scan: LabelledScan) -> None:
         points = scan.points * np.float32(UNIT)
-        self._scan, self._azimuth, self._points = scan, azimuths(scan.points), points
+        self._scan, self._azimuth, self._points = scan, stored_azimuth(scan.points), points
         self._distance = np.hypot(self._points[:, 0], self._points[:, 1])
         self._left, self._labels = np.ones(len(points), bool), scan.labels.copy()
         self._guests: list[Guest] = []

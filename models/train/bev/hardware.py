@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -19,14 +20,14 @@ def device() -> torch.device:
 def short_numbers(where: torch.device) -> torch.autocast:
     """Let a device multiply bfloat16 where it can: half the time, and the same scores."""
     able = where.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
-    # Weights that were made short are not kept: the second looks learn side by side, and would forget each other's.
-    return torch.autocast(where.type, torch.bfloat16, enabled=able, cache_enabled=False)
+    return torch.autocast(where.type, torch.bfloat16, enabled=able)
 
 
 def side_by_side(learn: Callable[[int], nn.Module], count: int) -> list[dict[str, Any]]:
     """Return the weights of what ``learn`` returns for 0 to before ``count``, each in a process of its own.
 
-    Threads of one process would wait for each other half of the time.
+    Threads of one process would wait for each other half of the time. Processes are divided from this one, since scans
+    are large: where it has begun threads of torch, ``learn`` may use only one.
     """
     with tempfile.TemporaryDirectory() as folder:
         mp.start_processes(_keep, (learn, folder), count, start_method="fork")
@@ -34,4 +35,5 @@ def side_by_side(learn: Callable[[int], nn.Module], count: int) -> list[dict[str
 
 
 def _keep(number: int, learn: Callable[[int], nn.Module], folder: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # comes when the parent dies; `nohup` ignores it
     torch.save(learn(number).state_dict(), f"{folder}/{number}.pt")

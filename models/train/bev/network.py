@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -82,8 +83,9 @@ class Answer(nn.Module):
 
 
 def loss(
-    logits: Tensor, box: Tensor, heat: Tensor, weight: Tensor, target: Tensor, share: Tensor, turning: Tensor
-) -> dict[str, Tensor]:
+    logits: Tensor, box: Tensor, heat: Tensor, weight: Tensor, target: Tensor, share: Tensor, turning: Tensor,
+    mean: Callable[[Tensor], Tensor] = lambda values: values,
+) -> dict[str, Tensor]:  # fmt: skip
     """Return the parts of the loss.
 
     Focal loss of centres (Law and Deng 2018, eq. 1); L1 of boxes; the variances learn from errors that they do not
@@ -97,6 +99,7 @@ def loss(
         target: (B, 7, n, n) the first channels of a box.
         share: (B, n, n) weight of a box.
         turning: (B, n, n) weight of its heading.
+        mean: of numbers over all processes that have shares of one batch: of centres and weights of boxes.
 
     """
     score = torch.sigmoid(logits).clamp(1e-4, 1 - 1e-4)
@@ -106,15 +109,16 @@ def loss(
     positive = -torch.log(sure) * (1 - sure) ** 2 * weight[:, None].expand_as(heat)[at]
     off = torch.where(centre, 0.0, (1 - heat) ** 4 * weight[:, None])
     negative = -torch.log(1 - score) * score**2 * off
-    focal = (positive.sum() + negative.sum()) / max(len(sure), 1)
     known = torch.nonzero(share, as_tuple=True)  # few cells have a box
     box, target = box.permute(0, 2, 3, 1)[known], target.permute(0, 2, 3, 1)[known]
     share, turning = share[known], turning[known]
-    total = share.sum().clamp(min=1.0)
+    weights = torch.stack([centre.sum(), share.sum(), (share * turning).sum()])
+    centres, total, turned = mean(weights).clamp(min=1.0)
+    focal = (positive.sum() + negative.sum()) / centres
     error = (box[:, :7] - target).abs()
     place = (error[:, :2].sum(1) * share).sum() / total
     size = (error[:, 2:5].sum(1) * share).sum() / total
-    heading = (error[:, 5:7].sum(1) * share * turning).sum() / (share * turning).sum().clamp(min=1.0)
+    heading = (error[:, 5:7].sum(1) * share * turning).sum() / turned
     miss = (box[:, :2] - target[:, :2]).detach()
     length = torch.hypot(target[:, 5], target[:, 6]).clamp(min=1e-6)
     angle = 0.5 * torch.atan2(target[:, 5] / length, target[:, 6] / length)

@@ -168,16 +168,16 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
     return Lessons(seen, kind, np.where(meant[:, None], box, 0.0).astype(np.float32)).select(~unsure)
 
 
-def train_all(known: Sequence[Lessons], seed: int, threads: int) -> list[ReviewNetwork]:
-    """Return a network for each look; on a processor they are trained side by side."""
+def train_all(known: Sequence[Lessons], seed: int) -> list[ReviewNetwork]:
+    """Return a network for each look; on a processor they are trained side by side, one core each."""
     networks = [_begun(own.crops.scalars) for own in known]  # in turn, so that each has its own numbers of the seed
 
     def learn(number: int) -> ReviewNetwork:
-        torch.set_num_threads(max(threads // len(known), 1))
+        torch.set_num_threads(1)  # more would wait for those that the divided process had begun
         return _train(NAMES[number], networks[number], known[number], seed)
 
     if hardware.device().type == "cuda":
-        return [learn(number) for number in range(len(known))]
+        return [_train(*each, seed) for each in zip(NAMES, networks, known, strict=True)]
     for network, weights in zip(networks, hardware.side_by_side(learn, len(known)), strict=True):
         network.load_state_dict(weights)
         network.eval()
@@ -188,7 +188,6 @@ def _begun(scalars: np.ndarray) -> ReviewNetwork:
     """Return a network that has learned nothing yet; it brings scalars (D, SCALARS) to unit variance."""
     if not len(scalars):  # a first network that has hardly learned proposes nothing
         return ReviewNetwork(torch.zeros(SCALARS), torch.ones(SCALARS))
-    # By NumPy: a process whose threads of torch have begun cannot be divided.
     mean, spread = scalars.mean(axis=0, dtype=np.float64), scalars.std(axis=0, dtype=np.float64)
     return ReviewNetwork(torch.from_numpy(mean).float(), torch.from_numpy(spread).float().clamp(min=0.05))
 

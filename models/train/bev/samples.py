@@ -71,9 +71,7 @@ def varied(scan: LabelledScan, rng: np.random.Generator, *, pair: bool = False) 
     earlier = (scan.earlier, scan.earlier_ring) if known else (scan.earlier[:0], scan.earlier_ring[:0])
     for whole, ring in ((scan.points, scan.ring), earlier):
         keep = np.flatnonzero((rng.random(len(whole), np.float32) >= thin) & beams[np.minimum(ring, rings - 1)])
-        points = _laid(
-            whole, keep, turn.astype(np.float32), *(part.astype(np.float32) for part in (slope, bend)), scale
-        )
+        points = _laid(whole, keep, turn.astype(np.float32), np.stack([slope, bend]).astype(np.float32), UNIT, scale)
         if blur:
             points += rng.standard_normal(points.shape, np.float32) * np.float32(blur * scale)
         clouds.append(points)
@@ -90,12 +88,16 @@ def varied(scan: LabelledScan, rng: np.random.Generator, *, pair: bool = False) 
 
 @kernel
 def _laid(
-    points: np.ndarray, kept: np.ndarray, turn: np.ndarray, slope: np.ndarray, bend: np.ndarray, scale: float
+    points: np.ndarray, kept: np.ndarray, turn: np.ndarray, ground: np.ndarray, unit: float, scale: float
 ) -> np.ndarray:
-    """Return those of the stored points that are kept, turned, and laid on uneven ground, (K, 3) metres."""
-    laid, unit, up = np.empty((len(kept), 3), np.float32), np.float32(UNIT), np.float32(UNIT * scale)
+    """Return those of the stored points that are kept, turned, and laid on uneven ground, (K, 3) metres.
+
+    ``turn``: (2, 2), with the scale; ``ground``: (2, 2), how it rises with x and y, and with their squares.
+    """
+    laid, flat, up = np.empty((len(kept), 3), np.float32), np.float32(unit), np.float32(unit * scale)
+    slope, bend = ground
     for place in range(len(kept)):
-        x, y = points[kept[place], 0] * unit, points[kept[place], 1] * unit
+        x, y = points[kept[place], 0] * flat, points[kept[place], 1] * flat
         along, across = turn[0, 0] * x + turn[0, 1] * y, turn[1, 0] * x + turn[1, 1] * y
         laid[place, 0], laid[place, 1] = along, across
         uneven = slope[0] * along + slope[1] * across + bend[0] * along * along + bend[1] * across * across
@@ -113,6 +115,7 @@ def wanted(labels: np.ndarray, grid: BevGrid) -> tuple[np.ndarray, ...]:
 def _wanted(
     labels: np.ndarray, size: int, cell: float, reach: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what ``wanted`` does; ``labels``: the faintest first; ``size``: n; ``cell``: of the answer, metres."""
     heat = np.zeros((len(_PEAK), size, size), np.float32)
     weight, share = np.ones((size, size), np.float32), np.zeros((size, size), np.float32)
     turning, box = np.zeros((size, size), np.float32), np.zeros((7, size, size), np.float32)

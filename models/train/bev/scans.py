@@ -42,6 +42,8 @@ OWN_BODY = body_of(LidarDetectorConfig())  # the detector leaves points above it
 HIGHEST = 6.0  # metres above the sensor's ground
 #: Coordinates are stored as integers of this size, metres.
 UNIT = 0.005
+#: Of the files; those of another are not read.
+_FORMAT = 2
 _ARRAYS = ("points", "ring", "earlier", "earlier_ring", "labels")
 HELD_OUT_SCENARIOS = ("rush_hour", "rain", "normal_night", "jaywalking", "vehicle_pass", "stopped_in_lane")
 _SPACING = 20  # frames between two that are used
@@ -111,20 +113,14 @@ def labelled(
     kept, kept_before = (_near(cloud, height) for cloud in (points, before))
     elapsed = (frame.stamp_ns - earlier.stamp_ns) * 1e-9 if steady else 0.0
     stored = _stored(points[kept])
-    turn = np.argsort(azimuths(stored), kind="stable")
+    order = np.argsort(stored_azimuth(stored), kind="stable")
     return LabelledScan(
-        stored[turn],
-        ring[kept][turn],
-        _stored(before[kept_before]),
-        before_ring[kept_before],
-        elapsed,
-        labels,
-        height,
-        model.name,
-    )
+        stored[order], ring[kept][order], _stored(before[kept_before]), before_ring[kept_before], elapsed, labels,
+        height, model.name,
+    )  # fmt: skip
 
 
-def azimuths(stored: np.ndarray) -> np.ndarray:
+def stored_azimuth(stored: np.ndarray) -> np.ndarray:
     """Return the azimuths of points as they are stored, (N,) float32 radians."""
     return azimuth(stored.astype(np.float32))
 
@@ -257,6 +253,7 @@ def save(path: Path, scans: list[LabelledScan]) -> None:
     arrays: dict[str, np.ndarray] = {}
     for i, scan in enumerate(scans):
         arrays |= {f"{name}{i}": getattr(scan, name) for name in _ARRAYS}
+    arrays["format"] = np.array(_FORMAT)
     for name in ("sensor_height", "elapsed", "sensor"):
         arrays[name] = np.array([getattr(scan, name) for scan in scans])
     part = path.with_suffix(".part.npz")
@@ -265,8 +262,17 @@ def save(path: Path, scans: list[LabelledScan]) -> None:
 
 
 def load(path: Path) -> list[LabelledScan]:
-    """Read scans."""
+    """Read scans.
+
+    Raises:
+        ValueError: they were made by another version of this file.
+
+    """
     with np.load(path) as stored:
+        if "format" not in stored or stored["format"] != _FORMAT:
+            raise ValueError(
+                f"{path}: scans of another version; expected {_FORMAT}: remove the folder, or name another"
+            )
         heights, elapsed, sensors = stored["sensor_height"], stored["elapsed"], stored["sensor"]
         return [
             LabelledScan(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import tempfile
 import time
@@ -60,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     lessons = review.lessons(first, grid, scans, options.seed, options.looks, options.threads)
     told = " and ".join(f"{len(known)} for {name}" for name, known in zip(LOOKS, lessons, strict=True))
     print(f"lessons: {told}, {time.monotonic() - started:.0f} s", flush=True)
-    for name, look in zip(LOOKS, review.train_all(lessons, options.seed, options.threads), strict=True):
+    for name, look in zip(LOOKS, review.train_all(lessons, options.seed), strict=True):
         export.write_review(look, options.out / f"{name}.onnx")
     print(f"second looks trained: {time.monotonic() - started:.0f} s", flush=True)
     paths = score.Paths.within(options.out)
@@ -88,13 +87,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, threads: int = 1) -> BevNetwork:
     """Return a network trained on varied scans; on a GPU if there is one.
 
-    On a processor each core learns from its share of every batch, in a process of its own that makes its samples too.
+    On a processor cores learn from shares of every batch, each in a process of its own that makes its samples too; of
+    the statistics of a batch each has its share's alone.
     """
     network, steps = BevNetwork(), samples // BATCH
     shown = Samples(scans, steps * BATCH, seed, grid)
     if (device := hardware.device()).type == "cuda":
         return _learn(network.to(device), DataLoader(shown, BATCH, num_workers=threads), steps)
-    cores = math.gcd(BATCH, threads)
+    cores = max(count for count in range(1, threads + 1) if BATCH % count == 0)
     with tempfile.TemporaryDirectory() as folder:
         share = partial(_share, network, shown, steps, cores, threads // cores, folder)
         network.load_state_dict(hardware.side_by_side(share, cores)[0])
@@ -128,11 +128,13 @@ def _learn(
         image, *wanted = (part.to(device) for part in batch)
         with short:
             logits, box = network(image.contiguous(memory_format=torch.channels_last))
-        parts = loss(logits.float(), box.float(), *wanted)
+        parts = loss(logits.float(), box.float(), *wanted, mean=partial(_mean, cores=cores))
         optimizer.zero_grad()
         torch.stack([PARTS[name] * value for name, value in parts.items()]).sum().backward()
-        if cores > 1:
-            _average([weights.grad for weights in network.parameters() if weights.grad is not None], cores)
+        gradients = [weights.grad for weights in network.parameters() if weights.grad is not None]
+        means = _mean(torch.cat([gradient.flatten() for gradient in gradients]), cores)
+        for gradient, part in zip(gradients, means.split([one.numel() for one in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
         schedule.step()
@@ -145,12 +147,12 @@ def _learn(
     return network.cpu().eval()
 
 
-def _average(gradients: list[Tensor], cores: int) -> None:
-    """Replace gradients by their means over all processes."""
-    together = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(together)
-    for gradient, mean in zip(gradients, together.split([one.numel() for one in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient) / cores)
+def _mean(values: Tensor, cores: int) -> Tensor:
+    """Return the means of values over all processes."""
+    if cores == 1:
+        return values
+    dist.all_reduce(values)
+    return values / cores
 
 
 if __name__ == "__main__":

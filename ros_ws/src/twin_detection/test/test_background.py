@@ -11,7 +11,7 @@ from twin_common.config import ConfigError
 from twin_detection.background_store import BackgroundKeeper, background_path, load_background, save_background
 from twin_detection.config import LidarDetectorConfig
 from twin_detection.core.background import Background, BackgroundSettings
-from twin_detection.core.beam_grid import grid_of
+from twin_detection.core.beam_grid import BeamGrid, grid_of
 from twin_detection.core.classes import CAR, TRUCK
 from twin_detection.core.isolated import supported
 from twin_detection.synthetic import PERIOD_NS, Box, scan
@@ -244,6 +244,20 @@ def test_drops_are_alone_and_surfaces_are_not() -> None:
     kept = supported(cell, distance, 20.0 - distance, shape)
     assert kept[surface].all()
     assert kept[~surface].mean() < 0.01
+
+
+def test_a_drop_before_a_wall_takes_no_support_from_it() -> None:
+    """Two returns of one beam: the drop is alone, and what lies behind it is a surface all the same."""
+    cell, distance = np.array([12, 10, 11, 12, 14]), np.array([5.0, 10.0, 10.0, 10.0, 10.0])
+    assert supported(cell, distance, np.full(5, 5.0), (1, 60)).tolist() == [False, True, True, True, True]
+
+
+@pytest.mark.parametrize("phase", [0.0, 5000.0, -3000.0, 5e8])
+def test_directions_stay_in_the_image_whatever_was_stored(phase: float) -> None:
+    xyz = np.array([[1, 0, 0], [-1, -0.1, 0], [-1, 0, 0], [np.nan, 0, 0]], np.float32)
+    for columns in (1, 90, 1024):
+        cell = BeamGrid(columns, np.full(2, phase, np.float32)).cells(xyz, np.ones(4, np.uint16))
+        assert ((columns <= cell) & (cell < 2 * columns)).all()
 
 
 def test_a_laser_that_was_never_learned_is_refused() -> None:

@@ -66,7 +66,7 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
     told = []
     for _ in range(2):
         torch.manual_seed(0)
-        networks = review.train_all([lessons, lessons], 0, 2)
+        networks = review.train_all([lessons, lessons], 0)
         with torch.no_grad():
             inputs = [torch.from_numpy(array).float() for array in (seen.points, seen.earlier, seen.scalars)]
             told.append([network(*inputs).numpy() for network in networks])
@@ -79,7 +79,7 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
 
 def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
-    command = [sys.executable, str(SCRIPT), "--smoke", "--threads", "2", "--out", str(tmp_path), "--scans",
+    command = [sys.executable, str(SCRIPT), "--smoke", "--threads", "4", "--out", str(tmp_path), "--scans",
                str(tmp_path / "scans")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]

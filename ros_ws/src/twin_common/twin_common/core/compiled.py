@@ -23,9 +23,9 @@ def kernel(function: Function) -> Function:
 
 
 def any_order_kernel(function: Function) -> Function:
-    """Compile a ``kernel`` whose sums are taken in any order, several numbers at once; for finite numbers only.
+    """Compile a ``kernel`` whose sums are taken in any order, several numbers at once, none of them NaN.
 
-    The last digits depend on the processor.
+    The last digits depend on the processor. Infinities stay what they are.
     """
     return _compiled(function, fastmath={"reassoc", "nnan", "nsz"})
 

@@ -42,11 +42,14 @@ class BeamGrid:
 
 @any_order_kernel
 def _cells(turn: np.ndarray, ring: np.ndarray, phase: np.ndarray, columns: int) -> np.ndarray:
+    """Return the flat indices, (N,) int32, of azimuths (N,), radians, of lasers (N,); ``phase``: (R,) in columns."""
     cell, per_radian = np.empty(len(turn), np.int32), np.float32(columns / (2 * np.pi))
     for place in range(len(turn)):
-        row = np.int32(ring[place])
-        column = np.int32(np.floor(turn[place] * per_radian - phase[row] + _HALF))
-        cell[place] = (column if column >= 0 else column + columns) + row * columns
+        column = int(np.floor(turn[place] * per_radian - phase[ring[place]] + _HALF))
+        column = column if column >= 0 else column + columns
+        if not 0 <= column < columns:  # of a broken number or phase, but in the image all the same
+            column %= columns
+        cell[place] = column + ring[place] * columns
     return cell
 
 

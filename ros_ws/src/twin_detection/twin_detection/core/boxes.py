@@ -60,7 +60,7 @@ def _fitted(xy: np.ndarray, upright: np.ndarray, starts: np.ndarray, counts: np.
         shifted = points - np.array([[x, y]])
         if low.sum() < _SHARE * count:
             low = np.ones(count, np.bool_)
-        order, key = _by_cell(shifted)
+        order, key = _in_cells(shifted)
         whole, body = _sampled(shifted, order, key, np.ones(count, np.bool_)), _sampled(shifted, order, key, low)
         heading = _best(whole, body, 0.0, _STEP, round(np.pi / 2 / _STEP))
         heading = _best(whole, body, heading - _STEP, _STEP / 4, 9)
@@ -69,7 +69,7 @@ def _fitted(xy: np.ndarray, upright: np.ndarray, starts: np.ndarray, counts: np.
 
 
 @kernel
-def _by_cell(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_cells(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the order of (M, 2) points by their cells, and the cell of each."""
     key = np.empty(len(points), np.int64)
     for place in range(len(points)):

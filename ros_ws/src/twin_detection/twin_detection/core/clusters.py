@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from twin_common.core.compiled import kernel
 from twin_detection.core.azimuth import azimuth
-from twin_detection.core.regions import order_of, touching, united
+from twin_detection.core.integer_order import order_of
+from twin_detection.core.regions import touching, united
 
 _EIGHT = np.ones((3, 3), bool)
 _MOST_WIDENED = 3
@@ -24,8 +25,8 @@ _GRAZING = 2.0
 #: Who lies is lower than the first, and where lasers meet the ground farther apart than the second, is joined in cells
 #: of the third, metres.
 FLAT, _FLAT_STEP, _FLAT_CELL = 0.65, 0.35, 0.6
-#: More than any LiDAR has.
-_LASERS = 512
+#: More than any LiDAR has, so that the last laser of a column is not followed by the first of the next.
+_LASERS = 1024
 
 
 def starts_of(counts: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def _supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, rows:
         needed = _NEEDED_NEAR if distance[place] < _NEAR and before[place] > _LOW else _NEEDED
         kept[place] = _agree(image, row[place], column[place], distance[place], needed)
     for place in range(len(cell)):
-        if not kept[place]:
+        if not kept[place] and image[row[place], column[place]] == distance[place]:  # no other return in its place
             image[row[place], column[place]] = 0.0
     for place in range(len(cell)):
         kept[place] = kept[place] or _agree(image, row[place], column[place], distance[place], 1)

@@ -1,13 +1,11 @@
-"""Sorts by small integers, and labels what touches: cells side by side, and labels that share a group. Compiled."""
+"""Labels what touches: cells that lie side by side, and labels that share a group. Compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from twin_common.core.compiled import kernel
-
-_BITS = 11
-_DIGIT = (1 << _BITS) - 1
+from twin_detection.core.integer_order import order_of
 
 
 @kernel
@@ -28,34 +26,6 @@ def _unite(parent: np.ndarray, first: int, second: int) -> None:
         parent[one] = other
 
 
-@kernel
-def order_of(key: np.ndarray) -> np.ndarray:
-    """Return the indices that sort (N,) int64 numbers, (N,); equal ones stay in their order.
-
-    By eleven bits at a time from the lowest: numbers of cells have few, and no sort by comparison is as fast.
-    """
-    order, other = np.arange(len(key)), np.empty(len(key), np.int64)
-    if not len(key):
-        return order
-    least, most = key.min(), key.max()
-    shift = 0
-    while (most - least) >> shift > 0:
-        first = np.zeros(_DIGIT + 2, np.int64)
-        for place in range(len(key)):
-            first[(((key[place] - least) >> shift) & _DIGIT) + 1] += 1
-        for digit in range(_DIGIT):
-            first[digit + 1] += first[digit]
-        for place in range(len(key)):
-            at = order[place]
-            digit = ((key[at] - least) >> shift) & _DIGIT
-            other[first[digit]] = at
-            first[digit] += 1
-        order, other = other, order
-        shift += _BITS
-    return order
-
-
-@kernel
 def touching(cell: np.ndarray, width: int) -> tuple[np.ndarray, int]:
     """Return the region of touching cells, eight neighbours, of each point, (N,) from 1, and how many there are.
 
@@ -64,7 +34,13 @@ def touching(cell: np.ndarray, width: int) -> tuple[np.ndarray, int]:
         width: of a row.
 
     """
-    order = order_of(cell)
+    label, regions = _touching(cell, order_of(cell), width)
+    return np.asarray(label), int(regions)
+
+
+@kernel
+def _touching(cell: np.ndarray, order: np.ndarray, width: int) -> tuple[np.ndarray, int]:
+    """Return what ``touching`` does; ``order``: (N,) of the cells."""
     owner = np.empty(len(cell), np.int64)
     cells = np.empty(len(cell), np.int64)
     count = 0
