@@ -12,6 +12,7 @@ from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES
 from twin_detection.core.bev_grid import CHANNELS
 
 WIDTHS = (16, 32, 64)
+COARSEST = 8  # cells of the image that one of the deepest layers stands for, along an edge
 PRIOR = 0.02  # of a centre in a cell, to start with
 _HEADS = (len(CLASSES), BOX_CHANNELS)
 

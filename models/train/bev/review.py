@@ -25,7 +25,7 @@ BATCH, RATE = 256, 2e-3
 _PARTS = 8  # in which a batch is shown on a processor, by numbers of points
 #: Features of a point and of a box, and how often every lesson is learned from. A rider and somebody who walks, or a
 #: lorry and a van, differ in a few points only.
-WIDE, DEEP, PASSES = 96, 256, 4
+WIDE, DEEP = 96, 256
 _PARCEL = 40  # scans that a process is given at once
 #: Standard deviation of centres that are drawn around labels beside what the first network proposes, metres.
 _STRAY = 0.2
@@ -168,16 +168,16 @@ def _meant(seen: Crops, boxes: BevBoxes, labels: np.ndarray) -> Lessons:
     return Lessons(seen, kind, np.where(meant[:, None], box, 0.0).astype(np.float32)).select(~unsure)
 
 
-def train_all(known: Sequence[Lessons], seed: int) -> list[ReviewNetwork]:
+def train_all(known: Sequence[Lessons], seed: int, passes: int) -> list[ReviewNetwork]:
     """Return a network for each look; on a processor they are trained side by side, one core each."""
     networks = [_begun(own.crops.scalars) for own in known]  # in turn, so that each has its own numbers of the seed
 
     def learn(number: int) -> ReviewNetwork:
         torch.set_num_threads(1)  # more would wait for those that the divided process had begun
-        return _train(NAMES[number], networks[number], known[number], seed)
+        return _train(NAMES[number], networks[number], known[number], seed, passes)
 
     if hardware.device().type == "cuda":
-        return [_train(*each, seed) for each in zip(NAMES, networks, known, strict=True)]
+        return [_train(*each, seed, passes) for each in zip(NAMES, networks, known, strict=True)]
     for network, weights in zip(networks, hardware.side_by_side(learn, len(known)), strict=True):
         network.load_state_dict(weights)
         network.eval()
@@ -192,7 +192,7 @@ def _begun(scalars: np.ndarray) -> ReviewNetwork:
     return ReviewNetwork(torch.from_numpy(mean).float(), torch.from_numpy(spread).float().clamp(min=0.05))
 
 
-def _train(name: str, network: ReviewNetwork, known: Lessons, seed: int) -> ReviewNetwork:
+def _train(name: str, network: ReviewNetwork, known: Lessons, seed: int, passes: int) -> ReviewNetwork:
     """Let a network learn from lessons; mirrored at will, rare classes drawn more often."""
     if not len(known):
         return network.eval()
@@ -200,7 +200,7 @@ def _train(name: str, network: ReviewNetwork, known: Lessons, seed: int) -> Revi
     device = hardware.device()
     network.to(device)
     short = hardware.short_numbers(device)
-    steps = max(PASSES * len(known) // BATCH, 1)
+    steps = max(passes * len(known) // BATCH, 1)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
     sums: dict[str, float] = {}

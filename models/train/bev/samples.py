@@ -21,8 +21,6 @@ WITH_GUESTS = 0.7  # share of the samples
 _PEAK, _FAR = np.array([1.3, 1.5, 1.8, 0.9, 0.8, 0.9, 0.8]), 4
 _SQUARES = np.add.outer(np.arange(-_FAR, _FAR + 1) ** 2, np.arange(-_FAR, _FAR + 1) ** 2)
 _PEAKS = np.exp(-_SQUARES / (2 * _PEAK[:, None, None] ** 2)).astype(np.float32)
-#: Cells along an edge of the part of an image that is shown: any part teaches nearly as much, in less time.
-PART = 320
 _AROUND = 1  # cells around a centre that learn the box too
 #: Weight of the heading, by class: a pedestrian's hardly shows.
 _TURNING = np.array([1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 0.1])
@@ -148,8 +146,12 @@ def _wanted(
 class Samples(Dataset[tuple[Tensor, ...]]):
     """Scans by number; number n is always varied in the same way, and differs from n + len(scans)."""
 
-    def __init__(self, scans: list[LabelledScan], count: int, seed: int, grid: BevGrid) -> None:
-        """Keep the scans, and who may be a guest in others; ``count``: samples in all."""
+    def __init__(self, scans: list[LabelledScan], count: int, seed: int, grid: BevGrid, part: int) -> None:
+        """Keep the scans, and who may be a guest in others.
+
+        ``count``: samples in all; ``part``: cells along an edge of the part of an image that is shown.
+        """
+        self._part = min(part, grid.cells)
         self._guests = Guests(scans)
         self._scans, self._count, self._seed, self._grid = scans, count, seed, grid
         rng = np.random.default_rng([seed, 0x0D])
@@ -166,7 +168,7 @@ class Samples(Dataset[tuple[Tensor, ...]]):
             scan = self._guests.invite(scan, rng)
         sample = varied(scan, rng)
         image, *_ = scan_image(sample.points, sample.sensor_height, self._grid)
-        size = min(PART, self._grid.cells)
+        size = self._part
         first = rng.integers(0, (self._grid.cells - size) // STRIDE + 1, 2)
         row, column = (slice(int(at), int(at) + size // STRIDE) for at in first)
         shown = [slice(STRIDE * part.start, STRIDE * part.stop) for part in (row, column)]

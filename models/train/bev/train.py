@@ -20,7 +20,7 @@ import numpy as np
 import review
 import score
 import torch
-from network import BevNetwork, loss
+from network import COARSEST, BevNetwork, loss
 from samples import Samples
 from scans import LabelledScan
 from torch import Tensor, nn
@@ -52,14 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
         f"scans: {len(scans)} to train on, {len(held_scans)} held out, {time.monotonic() - started:.0f} s", flush=True
     )
     grid = BevGrid()
-    network = train(scans, samples, options.seed, grid, options.threads)
+    network = train(scans, samples, options.seed, grid, options.part, options.threads)
     print(f"first network trained: {time.monotonic() - started:.0f} s", flush=True)
     first = options.out / f"{export.NAME}.onnx"
     export.write_onnx(network, grid, first)
     lessons = review.lessons(first, grid, scans, options.seed, options.looks, options.threads)
     told = " and ".join(f"{len(known)} for {name}" for name, known in zip(LOOKS, lessons, strict=True))
     print(f"lessons: {told}, {time.monotonic() - started:.0f} s", flush=True)
-    for name, look in zip(LOOKS, review.train_all(lessons, options.seed), strict=True):
+    for name, look in zip(LOOKS, review.train_all(lessons, options.seed, options.passes), strict=True):
         export.write_review(look, options.out / f"{name}.onnx")
     print(f"second looks trained: {time.monotonic() - started:.0f} s", flush=True)
     paths = score.Paths.within(options.out)
@@ -76,22 +76,28 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     parser.add_argument("--scans", type=Path, default=ROOT / "out" / "bev", help="folder where scans are kept")
     parser.add_argument("--samples", type=int, default=48_000, help="varied scans that are shown to the network")
+    parser.add_argument(
+        "--part", type=int, default=320, help="cells along an edge of the part of an image that is shown"
+    )
     parser.add_argument("--looks", type=int, default=3, help="times that the second look learns from every scan")
+    parser.add_argument("--passes", type=int, default=4, help="times that the second looks go over their lessons")
     parser.add_argument("--threads", type=int, default=2, help="processor cores")
     parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
     options = parser.parse_args(arguments)
+    if options.part % COARSEST or options.part < COARSEST:
+        parser.error(f"--part: {options.part}; expected a multiple of {COARSEST}")
     options.out.mkdir(parents=True, exist_ok=True)
     return options
 
 
-def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, threads: int = 1) -> BevNetwork:
-    """Return a network trained on varied scans; on a GPU if there is one.
+def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, part: int, threads: int = 1) -> BevNetwork:
+    """Return a network trained on parts of varied scans; on a GPU if there is one.
 
     On a processor cores learn from shares of every batch, each in a process of its own that makes its samples too; of
     the statistics of a batch each has its share's alone.
     """
     network, steps = BevNetwork(), samples // BATCH
-    shown = Samples(scans, steps * BATCH, seed, grid)
+    shown = Samples(scans, steps * BATCH, seed, grid, part)
     if (device := hardware.device()).type == "cuda":
         return _learn(network.to(device), DataLoader(shown, BATCH, num_workers=threads), steps)
     cores = max(count for count in range(1, threads + 1) if BATCH % count == 0)

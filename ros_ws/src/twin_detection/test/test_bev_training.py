@@ -39,9 +39,7 @@ def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_a
     assert 0.05 < np.mean(np.array(nearest) < 0.6) < 0.6 and min(nearest) > 0.3
 
 
-def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_from_the_same_seed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_from_the_same_seed() -> None:
     """The network of a smoke run proposes nothing, so that its second looks have no lessons."""
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
     sys.path.insert(0, str(SCRIPT.parent))
@@ -53,7 +51,6 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
 
     rng = np.random.default_rng(0)
     number = 3000
-    monkeypatch.setattr(review, "PASSES", 12)
     kind = rng.choice([3, 6, review.NOTHING], number)
     level = np.select([kind == 3, kind == 6], [0.5, 1.5], 3.0)  # metres above the ground: what tells them apart
     count = np.column_stack([rng.integers(1, 97, number), rng.integers(1, 65, number)])
@@ -66,7 +63,7 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
     told = []
     for _ in range(2):
         torch.manual_seed(0)
-        networks = review.train_all([lessons, lessons], 0)
+        networks = review.train_all([lessons, lessons], 0, 12)
         with torch.no_grad():
             inputs = [torch.from_numpy(array).float() for array in (seen.points, seen.earlier, seen.scalars)]
             told.append([network(*inputs).numpy() for network in networks])
