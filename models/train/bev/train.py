@@ -46,8 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     samples = 4 * BATCH if options.smoke else options.samples
     started = time.monotonic()
     training, held = data.tasks(options.scans, ROOT / "config" / "scenarios", options.seed, amount)
-    scans = data.read_all(data.make_all(training, options.threads))
-    held_scans = data.read_all(data.make_all(held, options.threads))
+    try:
+        scans, held_scans = (data.read_all(data.make_all(some, options.threads)) for some in (training, held))
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     print(
         f"scans: {len(scans)} to train on, {len(held_scans)} held out, {time.monotonic() - started:.0f} s", flush=True
     )

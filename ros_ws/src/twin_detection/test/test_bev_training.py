@@ -74,6 +74,31 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
         assert np.allclose(first, again, atol=1e-3)
 
 
+def test_the_losses_of_the_shares_of_a_batch_have_the_mean_of_the_whole() -> None:
+    """Whatever is in each share: the weights of all decide what one centre or box counts."""
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    import torch
+
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        from network import loss
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
+    torch.manual_seed(0)
+    heat = torch.rand(4, 7, 8, 8) * 0.9
+    heat[0, 6, 3, 3] = heat[3, 0, 1, 1] = heat[3, 2, 5, 6] = 1.0  # one centre in one share, two in the other
+    share = (torch.rand(4, 8, 8) < 0.2) * torch.tensor([0.1, 1.0, 0.4, 0.0])[:, None, None]
+    batch = (torch.randn(4, 7, 8, 8), torch.randn(4, 10, 8, 8), heat, torch.rand(4, 8, 8), torch.randn(4, 7, 8, 8),
+             share, torch.rand(4, 8, 8))  # fmt: skip
+    shares = [[part[rows] for part in batch] for rows in (slice(0, 2), slice(2, 4))]
+    weights: list[torch.Tensor] = []
+    for own in shares:
+        loss(*own, mean=lambda values: weights.append(values) or values)
+    parts = [loss(*own, mean=lambda _: (weights[0] + weights[1]) / 2) for own in shares]
+    for name, value in loss(*batch).items():
+        torch.testing.assert_close((parts[0][name] + parts[1][name]) / 2, value)
+
+
 def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
     command = [sys.executable, str(SCRIPT), "--smoke", "--threads", "4", "--out", str(tmp_path), "--scans",
