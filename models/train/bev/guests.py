@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from scans import UNIT, LabelledScan, points_inside, stored_azimuth
+from scans import FOOT, UNIT, LabelledScan, points_inside, stored_azimuth
 
 from twin_common.core.compiled import kernel
 from twin_detection.core.azimuth import azimuth
-from twin_detection.core.points_around import points_in_boxes
 
 #: How often each class of scans.CLASSES is drawn.
 SHARES = np.array([0.0, 0.1, 0.05, 0.17, 0.25, 0.25, 0.18])
 FEWEST = 5  # points of a guest
 MEAN_NUMBER = 25.0  # of guests that are tried in a scan; one in six finds room
-_MARGIN = 0.1  # metres around a box that are its own
 _FOOT = 0.12  # metres above its foot that are the ground's
 _AROUND = 3.0  # metres around a guest in which the ground is looked at
+_GAP = 0.3  # metres around a box in which nothing stands
 _ELBOW = 0.4  # metres between a guest and anybody
 _BEFORE = 0.7  # metres before a guest in which something hides nothing of it
 _HIDING = 3  # points before a guest from which on it is hidden
@@ -45,13 +44,9 @@ class Guests:
         self._known: dict[tuple[str, int], list[Guest]] = {}
         for scan in scans:
             labels = scan.labels[(SHARES[scan.labels[:, 7].astype(int)] > 0) & (scan.labels[:, 8] >= FEWEST)]
-            if not len(labels):
-                continue
-            points, half = scan.points * np.float32(UNIT), labels[:, 3:5] / 2 + _MARGIN
-            top, foot = labels[:, 2] + labels[:, 5] / 2 + _MARGIN, labels[:, 2] - labels[:, 5] / 2 + _FOOT
-            inside, end = points_in_boxes(points, points[:, 2], -np.inf, labels[:, :2], half, top, labels[:, 6])
-            for label, lowest, own in zip(labels, foot, np.split(inside, end[:-1]), strict=True):
-                own = own[points[own, 2] > lowest]
+            points = scan.points * np.float32(UNIT)
+            inside, count = points_inside(points, labels, _FOOT)
+            for label, own in zip(labels, np.split(inside, np.cumsum(count))[:-1], strict=True):
                 if len(own) >= FEWEST:
                     guest = Guest(points[own], scan.ring[own], label)
                     self._known.setdefault((scan.sensor, int(label[7])), []).append(guest)
@@ -119,7 +114,7 @@ class _Room:
         middle = hidden[:, :2].mean(axis=0)
         spread = np.hypot(*(hidden[:, :2] - middle).T).max()
         near = np.hypot(*(self._labels[:, :2] - middle).T) < spread + self._labels[:, 3]
-        self._labels[near, 8] -= points_inside(hidden, self._labels[near])
+        self._labels[near, 8] -= points_inside(hidden, self._labels[near], FOOT)[1]
 
     def scan(self) -> LabelledScan:
         """Return the scan with its guests."""
@@ -154,7 +149,7 @@ def _turned(guest: Guest, angle: float) -> Guest:
 def _has_room(points: np.ndarray, distance: np.ndarray, around: np.ndarray, label: np.ndarray, range_: float) -> bool:
     """Return whether a place is empty, and its ground as high as a guest's feet; ``around``: the points of a sector."""
     x, y, z, length, width, tall, yaw = label[:7]
-    foot, cos, sin, margin = z - tall / 2, np.cos(yaw), np.sin(yaw), 3 * _MARGIN
+    foot, cos, sin, margin = z - tall / 2, np.cos(yaw), np.sin(yaw), _GAP
     ground, count = np.empty(len(around), np.float32), 0
     for place in around:
         if abs(distance[place] - range_) >= _AROUND + length:

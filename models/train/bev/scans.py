@@ -42,6 +42,8 @@ OWN_BODY = body_of(LidarDetectorConfig())  # the detector leaves points above it
 HIGHEST = 6.0  # metres above the sensor's ground
 #: Coordinates are stored as integers of this size, metres.
 UNIT = 0.005
+#: By how much a label's box is larger for its points, and how much of its foot is the ground's, metres.
+MARGIN, FOOT = 0.1, 0.15
 #: Of the files; those of another are not read.
 _FORMAT = 2
 _ARRAYS = ("points", "ring", "earlier", "earlier_ring", "labels")
@@ -176,15 +178,26 @@ def _labels(actors: np.ndarray, own: np.ndarray, mount: np.ndarray, points: np.n
     size = [actors["length"], actors["width"], actors["height"]]
     boxes = np.column_stack([local, *size, (actors["yaw"] - turned + np.pi) % (2 * np.pi) - np.pi, kinds])
     boxes = boxes[np.hypot(boxes[:, 0], boxes[:, 1]) < REACH]
-    return np.column_stack([boxes, points_inside(points, boxes)]).astype(np.float32)
+    return np.column_stack([boxes, points_inside(points, boxes, FOOT)[1]]).astype(np.float32)
 
 
-def points_inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Count the points in each box (L, 7 or more) that is 0.1 m larger, but for its foot, (L,)."""
-    half, middle, up = boxes[:, 3:5] / 2 + 0.1, boxes[:, 2], boxes[:, 5] / 2
-    inside, end = points_in_boxes(points, points[:, 2], -np.inf, boxes[:, :2], half, middle + up + 0.1, boxes[:, 6])
+def points_inside(points: np.ndarray, boxes: np.ndarray, foot: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points in boxes that are larger by MARGIN, but for their feet.
+
+    Args:
+        points: (N, 3) metres.
+        boxes: (L, 7 or more) as of labels.
+        foot: metres above the lowest of a box that are the ground's.
+
+    Returns:
+        their indices, box after box, (M,), and how many each box has, (L,).
+
+    """
+    half, middle, up = boxes[:, 3:5] / 2 + MARGIN, boxes[:, 2], boxes[:, 5] / 2
+    inside, end = points_in_boxes(points, points[:, 2], -np.inf, boxes[:, :2], half, middle + up + MARGIN, boxes[:, 6])
     box = np.repeat(np.arange(len(boxes)), np.diff(end, prepend=0))
-    return np.bincount(box[points[inside, 2] > (middle - up + 0.15)[box]], minlength=len(boxes))
+    standing = points[inside, 2] > (middle - up + foot)[box]
+    return inside[standing], np.bincount(box[standing], minlength=len(boxes))
 
 
 def street_scans(seed: int, per_street: int = 2) -> Iterator[LabelledScan]:

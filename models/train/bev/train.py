@@ -46,8 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     samples = 4 * BATCH if options.smoke else options.samples
     started = time.monotonic()
     training, held = data.tasks(options.scans, ROOT / "config" / "scenarios", options.seed, amount)
+    made = [data.make_all(some, options.threads) for some in (training, held)]
     try:
-        scans, held_scans = (data.read_all(data.make_all(some, options.threads)) for some in (training, held))
+        scans, held_scans = map(data.read_all, made)
     except ValueError as error:
         raise SystemExit(str(error)) from None
     print(
@@ -139,10 +140,8 @@ def _learn(
         parts = loss(logits.float(), box.float(), *wanted, mean=partial(_mean, cores=cores))
         optimizer.zero_grad()
         torch.stack([PARTS[name] * value for name, value in parts.items()]).sum().backward()
-        gradients = [weights.grad for weights in network.parameters() if weights.grad is not None]
-        means = _mean(torch.cat([gradient.flatten() for gradient in gradients]), cores)
-        for gradient, part in zip(gradients, means.split([one.numel() for one in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+        if cores > 1:
+            _average([weights.grad for weights in network.parameters() if weights.grad is not None], cores)
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
         schedule.step()
@@ -153,6 +152,13 @@ def _learn(
             print(f"step {step} of {steps}: {told}", flush=True)
             sums = dict.fromkeys(PARTS, 0.0)
     return network.cpu().eval()
+
+
+def _average(gradients: list[Tensor], cores: int) -> None:
+    """Replace gradients by their means over all processes, in one message."""
+    means = _mean(torch.cat([gradient.flatten() for gradient in gradients]), cores)
+    for gradient, mean in zip(gradients, means.split([one.numel() for one in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def _mean(values: Tensor, cores: int) -> Tensor:

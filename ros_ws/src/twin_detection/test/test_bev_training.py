@@ -1,8 +1,10 @@
 """The training of the learned detector runs from scans to models that open; what it learns takes longer."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +18,18 @@ from twin_sim.core.frame import Activity
 SCRIPT = Path(__file__).resolve().parents[4] / "models/train/bev/train.py"
 
 
-def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_are() -> None:
-    """Bodies are stretched to their boxes: a parked motorcycle as tall as a rider is none."""
+def module(name: str) -> Any:
+    """Return a module of the training, which is no package."""
     sys.path.insert(0, str(SCRIPT.parent))
     try:
-        from street import random_street
+        return importlib.import_module(name)
     finally:
         sys.path.remove(str(SCRIPT.parent))
+
+
+def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_are() -> None:
+    """Bodies are stretched to their boxes: a parked motorcycle as tall as a rider is none."""
+    random_street = module("street").random_street
     streets = [random_street(seed).actors for seed in range(20)]
     actors = np.concatenate(streets)
     two_wheelers = np.isin(actors["classification"], (4, 5, 6))
@@ -42,12 +49,9 @@ def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_a
 def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_from_the_same_seed() -> None:
     """The network of a smoke run proposes nothing, so that its second looks have no lessons."""
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        import review
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
     import torch
+
+    review = module("review")
 
     rng = np.random.default_rng(0)
     number = 3000
@@ -79,11 +83,7 @@ def test_the_losses_of_the_shares_of_a_batch_have_the_mean_of_the_whole() -> Non
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
     import torch
 
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        from network import loss
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
+    loss = module("network").loss
     torch.manual_seed(0)
     heat = torch.rand(4, 7, 8, 8) * 0.9
     heat[0, 6, 3, 3] = heat[3, 0, 1, 1] = heat[3, 2, 5, 6] = 1.0  # one centre in one share, two in the other

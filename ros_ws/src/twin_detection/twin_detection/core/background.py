@@ -7,16 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from twin_detection.core.background_step import (
-    FLIPS,
-    LEAST_SPREAD,
-    NOTHING,
-    ROAD_USER,
-    SPREAD,
-    follow,
-    range_image,
-    stands_out,
-)
+from twin_detection.core.background_step import FLIPS, LEAST_SPREAD, NOTHING, ROAD_USER, SPREAD, follow, stands_out
+from twin_detection.core.beam_grid import range_image
 
 #: Time over which it is judged whether a direction shows a road user, seconds.
 _JUDGED_OVER = 10.0

@@ -39,15 +39,6 @@ SPREAD, LEAST_SPREAD = 0.05, 0.01
 
 
 @kernel
-def range_image(cell: np.ndarray, distance: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return the (N,) ranges of one scan as an image, 0 where nothing returned; of two in a cell the later."""
-    image = np.zeros(rows * columns, np.float32)
-    for place in range(len(cell)):
-        image[cell[place]] = distance[place]
-    return image.reshape(rows, columns)
-
-
-@kernel
 def stands_out(
     cell: np.ndarray, distance: np.ndarray, columns: int, margin: float, far: np.ndarray, spread: np.ndarray,
     low: np.ndarray, high: np.ndarray,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin_common.core.compiled import any_order_kernel
+from twin_common.core.compiled import kernel
 from twin_detection.core.azimuth import azimuth
 
 _FEWEST, _MOST = 90, 8192
@@ -40,7 +40,7 @@ class BeamGrid:
         return np.asarray(_cells(azimuth(xyz), ring, self.phase, self.columns))
 
 
-@any_order_kernel
+@kernel
 def _cells(turn: np.ndarray, ring: np.ndarray, phase: np.ndarray, columns: int) -> np.ndarray:
     """Return the flat indices, (N,) int32, of azimuths (N,), radians, of lasers (N,); ``phase``: (R,) in columns."""
     cell, per_radian = np.empty(len(turn), np.int32), np.float32(columns / (2 * np.pi))
@@ -51,6 +51,15 @@ def _cells(turn: np.ndarray, ring: np.ndarray, phase: np.ndarray, columns: int) 
             column %= columns
         cell[place] = column + ring[place] * columns
     return cell
+
+
+@kernel
+def range_image(cell: np.ndarray, distance: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the (N,) ranges of one scan as an image, 0 where nothing returned; of two in a cell the later."""
+    image = np.zeros(rows * columns, np.float32)
+    for place in range(len(cell)):
+        image[cell[place]] = distance[place]
+    return image.reshape(rows, columns)
 
 
 def lasers_of(ring: np.ndarray) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from twin_common.core.compiled import kernel
+from twin_detection.core.beam_grid import range_image
 
 #: Neighbouring beams that count: up to one laser and two firings away.
 _LASERS, _FIRINGS = 1, 2
@@ -30,15 +31,15 @@ def supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, shape:
         shape: rows and columns of that image.
 
     """
-    return np.asarray(_supported(cell, distance.astype(np.float32), before, *shape))
+    distance = distance.astype(np.float32)
+    return np.asarray(_supported(cell, distance, before, range_image(cell, distance, *shape)))
 
 
 @kernel
-def _supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    image, kept = np.zeros((rows, columns), np.float32), np.empty(len(cell), np.bool_)
+def _supported(cell: np.ndarray, distance: np.ndarray, before: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return what ``supported`` does; of the ``image`` of the ranges only what is supported by itself is left."""
+    kept, columns = np.empty(len(cell), np.bool_), image.shape[1]
     row, column = cell // columns, cell % columns
-    for place in range(len(cell)):
-        image[row[place], column[place]] = distance[place]
     for place in range(len(cell)):
         needed = _NEEDED_NEAR if distance[place] < _NEAR and before[place] > _LOW else _NEEDED
         kept[place] = _agree(image, row[place], column[place], distance[place], needed)

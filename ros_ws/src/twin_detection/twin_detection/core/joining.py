@@ -28,28 +28,26 @@ def neighbours(xy: np.ndarray, clusters: Clusters, allowed: np.ndarray, fresh: n
 
     """
     middle = np.column_stack([clusters.mean(xy[:, axis]) for axis in (0, 1)])
-    pairs, apart = _near_pairs(middle, np.flatnonzero(allowed), fresh)
+    pairs, squares = _near_pairs(middle, np.flatnonzero(allowed), fresh)
     if len(pairs) > _MOST_PAIRS:
-        pairs = pairs[np.sort(np.argsort(apart, kind="stable")[:_MOST_PAIRS])]
+        pairs = pairs[np.sort(np.argsort(squares, kind="stable")[:_MOST_PAIRS])]
     return np.asarray(pairs)
 
 
 @kernel
 def _near_pairs(middle: np.ndarray, rows: np.ndarray, fresh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of some rows of (C, 2) places that are near each other, one of them fresh, and how far apart."""
-    pairs, squares = [], []
+    """Return the pairs of some rows of (C, 2) places that are near each other, one of them fresh; and the squares."""
+    ones, others, squares = [], [], []
     for place in range(len(rows)):
         first = rows[place]
         for second in rows[place + 1 :]:
             x, y = middle[second, 0] - middle[first, 0], middle[second, 1] - middle[first, 1]
             square = x * x + y * y
             if square < _NEAR * _NEAR and (fresh[first] or fresh[second]):
-                pairs.append((first, second))
+                ones.append(first)
+                others.append(second)
                 squares.append(square)
-    found = np.empty((len(pairs), 2), np.int64)
-    for place in range(len(pairs)):
-        found[place] = pairs[place]
-    return found, np.array(squares)
+    return np.column_stack((np.array(ones), np.array(others))), np.array(squares)
 
 
 def unions(clusters: Clusters, pairs: np.ndarray) -> Clusters:
