@@ -13,7 +13,7 @@ from scans import LabelledScan
 from scipy.optimize import linear_sum_assignment, minimize
 from scipy.special import logsumexp
 
-from twin_common.core.precision_recall import average_precision, levels
+from twin_common.core.precision_recall import average_precision, best_level
 from twin_detection.bev_model import LOOKS, NAME
 from twin_detection.core.bev_decode import CLASSES, GROUPS, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
@@ -199,8 +199,8 @@ def show(verdict: Verdict) -> None:
         own = GROUPS[verdict.kind] == number
         wanted = int(verdict.wanted[number == GROUPS].sum())
         ap = average_precision(verdict.score[own], verdict.hit[own], wanted)
-        curve = [best_f1(verdict.score[own], verdict.hit[own], wanted)]
-        print(f"{name}, class aside: AP {ap:.3f} of {wanted}, best F1 {curve[0][0]:.3f} at {curve[0][1]:.2f}")
+        best = best_level(verdict.score[own], verdict.hit[own], wanted)
+        print(f"{name}, class aside: AP {ap:.3f} of {wanted}, best F1 {best.f1:.3f} at {best.level:.2f}")
 
 
 def _errors(verdict: Verdict, sure: np.ndarray) -> str:
@@ -210,11 +210,3 @@ def _errors(verdict: Verdict, sure: np.ndarray) -> str:
     turn = float(np.degrees(np.median(np.abs(verdict.error[sure, 2]))))
     length, width = np.median(verdict.size_error[sure], axis=0)
     return f"{place:.2f} m, {turn:.1f} deg, {length:.2f} x {width:.2f} m"
-
-
-def best_f1(score: np.ndarray, hit: np.ndarray, wanted: int) -> tuple[float, float]:
-    """Return the best F1 and its score."""
-    level, count, right = levels(score, hit)
-    f1 = 2 * right / np.maximum(count + wanted, 1)
-    best = int(f1.argmax()) if len(f1) else 0
-    return (float(f1[best]), float(level[best])) if len(f1) else (0.0, 0.0)

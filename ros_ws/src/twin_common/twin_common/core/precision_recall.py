@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 _SAME_SCORE = 1e-6  # scores that differ by less are the same: numbers in a message have seven digits
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The least score with the best F1."""
+
+    f1: float
+    level: float
 
 
 def levels(
@@ -44,3 +54,20 @@ def average_precision(score: np.ndarray, hit: np.ndarray, total: float, weight: 
     _, count, right = levels(score, hit, weight)
     precision = np.maximum.accumulate((right / np.maximum(count, 1e-9))[::-1])[::-1]
     return float(np.sum(np.diff(right / total, prepend=0.0) * precision))
+
+
+def best_level(score: np.ndarray, hit: np.ndarray, total: float) -> Level:
+    """Return the best F1 over all least scores; NaN where there are no detections, or no objects.
+
+    Args:
+        score: (D,) of the detections.
+        hit: (D,) bool, whether each is an object.
+        total: objects there are.
+
+    """
+    if not len(hit) or not total:
+        return Level(float("nan"), float("nan"))
+    level, count, right = levels(score, hit)
+    f1 = 2 * right / (count + total)
+    best = int(f1.argmax())
+    return Level(float(f1[best]), float(level[best]))

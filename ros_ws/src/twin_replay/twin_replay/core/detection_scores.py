@@ -49,14 +49,6 @@ class RankedFrame:
     wanted: int
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The least score with the best F1."""
-
-    f1: float
-    level: float
-
-
 def match_frame(
     truth: np.ndarray, must: np.ndarray, found: np.ndarray, judged: np.ndarray, max_distance: float
 ) -> FrameMatches:
@@ -117,14 +109,9 @@ def average_precision(frames: Sequence[RankedFrame]) -> float:
     return precision_recall.average_precision(*_ranking(frames))
 
 
-def best_level(frames: Sequence[RankedFrame]) -> Level:
-    """Return the best F1 over all least scores."""
-    score, hit, wanted = _ranking(frames)
-    if not len(hit) or not wanted:
-        return Level(float("nan"), float("nan"))
-    level, count, right = precision_recall.levels(score, hit)
-    f1 = 2 * right / (count + wanted)
-    return Level(float(f1.max()), float(level[f1.argmax()]))
+def best_level(frames: Sequence[RankedFrame]) -> precision_recall.Level:
+    """Return the best F1 over all least scores of all frames, ``precision_recall.best_level``."""
+    return precision_recall.best_level(*_ranking(frames))
 
 
 def _ranking(frames: Sequence[RankedFrame]) -> tuple[np.ndarray, np.ndarray, int]:
