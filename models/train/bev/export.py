@@ -13,7 +13,7 @@ import yaml
 from network import Answer, BevNetwork
 from review import ReviewNetwork
 
-from twin_detection.bev_model import LOOKS, NAME
+from twin_detection.bev_model import LOOK_NAMES, NAME
 from twin_detection.core.bev_decode import CLASSES, BevCalibration
 from twin_detection.core.bev_grid import CHANNELS, BevGrid
 from twin_detection.core.bev_review import EARLIER, POINTS, SCALARS
@@ -52,7 +52,7 @@ def describe(folder: Path, calibration: BevCalibration) -> None:
     """Write the entries of the models in the manifest of a folder, with their calibration; the rest of it stays."""
     path = folder / MANIFEST
     content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
-    for name in (NAME, *LOOKS):
+    for name in (NAME, *LOOK_NAMES):
         described = {
             "file": f"{name}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
             "made": "python models/train/bev/train.py --seed 0", "sha256": "-", "bytes": 1,
@@ -63,7 +63,7 @@ def describe(folder: Path, calibration: BevCalibration) -> None:
     part.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     part.replace(path)
     stamp(NAME, folder, **values_of(calibration))
-    for name in LOOKS:
+    for name in LOOK_NAMES:
         stamp(name, folder)
 
 

@@ -15,7 +15,7 @@ from samples import FEWEST, plain, varied
 from scans import LabelledScan
 from torch import Tensor, nn
 
-from twin_detection.bev_model import LOOKS as NAMES
+from twin_detection.bev_model import LOOK_NAMES
 from twin_detection.core.bev_decode import GROUPS, BevBoxes, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, SCALARS, Cloud, Crops, crops
@@ -174,10 +174,10 @@ def train_all(known: Sequence[Lessons], seed: int, passes: int) -> list[ReviewNe
 
     def learn(number: int) -> ReviewNetwork:
         torch.set_num_threads(1)  # more would wait for those that the divided process had begun
-        return _train(NAMES[number], networks[number], known[number], seed, passes)
+        return _train(LOOK_NAMES[number], networks[number], known[number], seed, passes)
 
     if hardware.device().type == "cuda":
-        return [_train(*each, seed, passes) for each in zip(NAMES, networks, known, strict=True)]
+        return [_train(*each, seed, passes) for each in zip(LOOK_NAMES, networks, known, strict=True)]
     for network, weights in zip(networks, hardware.side_by_side(learn, len(known)), strict=True):
         network.load_state_dict(weights)
         network.eval()

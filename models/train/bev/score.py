@@ -14,11 +14,10 @@ from scipy.optimize import linear_sum_assignment, minimize
 from scipy.special import logsumexp
 
 from twin_common.core.precision_recall import average_precision, best_level
-from twin_detection.bev_model import LOOKS, NAME
+from twin_detection.bev_model import LOOK_NAMES, NAME
 from twin_detection.core.bev_decode import CLASSES, GROUPS, BevBoxes, BevCalibration, decode
 from twin_detection.core.bev_grid import BevGrid, scan_image
-from twin_detection.core.bev_review import LOOKS as LOOK_KINDS
-from twin_detection.core.bev_review import NOTHING, Cloud, answers, reviewed
+from twin_detection.core.bev_review import LOOKS, NOTHING, Cloud, answers, reviewed
 from twin_detection.models import open_session
 
 #: How near a centre has to be, by index of CLASSES, metres; and how far labels are asked for.
@@ -39,7 +38,7 @@ class Paths:
     @classmethod
     def within(cls, folder: Path) -> Paths:
         """Return those of a folder."""
-        return cls(folder / f"{NAME}.onnx", tuple(folder / f"{name}.onnx" for name in LOOKS))
+        return cls(folder / f"{NAME}.onnx", tuple(folder / f"{name}.onnx" for name in LOOK_NAMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ def calibrate(paths: Paths, grid: BevGrid, scans: list[LabelledScan], workers: i
     curves = [_curve(verdict.score[group == number], verdict.hit[group == number]) for number in range(3)]
     right = verdict.hit & (verdict.label == verdict.kind) & (verdict.score > 0.3)
     ratio = verdict.error**2 / np.maximum(verdict.variance, 1e-6)
-    looks = [right & np.isin(group, look.groups) for look in LOOK_KINDS]
+    looks = [right & np.isin(group, look.groups) for look in LOOKS]
     turning = group < 2  # a pedestrian's heading hardly shows
     return replace(
         classes,

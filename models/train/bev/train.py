@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.utils.data import DataLoader, Subset
 
-from twin_detection.bev_model import LOOKS
+from twin_detection.bev_model import LOOK_NAMES
 from twin_detection.core.bev_grid import BevGrid
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,9 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     first = options.out / f"{export.NAME}.onnx"
     export.write_onnx(network, grid, first)
     lessons = review.lessons(first, grid, scans, options.seed, options.looks, options.threads)
-    told = " and ".join(f"{len(known)} for {name}" for name, known in zip(LOOKS, lessons, strict=True))
+    told = " and ".join(f"{len(known)} for {name}" for name, known in zip(LOOK_NAMES, lessons, strict=True))
     print(f"lessons: {told}, {time.monotonic() - started:.0f} s", flush=True)
-    for name, look in zip(LOOKS, review.train_all(lessons, options.seed, options.passes), strict=True):
+    for name, look in zip(LOOK_NAMES, review.train_all(lessons, options.seed, options.passes), strict=True):
         export.write_review(look, options.out / f"{name}.onnx")
     print(f"second looks trained: {time.monotonic() - started:.0f} s", flush=True)
     paths = score.Paths.within(options.out)

@@ -8,8 +8,7 @@ import pytest
 
 from twin_common.config import ConfigError
 from twin_common.core.own_motion import OwnMotion
-from twin_detection.bev_model import LOOKS as MODELS
-from twin_detection.bev_model import open_bev_detector
+from twin_detection.bev_model import LOOK_NAMES, open_bev_detector
 from twin_detection.config import LEARNED, MOVING, LidarDetectorConfig
 from twin_detection.core.bev_decode import BOX_CHANNELS, CLASSES, BevBoxes, BevCalibration, apart, decode, once
 from twin_detection.core.bev_detector import BevDetector, medians
@@ -159,7 +158,7 @@ def test_crops_say_how_many_points_are_not_repeated() -> None:
         assert np.array_equal(points[count:], points[: len(points) - count])
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", LOOK_NAMES)
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
 def test_boxes_shown_in_parts_without_repeated_points_are_answered_as_before(model: str, count: int) -> None:
     seen, reader = looked_at(count), open_model(model)
@@ -385,7 +384,7 @@ def test_who_cannot_be_reported_is_not_looked_at_twice(street: tuple[np.ndarray,
     calibration = BevCalibration.read(entry("bev").extra)
 
     def found(min_existence: float) -> tuple[Detections, int]:
-        readers = [Counting(name) for name in MODELS]
+        readers = [Counting(name) for name in LOOK_NAMES]
         made = BevDetector(open_model("bev"), readers, calibration, 1.9, min_existence)
         return made.step(points, late)[0], readers[0].shown
 

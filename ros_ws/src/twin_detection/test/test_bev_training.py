@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twin_detection.bev_model import LOOKS
+from twin_detection.bev_model import LOOK_NAMES
 from twin_detection.core.bev_decode import BevCalibration
 from twin_detection.core.bev_detector import BevDetector
 from twin_detection.models import entry, open_model
@@ -107,7 +107,7 @@ def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "vehicles, class aside: AP" in done.stdout
     calibration = BevCalibration.read(entry("bev", tmp_path).extra)
-    readers = [open_model(name, folder=tmp_path) for name in LOOKS]
+    readers = [open_model(name, folder=tmp_path) for name in LOOK_NAMES]
     detector = BevDetector(open_model("bev", folder=tmp_path), readers, calibration, 1.9, 0.0)
     rng = np.random.default_rng(0)
     points = rng.uniform((-40, -40, -1.9), (40, 40, 1.0), (5000, 3)).astype(np.float32)

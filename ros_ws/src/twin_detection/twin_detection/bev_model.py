@@ -12,7 +12,7 @@ from twin_detection.models import entry, open_model
 
 NAME = "bev"
 #: Of the second look, in the order of bev_review.LOOKS.
-LOOKS = ("bev_vehicles", "bev_people")
+LOOK_NAMES = ("bev_vehicles", "bev_people")
 
 
 def open_bev_detector(config: LidarDetectorConfig, file: Path | str | None = None) -> BevDetector:
@@ -23,7 +23,7 @@ def open_bev_detector(config: LidarDetectorConfig, file: Path | str | None = Non
 
     """
     session = open_model(NAME, file=file)
-    readers = [open_model(name) for name in LOOKS]
+    readers = [open_model(name) for name in LOOK_NAMES]
     try:
         calibration = BevCalibration.read(entry(NAME).extra)
     except ValueError as error:
