@@ -23,7 +23,7 @@ from twin_bringup.jobs import run_folder
 from twin_bringup.monitor import Monitor, Picture
 from twin_bringup.paths import find
 from twin_bringup.plan import Plan
-from twin_bringup.report import alert_table, live_view, objects_line, silent_stages, stage_table
+from twin_bringup.report import alert_table, live_view, objects_line, silent_stages, stage_table, start_line
 from twin_bringup.runner import Outcome, Runner
 from twin_bringup.simulation import (
     DEFAULT_SCENARIO,
@@ -169,12 +169,12 @@ async def _show_table(
 async def _show_lines(
     console: Console, running: asyncio.Task[Outcome], processes: Sequence[ProcessSpec], monitor: Monitor, title: str
 ) -> None:
-    del processes
     while not running.done():
         await asyncio.wait({running}, timeout=NEWS)
         with monitor.lock:
             alerts = len({alert.alert_id for alert in monitor.picture.alerts})
-            console.print(f"{title}: ", objects_line(monitor.picture), f"   alerts: {alerts}", sep="")
+            line = start_line(processes, monitor.picture) or objects_line(monitor.picture)
+            console.print(f"{title}: ", line, f"   alerts: {alerts}", sep="")
 
 
 def _summary(console: Console, show: Show, picture: Picture, outcome: Outcome) -> int:

@@ -68,6 +68,27 @@ def stage_table(processes: Iterable[ProcessSpec], picture: Picture, title: str) 
     return table
 
 
+def start_line(processes: Iterable[ProcessSpec], picture: Picture) -> Text | None:
+    """Return how far the graph has come before it tracks anybody, in words; None: it has."""
+    if picture.seen:
+        return None
+    names = [node.full_name for process in processes for node in process.nodes]
+    silent = [name for name in names if name not in picture.nodes]
+    learning = [name for name in names if name in picture.nodes and picture.nodes[name].number("learning") > 0]
+    if silent:
+        told = f"{len(names) - len(silent)} of {len(names)} nodes run, not yet {_listed(silent)}"
+    elif learning:
+        told = f"all nodes run, {_listed(learning)} still learning what stands still"
+    else:
+        told = "all nodes run, nobody tracked yet"
+    return Text.assemble(("starting: ", "bold"), told)
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def objects_line(picture: Picture) -> Text:
     """Return the objects tracked now and in all, by class."""
     now = ", ".join(f"{number} {name}" for name, number in sorted(picture.objects.items())) or "none"
@@ -97,4 +118,5 @@ def alert_table(picture: Picture, limit: int = 12) -> RenderableType:
 
 def live_view(processes: Iterable[ProcessSpec], picture: Picture, title: str) -> RenderableType:
     """Return what the operator sees while the graph runs."""
-    return Group(stage_table(processes, picture, title), objects_line(picture), alert_table(picture))
+    line = start_line(processes, picture) or objects_line(picture)
+    return Group(stage_table(processes, picture, title), line, alert_table(picture))
