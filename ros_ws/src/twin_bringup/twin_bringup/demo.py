@@ -23,7 +23,7 @@ from twin_bringup.jobs import run_folder
 from twin_bringup.monitor import Monitor, Picture
 from twin_bringup.paths import find
 from twin_bringup.plan import Plan
-from twin_bringup.report import alert_table, live_view, objects_line, silent_stages, stage_table, start_line
+from twin_bringup.report import alert_table, graph_line, live_view, objects_line, silent_stages, stage_table
 from twin_bringup.runner import Outcome, Runner
 from twin_bringup.simulation import (
     DEFAULT_SCENARIO,
@@ -173,8 +173,7 @@ async def _show_lines(
         await asyncio.wait({running}, timeout=NEWS)
         with monitor.lock:
             alerts = len({alert.alert_id for alert in monitor.picture.alerts})
-            line = start_line(processes, monitor.picture) or objects_line(monitor.picture)
-            console.print(f"{title}: ", line, f"   alerts: {alerts}", sep="")
+            console.print(f"{title}: ", graph_line(processes, monitor.picture), f"   alerts: {alerts}", sep="")
 
 
 def _summary(console: Console, show: Show, picture: Picture, outcome: Outcome) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -68,20 +68,19 @@ def stage_table(processes: Iterable[ProcessSpec], picture: Picture, title: str) 
     return table
 
 
-def start_line(processes: Iterable[ProcessSpec], picture: Picture) -> Text | None:
-    """Return how far the graph has come before it tracks anybody, in words; None: it has."""
-    if picture.seen:
-        return None
+def graph_line(processes: Iterable[ProcessSpec], picture: Picture) -> Text:
+    """Return what the graph waits for while it starts, and then the objects that it tracks."""
     names = [node.full_name for process in processes for node in process.nodes]
     silent = [name for name in names if name not in picture.nodes]
     learning = [name for name in names if name in picture.nodes and picture.nodes[name].number("learning") > 0]
+    if picture.seen or not (silent or learning):
+        return objects_line(picture)
+    waits = []
     if silent:
-        told = f"{len(names) - len(silent)} of {len(names)} nodes run, not yet {_listed(silent)}"
-    elif learning:
-        told = f"all nodes run, {_listed(learning)} still learning what stands still"
-    else:
-        told = "all nodes run, nobody tracked yet"
-    return Text.assemble(("starting: ", "bold"), told)
+        waits.append(f"{len(names) - len(silent)} of {len(names)} nodes run, not yet {_listed(silent)}")
+    if learning:
+        waits.append(f"no background yet at {_listed(learning)}")
+    return Text.assemble(("starting: ", "bold"), "; ".join(waits))
 
 
 def _listed(names: list[str], most: int = 3) -> str:
@@ -116,7 +115,6 @@ def alert_table(picture: Picture, limit: int = 12) -> RenderableType:
     return table
 
 
-def live_view(processes: Iterable[ProcessSpec], picture: Picture, title: str) -> RenderableType:
+def live_view(processes: Sequence[ProcessSpec], picture: Picture, title: str) -> RenderableType:
     """Return what the operator sees while the graph runs."""
-    line = start_line(processes, picture) or objects_line(picture)
-    return Group(stage_table(processes, picture, title), line, alert_table(picture))
+    return Group(stage_table(processes, picture, title), graph_line(processes, picture), alert_table(picture))
