@@ -11,7 +11,7 @@ _SAME_SCORE = 1e-6  # scores that differ by less are the same: numbers in a mess
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The least score with the best F1."""
+    """The best F1, and the least score that gives it."""
 
     f1: float
     level: float
@@ -57,7 +57,7 @@ def average_precision(score: np.ndarray, hit: np.ndarray, total: float, weight: 
 
 
 def best_level(score: np.ndarray, hit: np.ndarray, total: float) -> Level:
-    """Return the best F1 over all least scores; NaN where there are no detections, or no objects.
+    """Return the best F1 over all least scores; without detections 0 at no score (NaN), without objects NaN.
 
     Args:
         score: (D,) of the detections.
@@ -66,7 +66,7 @@ def best_level(score: np.ndarray, hit: np.ndarray, total: float) -> Level:
 
     """
     if not len(hit) or not total:
-        return Level(float("nan"), float("nan"))
+        return Level(0.0 if total else float("nan"), float("nan"))
     level, count, right = levels(score, hit)
     f1 = 2 * right / (count + total)
     best = int(f1.argmax())
