@@ -31,7 +31,7 @@ _PARCEL = 40  # scans that a process is given at once
 _STRAY = 0.2
 _NEAR, _UNSURE = 0.6, 1.0  # metres from a centre: within, it is meant; to there, nobody knows when it is faint
 _WIDER = 2.5  # how much farther for vehicles
-_KEPT_NOTHING = 0.5  # share of proposals of nothing that are learned from
+_KEPT_NOTHING = 0.3  # share of proposals of nothing that are learned from
 _FORGOTTEN = 0.3  # share of the crops whose scores of the first network are hidden in training
 #: How often each class is drawn, nothing last, relative to how often it is there.
 _SHARES = np.array([1.0, 2.0, 3.0, 3.0, 4.0, 3.0, 1.0, 1.0])

@@ -17,6 +17,7 @@ from twin_detection.core.bev_grid import BevGrid, scan_image
 
 FEWEST = 5  # points on an object that is asked for
 WITH_GUESTS = 0.7  # share of the samples
+_DRAWN_PARTS = 3  # of an image; that with most labels that are asked for is shown
 #: Standard deviation of a wanted peak, by class, and how far it reaches, in cells.
 _PEAK, _FAR = np.array([1.3, 1.5, 1.8, 0.9, 0.8, 0.9, 0.8]), 4
 _SQUARES = np.add.outer(np.arange(-_FAR, _FAR + 1) ** 2, np.arange(-_FAR, _FAR + 1) ** 2)
@@ -103,17 +104,26 @@ def _laid(
     return laid
 
 
-def wanted(labels: np.ndarray, grid: BevGrid) -> tuple[np.ndarray, ...]:
-    """Return heat (7, n, n), weight, box (7, n, n), share and turning, the others (n, n), as for ``network.loss``."""
+def wanted(labels: np.ndarray, grid: BevGrid, first: tuple[int, int], size: int) -> tuple[np.ndarray, ...]:
+    """Return heat (7, n, n), weight, box (7, n, n), share and turning, the others (n, n), as for ``network.loss``.
+
+    ``first``: row and column with which a part of the answer begins; ``size``: n, its edge in cells of the answer.
+    """
+    whole = grid.cells // STRIDE
+    if min(first) < 0 or max(first) + size > whole:
+        raise ValueError(f"part: from {first}, {size} cells long; expected one within {whole} x {whole} cells")
     faint_first = np.ascontiguousarray(labels[np.argsort(labels[:, 8])], float)
-    return _wanted(faint_first, grid.cells // STRIDE, grid.cell * STRIDE, grid.reach)
+    return _wanted(faint_first, whole, grid.cell * STRIDE, grid.reach, *first, size)
 
 
 @kernel
 def _wanted(
-    labels: np.ndarray, size: int, cell: float, reach: float
+    labels: np.ndarray, whole: int, cell: float, reach: float, top: int, left: int, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return what ``wanted`` does; ``labels``: the faintest first; ``size``: n; ``cell``: of the answer, metres."""
+    """Return what ``wanted`` does; ``labels``: the faintest first; ``cell``: of the answer, metres.
+
+    ``whole``: cells along an edge of the answer; ``top``, ``left``, ``size``: the part that is wanted.
+    """
     heat = np.zeros((len(_PEAK), size, size), np.float32)
     weight, share = np.ones((size, size), np.float32), np.zeros((size, size), np.float32)
     turning, box = np.zeros((size, size), np.float32), np.zeros((7, size, size), np.float32)
@@ -121,16 +131,22 @@ def _wanted(
         x, y, _, length, width, tall, yaw, _, count = labels[number]
         at_row, at_column = (x + reach) / cell - 0.5, (y + reach) / cell - 0.5
         row, column, kind = round(at_row), round(at_column), int(labels[number, 7])
-        if not (0 <= row < size and 0 <= column < size):
+        if not (0 <= row < whole and 0 <= column < whole):
             continue
+        at_row, at_column, row, column = at_row - top, at_column - left, row - top, column - left
+        far = _FAR if count >= FEWEST else 1 + int(width)
+        rows = range(max(row - far, 0), min(row + far + 1, size))
+        columns = range(max(column - far, 0), min(column + far + 1, size))
         if count < FEWEST:
-            far = 1 + int(width)
-            weight[max(row - far, 0) : row + far + 1, max(column - far, 0) : column + far + 1] = 0.0
+            for i in rows:
+                for j in columns:
+                    weight[i, j] = 0.0
             continue
-        for i in range(max(row - _FAR, 0), min(row + _FAR + 1, size)):
-            for j in range(max(column - _FAR, 0), min(column + _FAR + 1, size)):
+        for i in rows:
+            for j in columns:
                 heat[kind, i, j] = max(heat[kind, i, j], _PEAKS[kind, i - row + _FAR, j - column + _FAR])
-        weight[row, column] = 1.0
+        if 0 <= row < size and 0 <= column < size:
+            weight[row, column] = 1.0
         for i in range(max(row - _AROUND, 0), min(row + _AROUND + 1, size)):
             for j in range(max(column - _AROUND, 0), min(column + _AROUND + 1, size)):
                 own = 1.0 if i == row and j == column else 0.4
@@ -168,10 +184,17 @@ class Samples(Dataset[tuple[Tensor, ...]]):
             scan = self._guests.invite(scan, rng)
         sample = varied(scan, rng)
         image, *_ = scan_image(sample.points, sample.sensor_height, self._grid)
-        size = self._part
-        first = rng.integers(0, (self._grid.cells - size) // STRIDE + 1, 2)
-        row, column = (slice(int(at), int(at) + size // STRIDE) for at in first)
-        shown = [slice(STRIDE * part.start, STRIDE * part.stop) for part in (row, column)]
-        asked = wanted(sample.labels, self._grid)
-        arrays = (image[:, shown[0], shown[1]], *(array[..., row, column] for array in asked))
-        return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
+        size = self._part // STRIDE
+        row, column = self._fullest_part(sample.labels, rng)
+        shown = image[:, STRIDE * row : STRIDE * (row + size), STRIDE * column : STRIDE * (column + size)]
+        arrays = (np.ascontiguousarray(shown), *wanted(sample.labels, self._grid, (row, column), size))
+        return tuple(torch.from_numpy(array) for array in arrays)
+
+    def _fullest_part(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+        """Return where a part of the answer begins: of some that are drawn, that with most labels asked for."""
+        size, cell = self._part // STRIDE, self._grid.cell * STRIDE
+        drawn = rng.integers(0, self._grid.cells // STRIDE - size + 1, (_DRAWN_PARTS, 2))
+        at = (labels[labels[:, 8] >= FEWEST, :2] + self._grid.reach) / cell
+        inside = ((at >= drawn[:, None]) & (at < drawn[:, None] + size)).all(axis=2).sum(axis=1)
+        row, column = drawn[inside.argmax()]
+        return int(row), int(column)

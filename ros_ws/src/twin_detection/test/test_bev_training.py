@@ -12,6 +12,7 @@ import pytest
 from twin_detection.bev_model import LOOK_NAMES
 from twin_detection.core.bev_decode import BevCalibration
 from twin_detection.core.bev_detector import BevDetector
+from twin_detection.core.bev_grid import BevGrid
 from twin_detection.models import entry, open_model
 from twin_sim.core.frame import Activity
 
@@ -97,6 +98,61 @@ def test_the_losses_of_the_shares_of_a_batch_have_the_mean_of_the_whole() -> Non
     parts = [loss(*own, mean=lambda _: (weights[0] + weights[1]) / 2) for own in shares]
     for name, value in loss(*batch).items():
         torch.testing.assert_close((parts[0][name] + parts[1][name]) / 2, value)
+
+
+GRID, EDGE = BevGrid(), 96  # of the image, and of parts of the answer, in its cells
+
+
+def crowded_scan(corner: tuple[float, float], count: int, points: int, *others: np.ndarray) -> Any:
+    """Return a scan with people in one corner, metres, who have so many points each, and others."""
+    rng = np.random.default_rng(5)
+    labels = np.zeros((count, 9), np.float32)
+    labels[:, :2], labels[:, 3:6], labels[:, 8] = rng.uniform(*corner, (count, 2)), 1.0, points
+    cloud = rng.uniform(-45.0, 45.0, (2000, 3)) / module("scans").UNIT * (1, 1, 0.02)
+    ring = np.zeros(2000, np.uint8)
+    labelled = np.concatenate([labels, *others])
+    scan = module("scans").LabelledScan
+    return scan(cloud.astype(np.int16), ring, cloud[:0].astype(np.int16), ring[:0], 0.0, labelled, 1.8, "OS1-64")
+
+
+def test_a_part_asks_for_what_the_whole_asks_there() -> None:
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    wanted, rng = module("samples").wanted, np.random.default_rng(5)
+    low, high = (-53, -53, 0, 0.4, 0.4, 0.5, -3, 0, 0), (53, 53, 2, 9, 2.5, 3, 3, 7, 12)
+    labels = rng.uniform(low, high, (400, 9)).astype(np.float32)
+    labels[:, 7] = np.floor(labels[:, 7])
+    row, column = 37, 90  # labels lie on all sides of this part's edges
+    whole, part = wanted(labels, GRID, (0, 0), 200), wanted(labels, GRID, (row, column), EDGE)
+    for array, own in zip(whole, part, strict=True):
+        assert own.shape[-2:] == (EDGE, EDGE)
+        np.testing.assert_allclose(own, array[..., row : row + EDGE, column : column + EDGE], atol=1e-5)
+    assert (part[0] == 1).sum() > 20 and (part[1] == 0).any()  # somebody is asked for, and somebody is too faint
+    with pytest.raises(ValueError, match="expected one within 200 x 200"):
+        wanted(labels, GRID, (row, 150), EDGE)
+
+
+def test_a_sample_shows_the_same_part_of_image_and_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The distance channel tells from where a part of an image is."""
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    samples = module("samples")
+    monkeypatch.setattr(samples.Samples, "_fullest_part", lambda *_: (37, 90))
+    image, heat, *_ = samples.Samples([crowded_scan((20, 45), 30, 9)], 1, 0, GRID, 2 * EDGE)[0]
+    whole = GRID.image(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
+    assert heat.shape[1:] == (EDGE, EDGE)
+    np.testing.assert_allclose(image[-1].numpy(), whole[-1, 74 : 74 + 2 * EDGE, 180 : 180 + 2 * EDGE])
+
+
+def test_parts_with_more_who_are_asked_for_are_shown_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    samples = module("samples")
+    faint = crowded_scan((-45, -20), 60, 3).labels  # more, but nobody whom to ask for
+    scan, seen = crowded_scan((20, 45), 30, 12, faint), []
+    for drawn in (samples._DRAWN_PARTS, 1):
+        monkeypatch.setattr(samples, "_DRAWN_PARTS", drawn)
+        shown = samples.Samples([scan], 300, 0, GRID, 2 * EDGE)
+        seen.append(np.mean([(shown[index][1] > 0.999).sum() for index in range(300)]))
+    assert seen[1] > 1.0
+    assert seen[0] > 1.4 * seen[1]
 
 
 def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
