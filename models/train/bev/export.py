@@ -48,14 +48,17 @@ def write_review(network: ReviewNetwork, path: Path) -> None:
         )  # fmt: skip
 
 
-def describe(folder: Path, calibration: BevCalibration) -> None:
-    """Write the entries of the models in the manifest of a folder, with their calibration; the rest of it stays."""
+def describe(folder: Path, calibration: BevCalibration, made: str) -> None:
+    """Write the entries of the models in the manifest of a folder, with their calibration; the rest of it stays.
+
+    ``made``: the command.
+    """
     path = folder / MANIFEST
     content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
     for name in (NAME, *LOOK_NAMES):
         described = {
             "file": f"{name}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
-            "made": "python models/train/bev/train.py --seed 0", "sha256": "-", "bytes": 1,
+            "made": made, "sha256": "-", "bytes": 1,
             "classes": [item.name.lower() for item in CLASSES],
         }  # fmt: skip
         content["models"][name] = content["models"].get(name, {}) | described

@@ -21,7 +21,7 @@ from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, SCALARS, Cloud, Crops, crops
 from twin_detection.models import open_session
 
-BATCH, RATE = 256, 2e-3
+BATCH, RATE = 128, 2e-3
 _PARTS = 8  # in which a batch is shown on a processor, by numbers of points
 #: Features of a point and of a box, and how often every lesson is learned from. A rider and somebody who walks, or a
 #: lorry and a van, differ in a few points only.

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"second looks trained: {time.monotonic() - started:.0f} s", flush=True)
     paths = score.Paths.within(options.out)
     calibration = score.calibrate(paths, grid, held_scans[::2], options.threads)
-    export.describe(options.out, calibration)
+    export.describe(options.out, calibration, _command(options))
     score.show(score.judge(paths, grid, calibration, held_scans[1::2]))
     print(f"written to {options.out}: {time.monotonic() - started:.0f} s", flush=True)
     return 0
@@ -91,6 +91,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"--part: {options.part}; expected a multiple of {COARSEST}")
     options.out.mkdir(parents=True, exist_ok=True)
     return options
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command that makes the same networks: what does not change them is left out."""
+    smoke = " --smoke" if options.smoke else ""
+    amounts = (f" --{name} {getattr(options, name)}" for name in ("seed", "samples", "part", "looks", "passes"))
+    return f"python models/train/bev/train.py{smoke}{''.join(amounts)}"
 
 
 def train(scans: list[LabelledScan], samples: int, seed: int, grid: BevGrid, part: int, threads: int = 1) -> BevNetwork:

@@ -162,6 +162,7 @@ def test_a_smoke_run_makes_models_that_open(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "vehicles, class aside: AP" in done.stdout
+    assert "--smoke --seed 0 --samples" in entry("bev", tmp_path).made
     calibration = BevCalibration.read(entry("bev", tmp_path).extra)
     readers = [open_model(name, folder=tmp_path) for name in LOOK_NAMES]
     detector = BevDetector(open_model("bev", folder=tmp_path), readers, calibration, 1.9, 0.0)
