@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from network import Answer, BevNetwork
 from review import ReviewNetwork
 
+from twin_detection import models
 from twin_detection.bev_model import LOOK_NAMES, NAME
 from twin_detection.core.bev_decode import CLASSES, BevCalibration
 from twin_detection.core.bev_grid import CHANNELS, BevGrid
 from twin_detection.core.bev_review import EARLIER, POINTS, SCALARS
-from twin_detection.models import MANIFEST, stamp
 
 
 def write_onnx(network: BevNetwork, grid: BevGrid, path: Path) -> None:
@@ -53,21 +52,11 @@ def describe(folder: Path, calibration: BevCalibration, made: str) -> None:
 
     ``made``: the command.
     """
-    path = folder / MANIFEST
-    content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
     for name in (NAME, *LOOK_NAMES):
-        described = {
-            "file": f"{name}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
-            "made": made, "sha256": "-", "bytes": 1,
-            "classes": [item.name.lower() for item in CLASSES],
-        }  # fmt: skip
-        content["models"][name] = content["models"].get(name, {}) | described
-    part = path.with_suffix(".part")
-    part.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    part.replace(path)
-    stamp(NAME, folder, **values_of(calibration))
+        models.describe(name, folder, [item.name.lower() for item in CLASSES], made)
+    models.stamp(NAME, folder, **values_of(calibration))
     for name in LOOK_NAMES:
-        stamp(name, folder)
+        models.stamp(name, folder)
 
 
 def values_of(calibration: BevCalibration) -> dict[str, Any]:

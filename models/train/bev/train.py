@@ -94,7 +94,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """Return the command that makes the same networks: what does not change them is left out."""
+    """Return the command, with all amounts; where it reads and writes, and on how many cores, is left out."""
     smoke = " --smoke" if options.smoke else ""
     amounts = (f" --{name} {getattr(options, name)}" for name in ("seed", "samples", "part", "looks", "passes"))
     return f"python models/train/bev/train.py{smoke}{''.join(amounts)}"

@@ -10,25 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from network import PointNetwork
 
 from twin_common.core.object_class import CLASS_NAMES
 from twin_detection.core.cluster_features import SAMPLES, SCALARS
 from twin_detection.core.point_network import Network
-from twin_detection.models import MANIFEST, open_session, stamp
+from twin_detection.models import describe, open_session, stamp
 
 NAME = "points"
 
 
-def export(network: PointNetwork, folder: Path, calibration: Mapping[str, Any]) -> None:
-    """Write ``points.onnx`` and its entry in the manifest of a folder."""
+def export(network: PointNetwork, folder: Path, calibration: Mapping[str, Any], made: str) -> None:
+    """Write ``points.onnx`` and its entry in the manifest of a folder; ``made``: the command."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.onnx"
     part = path.with_suffix(".part")
     write_onnx(network, part)
     part.replace(path)
-    _describe(folder / MANIFEST)
+    describe(NAME, folder, [*CLASS_NAMES, "nothing", "several", "crowd"], made)
     stamp(NAME, folder, **calibration)
     print(f"written: {path.name}, {path.stat().st_size} bytes")
 
@@ -53,17 +52,3 @@ def write_onnx(network: PointNetwork, path: Path) -> None:
             network.eval(), (points, scalars), str(path), input_names=["points", "scalars"], output_names=["answer"],
             dynamic_axes=names, opset_version=17, dynamo=False,
         )  # fmt: skip
-
-
-def _describe(path: Path) -> None:
-    """Put a description in the manifest, which ``stamp`` completes; everything else in it stays."""
-    content = yaml.safe_load(path.read_text()) if path.is_file() else {"models": {}}
-    described = {
-        "file": f"{NAME}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md",
-        "made": "python models/train/points/train.py --seed 0", "sha256": "-", "bytes": 1,
-        "classes": [*CLASS_NAMES, "nothing", "several", "crowd"],
-    }  # fmt: skip
-    content["models"][NAME] = content["models"].get(NAME, {}) | described
-    part = path.with_suffix(".part")
-    part.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-    part.replace(path)

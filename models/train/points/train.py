@@ -49,7 +49,9 @@ def main() -> int:
     network = trained(train, check, options.seed, options.epochs)
     found = calibrated(network, check)
     streets = reliability_on_streets(ROOT / SCENARIOS, runnable(network), Calibration(**found))
-    export(network, options.out, {**found, "streets": streets.written()})
+    amounts = f"--seed {options.seed} --scans {options.scans} --epochs {options.epochs}"
+    made = f"python models/train/points/train.py {amounts}"
+    export(network, options.out, {**found, "streets": streets.written()}, made)
     print(f"done after {time.monotonic() - began:.0f} s")
     return 0
 

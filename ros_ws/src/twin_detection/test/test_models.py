@@ -122,6 +122,19 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     server.server_close()
 
 
+def test_a_trained_model_is_described_beside_those_that_are_there(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, small_model())
+    (folder / "large.onnx").write_bytes(small_model())
+    models.describe("large", folder, ["car", "bus"], "train --seed 3")
+    models.stamp("large", folder, scale=2.0)
+    models.describe("large", folder, ["car"], "train --seed 4")  # what its user needs to know stays
+    item = models.stamp("large", folder)
+    assert (item.made, item.classes, item.extra) == ("train --seed 4", ("car",), {"scale": 2.0})
+    assert models.entry("small", folder).made == "by a test"
+    models.describe("large", tmp_path, ["car"], "train")
+    assert models.manifest(tmp_path)["large"].file == "large.onnx"
+
+
 def test_a_model_is_fetched_once_and_found_after_that(tmp_path: Path, served: tuple[Path, str]) -> None:
     content = small_model()
     (served[0] / "m.onnx").write_bytes(content)

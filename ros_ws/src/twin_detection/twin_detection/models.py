@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,21 @@ def _check_shapes(where: str, what: str, expected: dict[str, Any], found: dict[s
         raise ConfigError(f"{where}: unexpected {what} {surplus[0]!r}; expected {', '.join(expected)}")
 
 
+def describe(name: str, folder: Path, classes: Sequence[str], made: str) -> None:
+    """Describe a model that this project has trained in the manifest of a folder, made if missing; the rest stays.
+
+    Its file has to be stamped then. ``classes``: of its outputs; ``made``: the command.
+    """
+    path = folder / MANIFEST
+    raw = load_yaml(path) if path.is_file() else {"models": {}}
+    described = {
+        "file": f"{name}.onnx", "licence": "Apache-2.0", "source": "this project, docs/perception.md", "made": made,
+        "sha256": "-", "bytes": 1, "classes": list(classes),
+    }  # fmt: skip
+    raw["models"][name] = raw["models"].get(name, {}) | described
+    _write(path, raw)
+
+
 def stamp(name: str, folder: Path | None = None, **extra: Any) -> ModelEntry:
     """Write hash, size and shapes of a model's file, and what is given in ``extra``, into the manifest.
 
@@ -217,8 +233,13 @@ def stamp(name: str, folder: Path | None = None, **extra: Any) -> ModelEntry:
         values[key] = {port.name: [size if isinstance(size, int) else 0 for size in port.shape] for port in ports}
     if extra:
         values["extra"] = {**values.get("extra", {}), **extra}
+    _write(path, raw)
+    return entry(name, folder)
+
+
+def _write(path: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest, whole or not at all."""
     part = path.with_suffix(".part")
-    text = yaml.safe_dump(raw, sort_keys=False, allow_unicode=True, width=118, default_flow_style=None)
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=118, default_flow_style=None)
     part.write_text(_HEADING + text)
     part.replace(path)
-    return entry(name, folder)
