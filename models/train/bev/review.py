@@ -11,6 +11,7 @@ from pathlib import Path
 import hardware
 import numpy as np
 import torch
+from muon import Cycle
 from samples import FEWEST, plain, varied
 from scans import LabelledScan
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from twin_detection.core.bev_grid import BevGrid, scan_image
 from twin_detection.core.bev_review import COLUMNS, LOOKS, NOTHING, SCALARS, Cloud, Crops, crops
 from twin_detection.models import open_session
 
-BATCH, RATE = 128, 2e-3
+BATCH, RATE = 256, 8e-3
 _PARTS = 8  # in which a batch is shown on a processor, by numbers of points
 #: Features of a point and of a box, and how often every lesson is learned from. A rider and somebody who walks, or a
 #: lorry and a van, differ in a few points only.
@@ -201,18 +202,16 @@ def _train(name: str, network: ReviewNetwork, known: Lessons, seed: int, passes:
     network.to(device)
     short = hardware.short_numbers(device)
     steps = max(passes * len(known) // BATCH, 1)
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
+    cycle = Cycle(network, network.all[-1], RATE, steps, rising=0.15)
     sums: dict[str, float] = {}
     for step, rows in enumerate(_drawn(known.kind, steps, rng), 1):
         with short:
             answer, wanted = _answered(network, known, rows, rng)
         parts = loss(answer.float(), *wanted)
-        optimizer.zero_grad()
+        network.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
+        cycle.step()
         sums = {name: sums.get(name, 0.0) + value.item() for name, value in parts.items()}
         if step % 500 == 0:
             told = ", ".join(f"{name} {value / 500:.3f}" for name, value in sums.items())

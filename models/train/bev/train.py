@@ -20,6 +20,7 @@ import numpy as np
 import review
 import score
 import torch
+from muon import Cycle
 from network import COARSEST, BevNetwork, loss
 from samples import Samples
 from scans import LabelledScan
@@ -32,7 +33,7 @@ from twin_detection.core.bev_grid import BevGrid
 
 ROOT = Path(__file__).resolve().parents[3]
 BATCH = 4
-RATE = 3e-3
+RATE = 8e-3
 #: Weights of the parts of the loss.
 PARTS = {"focal": 1.0, "place": 1.0, "size": 0.7, "heading": 0.7, "spread": 1.0}
 
@@ -137,21 +138,19 @@ def _learn(
     device = next(network.parameters()).device
     network.to(memory_format=torch.channels_last).train()
     short = hardware.short_numbers(device)
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
+    cycle = Cycle(network, network.heads, RATE, steps, rising=0.2)
     sums: dict[str, float] = dict.fromkeys(PARTS, 0.0)
     for step, batch in enumerate(batches, 1):
         image, *wanted = (part.to(device) for part in batch)
         with short:
             logits, box = network(image.contiguous(memory_format=torch.channels_last))
         parts = loss(logits.float(), box.float(), *wanted, mean=partial(_mean, cores=cores))
-        optimizer.zero_grad()
+        network.zero_grad()
         torch.stack([PARTS[name] * value for name, value in parts.items()]).sum().backward()
         if cores > 1:
             _average([weights.grad for weights in network.parameters() if weights.grad is not None], cores)
         nn.utils.clip_grad_norm_(network.parameters(), 10.0)
-        optimizer.step()
-        schedule.step()
+        cycle.step()
         for name, value in parts.items():
             sums[name] += value.item()
         if tell and step % 100 == 0:

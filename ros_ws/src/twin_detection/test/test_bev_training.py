@@ -79,6 +79,23 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
         assert np.allclose(first, again, atol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(16, 10, 3, 3), (64, 16, 1, 1)])
+def test_a_step_of_a_kernel_takes_every_direction_of_its_gradient_about_alike(shape: tuple[int, ...]) -> None:
+    """Known truth by singular value decomposition; values of 0.7 to 1.2 are what the polynomial promises."""
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    import torch
+
+    torch.manual_seed(0)
+    kernel = torch.nn.Parameter(torch.zeros(shape).contiguous(memory_format=torch.channels_last))
+    kernel.grad = torch.randn(shape)
+    left, values, right = torch.linalg.svd(kernel.grad.flatten(1), full_matrices=False)
+    module("muon").Muon([kernel], rate=1.0).step()
+    along = -(left.T @ kernel.detach().flatten(1) @ right.T) / (0.2 * max(kernel.flatten(1).shape) ** 0.5)
+    assert values.max() > 1.8 * values.min()  # the gradient itself favours some directions
+    assert along.diagonal().min() > 0.65 and along.diagonal().max() < 1.25
+    torch.testing.assert_close(along - torch.diag(along.diagonal()), torch.zeros_like(along), atol=1e-4, rtol=0.0)
+
+
 def test_the_losses_of_the_shares_of_a_batch_have_the_mean_of_the_whole() -> None:
     """Whatever is in each share: the weights of all decide what one centre or box counts."""
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
