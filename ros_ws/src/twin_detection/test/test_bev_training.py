@@ -81,7 +81,7 @@ def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_fro
 
 @pytest.mark.parametrize("shape", [(16, 10, 3, 3), (64, 16, 1, 1)])
 def test_a_step_of_a_kernel_takes_every_direction_of_its_gradient_about_alike(shape: tuple[int, ...]) -> None:
-    """Known truth by singular value decomposition; values of 0.7 to 1.2 are what the polynomial promises."""
+    """Known truth by singular value decomposition; the polynomial brings values to 0.68 to 1.13."""
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
     import torch
 
@@ -94,6 +94,41 @@ def test_a_step_of_a_kernel_takes_every_direction_of_its_gradient_about_alike(sh
     assert values.max() > 1.8 * values.min()  # the gradient itself favours some directions
     assert along.diagonal().min() > 0.65 and along.diagonal().max() < 1.25
     torch.testing.assert_close(along - torch.diag(along.diagonal()), torch.zeros_like(along), atol=1e-4, rtol=0.0)
+
+
+def test_steps_of_a_matrix_are_those_of_the_library() -> None:
+    """Its Muon counts in bfloat16, so that they differ by a hundredth; momentum and decay show from the second on."""
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    import torch
+
+    torch.manual_seed(0)
+    begun = 20.0 * torch.randn(24, 60)
+    ours, theirs = torch.nn.Parameter(begun.clone()), torch.nn.Parameter(begun.clone())
+    steps = (
+        module("muon").Muon([ours], 0.02),
+        torch.optim.Muon([theirs], 0.02, 0.01, 0.95, adjust_lr_fn="match_rms_adamw"),
+    )
+    left, right = torch.linalg.qr(torch.randn(24, 24)).Q, torch.linalg.qr(torch.randn(60, 24)).Q
+    changes = []
+    for values in (torch.logspace(0, -2, 24), torch.linspace(-1, 1, 24), torch.logspace(-2, 0, 24)):
+        ours.grad = theirs.grad = left @ torch.diag(values) @ right.T
+        for each in steps:
+            each.step()
+        changes.append([(weights.detach() - begun) for weights in (ours, theirs)])
+    for own, other in changes:
+        assert (own - other).norm() < 0.02 * other.norm()
+
+
+def test_the_last_layer_biases_and_normalisation_learn_by_adamw() -> None:
+    pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")
+    network = module("network").BevNetwork()
+    muon, adamw, *_ = module("muon").Cycle(network, network.heads, 0.01, 10, rising=0.2)._parts
+    names = {id(weights): name for name, weights in network.named_parameters()}
+    by_muon, by_adamw = ([names[id(weights)] for weights in each.param_groups[0]["params"]] for each in (muon, adamw))
+    assert sorted(by_muon + by_adamw) == sorted(names.values())
+    assert {"heads.weight", "heads.bias", "stem.1.weight", "lift.bias"} <= set(by_adamw)
+    assert {"stem.0.weight", "lift.weight", "last.0.weight"} <= set(by_muon)
+    assert all(name.endswith("weight") and not name.startswith("heads") for name in by_muon)
 
 
 def test_the_losses_of_the_shares_of_a_batch_have_the_mean_of_the_whole() -> None:
