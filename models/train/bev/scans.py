@@ -45,7 +45,7 @@ UNIT = 0.005
 #: By how much a label's box is larger for its points, and how much of its foot is the ground's, metres.
 MARGIN, FOOT = 0.1, 0.15
 #: Of the files; those of another are not read.
-_FORMAT = 2
+_FORMAT = 3
 _ARRAYS = ("points", "ring", "earlier", "earlier_ring", "labels")
 HELD_OUT_SCENARIOS = ("rush_hour", "rain", "normal_night", "jaywalking", "vehicle_pass", "stopped_in_lane")
 _SPACING = 20  # frames between two that are used

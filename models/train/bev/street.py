@@ -133,7 +133,22 @@ def random_street(seed: int) -> Street:
     _traffic(street, half, crossing)
     _things(street, half, pavement, fronts)
     _people(street, half, fronts)
+    _beside(street, float(lane), half)
     return street
+
+
+def _beside(street: Street, lane: float, half: float) -> None:
+    """Let some stand and ride close beside the sensor, where its lowest beam meets them at the chest."""
+    rng = street.rng
+    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.2, 0.1]))):
+        kind = str(rng.choice(["pedestrian", "scooter", "bicycle", "motorcycle"], p=[0.3, 0.3, 0.2, 0.2]))
+        x, y = float(rng.uniform(-3.5, 3.5)), lane + float(rng.choice([-1.0, 1.0]) * rng.uniform(1.9, 3.2))
+        speed = float(rng.choice([0.0, 0.01, rng.uniform(0.5, 5.0)], p=[0.2, 0.5, 0.3]))
+        along = float(rng.choice([0.0, np.pi], p=[0.7, 0.3]) + rng.normal(0, 0.15))
+        turned = rng.random() < (0.5 if kind == "pedestrian" else 0.1)
+        yaw = float(rng.uniform(-np.pi, np.pi)) if turned else along
+        walked = min(speed, 1.8) if kind == "pedestrian" else speed
+        street.add(kind, x, y, yaw, walked, KERB if abs(y) > half else 0.0)
 
 
 def _slab(x0: float, x1: float, y0: float, y1: float, low: float, high: float, material: str) -> Mesh:

@@ -79,12 +79,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of scans and training")
     parser.add_argument("--out", type=Path, default=ROOT / "models", help="folder of the model and the manifest")
     parser.add_argument("--scans", type=Path, default=ROOT / "out" / "bev", help="folder where scans are kept")
-    parser.add_argument("--samples", type=int, default=40_000, help="varied scans that are shown to the network")
+    parser.add_argument("--samples", type=int, default=48_000, help="varied scans that are shown to the network")
     parser.add_argument(
-        "--part", type=int, default=224, help="cells along an edge of the part of an image that is shown"
+        "--part", type=int, default=320, help="cells along an edge of the part of an image that is shown"
     )
     parser.add_argument("--looks", type=int, default=3, help="times that the second look learns from every scan")
-    parser.add_argument("--passes", type=int, default=3, help="times that the second looks go over their lessons")
+    parser.add_argument("--passes", type=int, default=4, help="times that the second looks go over their lessons")
     parser.add_argument("--threads", type=int, default=2, help="processor cores")
     parser.add_argument("--smoke", action="store_true", help="a minute's run that shows that everything works")
     options = parser.parse_args(arguments)
