@@ -13,7 +13,7 @@ def rows(count=3):
 
 
 def found(reference, current, tolerances=None):
-    return [str(item) for item in differences(reference, current, "/t", tolerances or Tolerances())]
+    return [str(item) for item in differences(reference, current, "/t", tolerances or Tolerances(Tolerance(1e-6, 0.0)))]
 
 
 def test_equal_values_with_nan_have_no_difference():
@@ -52,7 +52,7 @@ def test_records_name_row_and_column():
 
 def test_the_last_matching_pattern_counts():
     tolerances = Tolerances(
-        Tolerance(absolute=0.0),
+        Tolerance(absolute=0.0, relative=0.0),
         (("*:tracks.*", Tolerance(absolute=1.0)), ("/t:tracks.x", Tolerance(absolute=0.1))),
     )
     current = rows()
@@ -73,6 +73,26 @@ def test_no_tolerance_reaches_from_one_infinity_to_the_other():
     infinite = float("inf")
     assert len(found({"a": infinite}, {"a": -infinite}, Tolerances(Tolerance(1.0, 0.5)))) == 1
     assert len(found({"a": infinite}, {"a": 1.0}, Tolerances(Tolerance(1.0, 0.5)))) == 1
+
+
+def test_another_order_of_sums_is_no_difference_and_a_tenth_of_a_millimetre_more_is_one():
+    usual = Tolerances()
+    assert found({"yaw": 0.5, "covariance": [180.0]}, {"yaw": 0.50006, "covariance": [180.002]}, usual) == []
+    assert len(found({"x": 0.0, "covariance": [180.0]}, {"x": 1.1e-4, "covariance": [180.019]}, usual)) == 2
+
+
+def test_times_may_be_off_by_a_microsecond_and_no_more():
+    row = np.zeros(2, [("last_seen_ns", "<u8"), ("id", "<u8")])
+    later = row.copy()
+    later["last_seen_ns"] = 1000, 1001
+    expected = ["tracks[1].last_seen_ns: reference 0, now 1001 (tolerance 1000)"]
+    assert found({"tracks": row}, {"tracks": later}) == expected
+    assert len(found({"tracks": later}, {"tracks": row})) == 1
+    later["id"] = 1
+    assert len(found({"tracks": row}, {"tracks": later})) == 3
+    assert found({"stamp_ns": 10**18}, {"stamp_ns": 10**18 + 1000}) == []
+    assert len(found({"stamp_ns": 10**18}, {"stamp_ns": 10**18 - 1001})) == 1
+    assert len(found({"stamps_ns": np.array([5, 5])}, {"stamps_ns": np.array([5, 2000])})) == 1
 
 
 def test_integers_are_exact_whatever_the_tolerance():

@@ -36,8 +36,8 @@ REFERENCE, TOLERANCES = "reference", "tolerances.yaml"
 class ToleranceConfig(Config):
     """How far a floating-point field may be off."""
 
-    absolute: float = setting(1e-6, doc="in the field's unit", low=0)
-    relative: float = setting(0.0, "1", "of the reference", low=0)
+    absolute: float = setting(Tolerance().absolute, doc="in the field's unit", low=0)
+    relative: float = setting(Tolerance().relative, "1", "of the reference", low=0)
     ignore: bool = setting(False, doc="do not compare the field")
 
     def tolerance(self) -> Tolerance:
