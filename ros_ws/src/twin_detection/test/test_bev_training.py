@@ -47,6 +47,21 @@ def test_random_streets_have_people_arm_in_arm_and_two_wheelers_as_low_as_they_a
     assert 0.05 < np.mean(np.array(nearest) < 0.6) < 0.6 and min(nearest) > 0.3
 
 
+def test_in_about_half_of_the_random_streets_somebody_is_close_beside_the_sensor() -> None:
+    random_street = module("street").random_street
+    beside = []
+    for seed in range(60):
+        own, *others = random_street(seed).actors
+        beside.append([int(who["classification"]) for who in others if _beside(own, who)])
+    assert 0.35 < np.mean([bool(found) for found in beside]) < 0.8
+    assert {4, 5, 6, 7} <= set(np.concatenate(beside))
+
+
+def _beside(own: np.void, who: np.void) -> bool:
+    aside = abs(who["y"] - own["y"])
+    return bool(who["classification"] >= 4 and abs(who["x"] - own["x"]) < 3.6 and 1.8 < aside < 3.3)
+
+
 def test_second_looks_learn_side_by_side_what_their_lessons_say_and_the_same_from_the_same_seed() -> None:
     """The network of a smoke run proposes nothing, so that its second looks have no lessons."""
     pytest.importorskip("torch", reason="torch is absent: scripts/setup-training brings it")

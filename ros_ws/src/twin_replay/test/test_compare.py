@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from twin_replay.core.compare import Tolerance, Tolerances, differences
+from twin_replay.core.compare import USUAL, USUAL_FIELDS, Tolerance, Tolerances, differences
 
 ROW = np.dtype([("id", "<u8"), ("x", "<f8"), ("covariance", "<f4", (2,)), ("padding", "u1")])
 
@@ -13,7 +13,7 @@ def rows(count=3):
 
 
 def found(reference, current, tolerances=None):
-    return [str(item) for item in differences(reference, current, "/t", tolerances or Tolerances(Tolerance(1e-6, 0.0)))]
+    return [str(item) for item in differences(reference, current, "/t", tolerances or Tolerances())]
 
 
 def test_equal_values_with_nan_have_no_difference():
@@ -52,7 +52,7 @@ def test_records_name_row_and_column():
 
 def test_the_last_matching_pattern_counts():
     tolerances = Tolerances(
-        Tolerance(absolute=0.0, relative=0.0),
+        Tolerance(absolute=0.0),
         (("*:tracks.*", Tolerance(absolute=1.0)), ("/t:tracks.x", Tolerance(absolute=0.1))),
     )
     current = rows()
@@ -75,24 +75,39 @@ def test_no_tolerance_reaches_from_one_infinity_to_the_other():
     assert len(found({"a": infinite}, {"a": 1.0}, Tolerances(Tolerance(1.0, 0.5)))) == 1
 
 
-def test_another_order_of_sums_is_no_difference_and_a_tenth_of_a_millimetre_more_is_one():
-    usual = Tolerances()
-    assert found({"yaw": 0.5, "covariance": [180.0]}, {"yaw": 0.50006, "covariance": [180.002]}, usual) == []
-    assert len(found({"x": 0.0, "covariance": [180.0]}, {"x": 1.1e-4, "covariance": [180.019]}, usual)) == 2
+def usual(field, reference, current):
+    return len(found({field: reference}, {field: current}, Tolerances(USUAL, USUAL_FIELDS)))
 
 
-def test_times_may_be_off_by_a_microsecond_and_no_more():
-    row = np.zeros(2, [("last_seen_ns", "<u8"), ("id", "<u8")])
+@pytest.mark.parametrize(
+    ("field", "reference", "within", "beyond"),
+    [
+        ("x", 224.0, 224.00009, 224.00011),
+        ("existence", 0.3, 0.30009, 0.30011),
+        ("covariance_xy", 180.0, 180.018, 180.019),
+        ("yaw", np.pi - 1e-5, -np.pi + 8e-5, -np.pi + 1e-4),
+        ("latitude", 35.15, 35.1500000009, 35.1500000011),
+        ("longitude", 126.85, 126.8500000009, 126.8500000011),
+        ("last_seen_ns", 10**18, 10**18 - 1000, 10**18 - 1001),
+    ],
+)
+def test_another_order_of_sums_is_no_difference_but_a_little_more_is_one(field, reference, within, beyond):
+    assert usual(field, reference, within) == 0
+    assert usual(field, reference, beyond) == 1
+
+
+def test_stamps_and_ids_are_exact_beside_times_that_are_reckoned():
+    row = np.zeros(2, [("last_seen_ns", "<u8"), ("stamp_ns", "<u8"), ("known", "?")])
     later = row.copy()
     later["last_seen_ns"] = 1000, 1001
+    tolerances = Tolerances(USUAL, USUAL_FIELDS)
     expected = ["tracks[1].last_seen_ns: reference 0, now 1001 (tolerance 1000)"]
-    assert found({"tracks": row}, {"tracks": later}) == expected
-    assert len(found({"tracks": later}, {"tracks": row})) == 1
-    later["id"] = 1
-    assert len(found({"tracks": row}, {"tracks": later})) == 3
-    assert found({"stamp_ns": 10**18}, {"stamp_ns": 10**18 + 1000}) == []
-    assert len(found({"stamp_ns": 10**18}, {"stamp_ns": 10**18 - 1001})) == 1
-    assert len(found({"stamps_ns": np.array([5, 5])}, {"stamps_ns": np.array([5, 2000])})) == 1
+    assert found({"tracks": row}, {"tracks": later}, tolerances) == expected
+    assert len(found({"tracks": later}, {"tracks": row}, tolerances)) == 1
+    later["stamp_ns"], later["known"] = 1, True
+    assert len(found({"tracks": row}, {"tracks": later}, tolerances)) == 5
+    assert usual("stamp_ns", 10**18, 10**18 + 1) == 1
+    assert usual("first_seen_ns", False, True) == 1
 
 
 def test_integers_are_exact_whatever_the_tolerance():

@@ -26,7 +26,7 @@ from twin_common.node_spec import NodeSpec
 from twin_replay import topic_names
 from twin_replay.bag import BagMessage, BagReader, BagWriter
 from twin_replay.convert import fingerprint, values_of
-from twin_replay.core.compare import Tolerance, Tolerances, differences
+from twin_replay.core.compare import USUAL, USUAL_FIELDS, Tolerance, Tolerances, differences
 from twin_replay.folders import whole_folder
 
 REFERENCE, TOLERANCES = "reference", "tolerances.yaml"
@@ -34,31 +34,35 @@ REFERENCE, TOLERANCES = "reference", "tolerances.yaml"
 
 @dataclass(frozen=True, slots=True)
 class ToleranceConfig(Config):
-    """How far a floating-point field may be off."""
+    """How far a field may be off."""
 
-    absolute: float = setting(Tolerance().absolute, doc="in the field's unit", low=0)
-    relative: float = setting(Tolerance().relative, "1", "of the reference", low=0)
+    absolute: float = setting(1e-6, doc="in the field's unit", low=0)
+    relative: float = setting(0.0, "1", "of the reference", low=0)
+    steps: int = setting(0, doc="of an integer", low=0)
+    period: float = setting(0.0, doc="values so far apart are the same; 0: none", low=0)
     ignore: bool = setting(False, doc="do not compare the field")
 
     def tolerance(self) -> Tolerance:
         """Return it for comparison."""
-        return Tolerance(self.absolute, self.relative, self.ignore)
+        return Tolerance(self.absolute, self.relative, self.steps, self.period, self.ignore)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectationConfig(Config):
     """What ``tolerances.yaml`` beside a bag says."""
 
-    default: ToleranceConfig = setting(doc="of every floating-point field", factory=ToleranceConfig)
+    default: ToleranceConfig = setting(
+        doc="of every floating-point field", factory=lambda: ToleranceConfig(absolute=USUAL.absolute)
+    )
     fields: dict[str, ToleranceConfig] = setting(
         doc="by pattern topic:field; the last that matches counts", factory=dict
     )
     quiet: tuple[str, ...] = setting((), doc="topics on which this recording gives no message, and that is right")
 
     def tolerances(self) -> Tolerances:
-        """Return them for comparison."""
+        """Return them for comparison, after those of fields that differ between processors."""
         named = tuple((pattern, config.tolerance()) for pattern, config in self.fields.items())
-        return Tolerances(self.default.tolerance(), named)
+        return Tolerances(self.default.tolerance(), USUAL_FIELDS + named)
 
 
 @dataclass(slots=True)

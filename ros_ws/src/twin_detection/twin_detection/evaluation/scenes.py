@@ -72,7 +72,7 @@ def repeated(first: int, times: int, specs: Sequence[SceneSpec] = HELD_OUT) -> t
 #: for 20 s is one road user in many scans, so that it takes several runs to judge.
 POLES = repeated(160_000, 3)
 #: For the LiDAR of a sensor vehicle, again with seeds of their own.
-VEHICLES = tuple(replace(spec, platforms=("vehicle_01",)) for spec in repeated(130_000, 3))
+VEHICLES = tuple(replace(spec, platforms=("vehicle_01",)) for spec in repeated(230_000, 3))
 #: Where the backgrounds of the poles are learned, as they would have been in the days before.
 LEARNING = SceneSpec("rush_hour", 10_000, "day", (), duration=110.0, skip=0.0)
 

@@ -12,29 +12,40 @@ from typing import Any
 
 import numpy as np
 
-#: How far integers of fields that end in ``_ns`` may be off: such times are reckoned from seconds.
-TIME_TOLERANCE_NS = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How far a floating-point value may be off: ``absolute`` plus ``relative`` times the reference.
 
-    Processors with other widths of vectors add in another order: the same graph differed by up to 6e-5 (headings,
-    existence) and a hundred-thousandth of covariances between AVX2 and AVX-512. ``ignore`` leaves the field out,
-    whatever its type.
+    ``steps``: how far an integer may be off; ``period``: values so far apart are the same, 0: none are; ``ignore``
+    leaves the field out, whatever its type.
     """
 
-    absolute: float = 1e-4
-    relative: float = 1e-4
+    absolute: float = 1e-6
+    relative: float = 0.0
+    steps: int = 0
+    period: float = 0.0
     ignore: bool = False
+
+
+#: Processors with other widths of vectors add in another order. Between AVX2 and AVX-512 the same graph differed by up
+#: to 6e-5 (headings, existence), 0.06 mm, 0.3 us where times are reckoned from seconds, and a hundred-thousandth of
+#: covariances.
+USUAL = Tolerance(absolute=1e-4)
+USUAL_FIELDS = (
+    ("*covariance*", Tolerance(absolute=1e-4, relative=1e-4)),
+    ("*yaw", Tolerance(absolute=1e-4, period=2 * np.pi)),
+    ("*latitude", Tolerance(absolute=1e-9)),  # degrees: 0.1 mm
+    ("*longitude", Tolerance(absolute=1e-9)),
+    ("*_seen_ns", Tolerance(steps=1000)),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
     """Tolerances by field: the last pattern that matches ``topic:field.subfield`` counts, else the default.
 
-    Integers but for times, booleans and text must be equal. NaN equals NaN.
+    Integers must be equal unless ``steps`` of their field says otherwise, booleans and text always. NaN equals NaN.
     """
 
     default: Tolerance = Tolerance()
@@ -89,15 +100,11 @@ def _compare(
             yield from _compare(one, other, topic, f"{path}[{index}]", field, tolerances)
     elif isinstance(reference, float) or isinstance(current, float):
         yield from _compare_arrays(np.array(float(reference)), np.array(float(current)), topic, path, field, tolerances)
-    elif isinstance(reference, int) and isinstance(current, int) and _is_time(field):
-        if abs(reference - current) > TIME_TOLERANCE_NS:
-            yield Difference(path, repr(reference), repr(current), TIME_TOLERANCE_NS)
+    elif type(reference) is int and type(current) is int:
+        if abs(reference - current) > tolerance.steps:
+            yield Difference(path, repr(reference), repr(current), tolerance.steps)
     elif reference != current:
         yield Difference(path, repr(reference), repr(current), 0.0)
-
-
-def _is_time(field: str) -> bool:
-    return field.endswith("_ns")
 
 
 def _compare_arrays(
@@ -113,10 +120,10 @@ def _compare_arrays(
                 yield from _compare_columns(reference, current, name, topic, path, field, tolerances)
         return
     tolerance = tolerances.of(topic, field)
-    for index in zip(*np.nonzero(np.atleast_1d(_off(reference, current, tolerance, field))), strict=True):
+    for index in zip(*np.nonzero(np.atleast_1d(_off(reference, current, tolerance))), strict=True):
         where = "".join(f"[{i}]" for i in index) if reference.ndim else ""
         one, other = (np.atleast_1d(values)[index].item() for values in (reference, current))
-        yield Difference(f"{path}{where}", repr(one), repr(other), _allowed(reference, tolerance, one, field))
+        yield Difference(f"{path}{where}", repr(one), repr(other), _allowed(reference, tolerance, one))
 
 
 def _compare_columns(
@@ -127,28 +134,30 @@ def _compare_columns(
     if tolerance.ignore:
         return
     one, other = reference[name], current[name]
-    for position in zip(*np.nonzero(_off(one, other, tolerance, name)), strict=True):
+    for position in zip(*np.nonzero(_off(one, other, tolerance)), strict=True):
         where = f"{path}[{position[0]}].{name}" + "".join(f"[{i}]" for i in position[1:])
         was, now = one[position].item(), other[position].item()
-        yield Difference(where, repr(was), repr(now), _allowed(one, tolerance, was, name))
+        yield Difference(where, repr(was), repr(now), _allowed(one, tolerance, was))
 
 
-def _off(reference: np.ndarray, current: np.ndarray, tolerance: Tolerance, field: str) -> np.ndarray:
+def _off(reference: np.ndarray, current: np.ndarray, tolerance: Tolerance) -> np.ndarray:
     """Return which values are off, in the shape of the arrays."""
-    if reference.dtype.kind != "f":
-        if reference.dtype.kind not in "iu" or not _is_time(field):
-            return np.asarray(reference != current)
+    if reference.dtype.kind in "iu" and tolerance.steps:
         high, low = np.maximum(reference, current), np.minimum(reference, current)
-        return np.asarray(high - low > TIME_TOLERANCE_NS)
+        return np.asarray(high > low + tolerance.steps)
+    if reference.dtype.kind != "f":
+        return np.asarray(reference != current)
     same = (reference == current) | (np.isnan(reference) & np.isnan(current))
     finite = np.isfinite(reference) & np.isfinite(current)
     with np.errstate(invalid="ignore"):
         distance = np.abs(reference.astype(np.float64) - current.astype(np.float64))
+        if tolerance.period:
+            distance = np.minimum(distance, np.abs(tolerance.period - distance))
         close = distance <= tolerance.absolute + tolerance.relative * np.abs(reference)
     return np.asarray(~(same | (close & finite)))
 
 
-def _allowed(values: np.ndarray, tolerance: Tolerance, reference: float, field: str) -> float:
+def _allowed(values: np.ndarray, tolerance: Tolerance, reference: float) -> float:
     if values.dtype.kind != "f":
-        return TIME_TOLERANCE_NS if _is_time(field) else 0.0
+        return tolerance.steps if values.dtype.kind in "iu" else 0.0
     return tolerance.absolute + (tolerance.relative * abs(reference) if np.isfinite(reference) else 0.0)
