@@ -71,8 +71,8 @@ def repeated(first: int, times: int, specs: Sequence[SceneSpec] = HELD_OUT) -> t
 #: For the LiDARs of poles, with seeds at which nobody had looked when their detector was changed. Who waits at a light
 #: for 20 s is one road user in many scans, so that it takes several runs to judge.
 POLES = repeated(160_000, 3)
-#: For the LiDAR of a sensor vehicle, again with seeds of their own: more runs, each shorter, since one who waits beside the
-#: vehicle, or half hidden before it, is one road user in every scan of a run.
+#: For the LiDAR of a sensor vehicle, again with seeds of their own: more runs, each shorter, since one who waits beside
+#: the vehicle, or half hidden before it, is one road user in every scan of a run.
 VEHICLES = tuple(replace(spec, platforms=("vehicle_01",), duration=10.0) for spec in repeated(240_000, 6))
 #: Where the backgrounds of the poles are learned, as they would have been in the days before.
 LEARNING = SceneSpec("rush_hour", 10_000, "day", (), duration=110.0, skip=0.0)
