@@ -105,17 +105,19 @@ def doubtful(objects: np.ndarray) -> np.ndarray:
     return objects
 
 
-def test_of_riders_whom_only_the_camera_sees_far_ones_go_out_only_without_a_lidar(pole: Pole) -> None:
-    rider = classes.RIDERS[-1]
-    riders = np.concatenate([standing(np.array([[9.0, 2.0]]), rider), standing(np.array([[38.0, 8.0]]), rider)])
+@pytest.mark.parametrize("kind", [classes.RIDERS[-1], CAR])
+def test_of_riders_and_vehicles_that_only_the_camera_sees_far_ones_go_out_only_without_a_lidar(
+    pole: Pole, kind: int
+) -> None:
+    both = np.concatenate([standing(np.array([[9.0, 2.0]]), kind), standing(np.array([[38.0, 8.0]]), kind)])
     for k in range(6):
         pole.scan(0.1 * k, standing(PEOPLE[:1], PEDESTRIAN))
-        pole.frame(0.1 * k, photographed(riders, POSE))
+        pole.frame(0.1 * k, photographed(both, POSE))
     pole.play()
     objects = pole.given[-1][1]["objects"]
     assert objects["sensors"].tolist() == [1, 2] and abs(objects["x"][1] - 9.0) < 0.5
     for k in range(20, 30):
-        pole.frame(0.1 * k, photographed(riders, POSE))
+        pole.frame(0.1 * k, photographed(both, POSE))
     pole.play(until=3.0)
     assert pole.level() == "camera only"
     assert np.round(pole.given[-1][1]["objects"]["x"], -1).tolist() == [10.0, 40.0]

@@ -54,7 +54,8 @@ class FusionConfig(Config):
         0.4, "", "objects that only the camera sees are left out if they are less probable", low=0.0, high=1.0
     )
     max_camera_sigma: float = setting(
-        2.5, "m", "objects that only the camera sees are left out if their place is less sure; riders above 0.7 m",
+        2.5, "m", "objects that only the camera sees are left out if their place is less sure; beside a LiDAR riders "
+        "above 0.7 m, vehicles above 1 m",
         low=0.1, high=50.0,
     )  # fmt: skip
 

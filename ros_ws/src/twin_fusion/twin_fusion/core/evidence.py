@@ -115,7 +115,20 @@ def joined_classes(own: np.ndarray, likelihood: np.ndarray, weight: np.ndarray) 
     product = own[:, 1:].astype(float) + ((unknown - left) / (COUNT - 1))[:, None]
     product *= np.exp(weight[:, None] * ratio)
     product *= ((1 - left) / np.maximum(product.sum(axis=1), 1e-12))[:, None]
-    return np.concatenate([left[:, None], product], axis=1)
+    return _no_surer(own, np.concatenate([left[:, None], product], axis=1))
+
+
+def _no_surer(own: np.ndarray, joined: np.ndarray) -> np.ndarray:
+    """Return classes (N, 10) in which what the LiDAR calls a vehicle is one no more surely than to the LiDAR alone.
+
+    A misplaced piece of a car is seen by the camera as well: its word tells which vehicle it is, or that it is none.
+    """
+    vehicle = np.isin(own.argmax(axis=1), _VEHICLES)
+    was, now = own[:, _VEHICLES].sum(axis=1), joined[:, _VEHICLES].sum(axis=1)
+    surer = vehicle & (now > was)
+    kept = joined * np.where(surer, (1 - was) / np.maximum(1 - now, 1e-12), 1.0)[:, None]
+    kept[:, _VEHICLES] = joined[:, _VEHICLES] * np.where(surer, was / np.maximum(now, 1e-12), 1.0)[:, None]
+    return np.asarray(kept)
 
 
 def apply(
