@@ -123,9 +123,10 @@ def _no_surer(own: np.ndarray, joined: np.ndarray) -> np.ndarray:
 
     A misplaced piece of a car is seen by the camera as well: its word tells which vehicle it is, or that it is none.
     """
+    vehicle = np.isin(own.argmax(axis=1), _VEHICLES)
     was, now = own[:, _VEHICLES].sum(axis=1), joined[:, _VEHICLES].sum(axis=1)
-    surer = np.isin(own.argmax(axis=1), _VEHICLES) & (now > was)
-    kept = np.where(surer[:, None], own, joined)
+    surer = vehicle & (now > was)
+    kept = joined * np.where(surer, (1 - was) / np.maximum(1 - now, 1e-12), 1.0)[:, None]
     kept[:, _VEHICLES] = joined[:, _VEHICLES] * np.where(surer, was / np.maximum(now, 1e-12), 1.0)[:, None]
     return np.asarray(kept)
 
