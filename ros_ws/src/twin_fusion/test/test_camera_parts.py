@@ -114,8 +114,9 @@ def test_a_camera_tells_which_vehicle_it_is_only_where_the_lidar_leaves_it_open(
     sure[[1, 2, 7]], open_[[1, 2, 7]], said[1] = (0.02, 0.97, 0.01), (0.3, 0.6, 0.1), 1.0
     words = ClassLikelihood().of(np.array([said, said]))
     fused = evidence.joined_classes(np.array([sure, open_]), words, np.ones(2))
-    assert fused[0, 2] > 0.95  # a car for the camera, a lorry for both
+    np.testing.assert_allclose(fused[0], sure)  # a car for the camera, a lorry for both
     assert fused[1].argmax() == 1
+    np.testing.assert_allclose(fused[:, 7], [0.01, 0.1])  # no more a person either way
 
 
 def test_a_camera_makes_no_vehicle_surer_but_may_say_that_it_is_none() -> None:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from twin_replay.core.compare import USUAL, USUAL_FIELDS, Tolerance, Tolerances, differences
+from twin_replay.core.compare import Tolerance, Tolerances, differences
+from twin_replay.replay import ExpectationConfig, ToleranceConfig
 
 ROW = np.dtype([("id", "<u8"), ("x", "<f8"), ("covariance", "<f4", (2,)), ("padding", "u1")])
 
@@ -75,8 +76,9 @@ def test_no_tolerance_reaches_from_one_infinity_to_the_other():
     assert len(found({"a": infinite}, {"a": 1.0}, Tolerances(Tolerance(1.0, 0.5)))) == 1
 
 
-def usual(field, reference, current):
-    return len(found({field: reference}, {field: current}, Tolerances(USUAL, USUAL_FIELDS)))
+def usual(field, reference, current, **named):
+    """Return how many differences there are by default; ``named``: patterns of a bag's ``tolerances.yaml``."""
+    return len(found({field: reference}, {field: current}, ExpectationConfig(fields=named).tolerances()))
 
 
 @pytest.mark.parametrize(
@@ -96,11 +98,17 @@ def test_another_order_of_sums_is_no_difference_but_a_little_more_is_one(field, 
     assert usual(field, reference, beyond) == 1
 
 
+def test_what_a_bag_says_of_a_field_comes_before_what_is_usual():
+    assert usual("last_seen_ns", 10**18, 10**18 + 1, **{"*_seen_ns": ToleranceConfig()}) == 1
+    assert usual("yaw", np.pi, -np.pi, **{"*:yaw": ToleranceConfig()}) == 1
+    assert usual("covariance_xy", 1.0, 1.2, **{"*:covariance_xy": ToleranceConfig(absolute=0.3)}) == 0
+
+
 def test_stamps_and_ids_are_exact_beside_times_that_are_reckoned():
     row = np.zeros(2, [("last_seen_ns", "<u8"), ("stamp_ns", "<u8"), ("known", "?")])
     later = row.copy()
     later["last_seen_ns"] = 1000, 1001
-    tolerances = Tolerances(USUAL, USUAL_FIELDS)
+    tolerances = ExpectationConfig().tolerances()
     expected = ["tracks[1].last_seen_ns: reference 0, now 1001 (tolerance 1000)"]
     assert found({"tracks": row}, {"tracks": later}, tolerances) == expected
     assert len(found({"tracks": later}, {"tracks": row}, tolerances)) == 1

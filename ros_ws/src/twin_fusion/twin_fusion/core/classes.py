@@ -18,19 +18,21 @@ class Group:
     """Classes that detectors take for one another.
 
     ``classes`` by twin_msgs/ObjectClass; ``max_distance`` between the centres of two views of one object,
-    metres; ``top_speed`` bounds how far it gets while its velocity is not known, m/s.
+    metres; ``top_speed`` bounds how far it gets while its velocity is not known, m/s. ``camera_sigma``: whom only a
+    camera sees, although there is a LiDAR, and of whose place less is known, is often somebody else, metres.
     """
 
     name: str
     classes: tuple[int, ...]
     max_distance: float
     top_speed: float
+    camera_sigma: float = np.inf
 
 
 GROUPS = (
     Group("unknown", (UNKNOWN,), np.inf, 10.0),
-    Group("vehicle", VEHICLES, np.inf, 20.0),
-    Group("rider", RIDERS, 1.2, 8.0),
+    Group("vehicle", VEHICLES, np.inf, 20.0, 1.0),
+    Group("rider", RIDERS, 1.2, 8.0, 0.7),
     Group("person", (PERSON,), 0.65, 3.0),
     Group("animal", (8,), 0.65, 3.0),
     Group("debris", (9,), 1.0, 0.5),
@@ -70,3 +72,4 @@ def _by_class(values: dict[str, float]) -> np.ndarray:
 AGREEMENT = _agreement_table()
 MAX_DISTANCE = _by_class({group.name: group.max_distance for group in GROUPS})
 TOP_SPEED = _by_class({group.name: group.top_speed for group in GROUPS})
+CAMERA_SIGMA = _by_class({group.name: group.camera_sigma for group in GROUPS})

@@ -35,8 +35,6 @@ _MOVERS = (*classes.RIDERS, classes.PERSON)
 _EXPLAINED = 0.5  # share of a box behind which a LiDAR's object of its kind stands: the camera saw that one
 _UNLIKE, _ALIKE = 0.2, 0.55  # overlap of a camera's and a LiDAR's box that says nothing of each other, and all
 _HALF = 0.5  # share of an object behind another from which on a camera's box says nothing of it
-#: Metres: riders and vehicles of whose place less is known, and whom the scans do not show, are often others.
-_RIDER_SIGMA, _VEHICLE_SIGMA = 0.7, 1.0
 _LONGEST_AGO_NS = 1_000_000_000  # what only a camera saw goes out no later than this
 _TALLEST_HIDDEN = 0.3  # share of an object's box in the image behind others, above which it is not expected to be seen
 
@@ -145,12 +143,9 @@ class PlatformFusion:
             objects["classification"] = np.argmax(objects["class_probability"], axis=1)
             objects["existence"] = evidence.here(objects["existence"], place, objects["classification"])
         sigma = np.sqrt(np.trace(place, axis1=1, axis2=2))
-        most = np.full(len(sigma), self._settings.max_camera_sigma)
-        if scan is not None:
-            for kinds, limit in ((classes.RIDERS, _RIDER_SIGMA), (classes.VEHICLES, _VEHICLE_SIGMA)):
-                own = np.isin(objects["classification"], kinds)
-                most[own] = np.minimum(most[own], limit)
-        usable = alone & view.placed.good & (sigma <= most)
+        most = self._settings.max_camera_sigma
+        limit = most if scan is None else np.minimum(most, classes.CAMERA_SIGMA[objects["classification"]])
+        usable = alone & view.placed.good & (sigma <= limit)
         usable &= objects["existence"] >= self._settings.min_existence
         self._alone = [(view.stamp_ns, objects[usable])]  # of two frames the later: nobody goes out twice in one array
 
